@@ -22,7 +22,10 @@ module.exports = {
   transform: { '^.+\\.ts$': swc, [`/${MODULES_ALONE}/.+\\.js$`]: swc },
   transformIgnorePatterns: [`/node_modules/(?!.*${MODULES_ALONE}/)`],
   // What is loaded only when it is needed is named as it is compiled.
-  moduleNameMapper: { '^\\.\\./adapters/(azure/open|azure/vault|azure/blob-anchor|embedded/open|oidc/issuers)\\.js$': '<rootDir>/adapters/$1.ts' },
+  moduleNameMapper: {
+    '^\\.\\./adapters/(azure/open|azure/vault|azure/blob-anchor|embedded/open|oidc/issuers)\\.js$':
+      '<rootDir>/adapters/$1.ts',
+  },
   moduleFileExtensions: ['ts', 'js', 'json'],
   maxWorkers: 2,
   // Against tests that hang: how long one takes on a busy machine says nothing.

@@ -1,6 +1,6 @@
 // The colony on Azure: one resource group with everything in it. `azd up` deploys it; docs/deploy.md is the guide.
-// No key, password or connection string opens anything here: the app has one identity, and each module gives that
-// identity what it needs of the resource that the module makes.
+// No key, password or connection string opens anything here: the app has an identity for each duty, and each module gives
+// one of them what it needs of the resource that the module makes.
 targetScope = 'subscription'
 
 @minLength(1)
@@ -29,6 +29,40 @@ param privateNetwork bool = false
 @secure()
 @description('What the keys of the colony are derived from: what the vault has, at first something short and random.')
 param identitySecret string
+
+@secure()
+@description('What checkpoints are signed with beside the key of the vault: what the vault has, at first something random.')
+param logKey string
+
+@description('Client id of the app registration in Entra ID whose tokens people and services show. Empty: tokens of the colony alone.')
+param signInAudience string = ''
+
+@description('The tenant of the colony that callers of this directory belong to.')
+param signInTenant string = 'default'
+
+@description('Copies in several zones of the region, where it has them. Choose it at the start.')
+param zoneRedundant bool = false
+
+@description('Locks against deletion on what holds receipts, payloads, checkpoints and keys.')
+param locks bool = false
+
+@minValue(183)
+@maxValue(3650)
+@description('Days for which a checkpoint can be neither changed nor deleted.')
+param anchorDays int = 365
+
+@allowed(['Unlocked', 'Locked'])
+@description('Locked, for good: those days can only become more, and the account can not be deleted while they last.')
+param anchorPolicy string = 'Unlocked'
+
+@minValue(1)
+@maxValue(365)
+@description('Days that orchestrations are kept after their end.')
+param durableTaskDays int = 30
+
+@minValue(1)
+@description('Gigabytes of logs a day, then none until the next.')
+param dailyLogGigabytes int = 2
 
 @allowed(['autoscale', 'serverless'])
 @description('How Cosmos DB is paid: autoscale grows without a limit of ours; serverless costs nothing at rest, has one region and a ceiling.')
@@ -78,9 +112,28 @@ resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   tags: tags
 }
 
+// What works for the agents: receipts, views, messages, payloads, models, telemetry.
 module identity 'modules/identity.bicep' = {
   scope: group
   params: { name: 'id-${resourceToken}', location: location, tags: tags }
+}
+
+// What the platform does for the app: its package, its own storage, the secrets that settings refer to.
+module platform 'modules/identity.bicep' = {
+  scope: group
+  params: { name: 'id-platform-${resourceToken}', location: location, tags: tags }
+}
+
+// What signs and unwraps with the keys of the vault.
+module keys 'modules/identity.bicep' = {
+  scope: group
+  params: { name: 'id-keys-${resourceToken}', location: location, tags: tags }
+}
+
+// What makes volumes.
+module volumes 'modules/identity.bicep' = if (netAppFiles) {
+  scope: group
+  params: { name: 'id-volumes-${resourceToken}', location: location, tags: tags }
 }
 
 module monitoring 'modules/monitoring.bicep' = {
@@ -89,6 +142,7 @@ module monitoring 'modules/monitoring.bicep' = {
     resourceToken: resourceToken
     location: location
     tags: tags
+    dailyGigabytes: dailyLogGigabytes
     appPrincipalId: identity.outputs.principalId
   }
 }
@@ -100,6 +154,12 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     isPrivate: privateNetwork
+    isZoneRedundant: zoneRedundant
+    isLocked: locks
+    anchorDays: anchorDays
+    anchorPolicy: anchorPolicy
+    workspaceId: monitoring.outputs.workspaceId
+    platformPrincipalId: platform.outputs.principalId
     appPrincipalId: identity.outputs.principalId
   }
 }
@@ -113,6 +173,9 @@ module cosmos 'modules/cosmos.bicep' = {
     tags: tags
     isPrivate: privateNetwork
     isServerless: cosmosMode == 'serverless'
+    isZoneRedundant: zoneRedundant
+    isLocked: locks
+    workspaceId: monitoring.outputs.workspaceId
     maxThroughput: cosmosMaxThroughput
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: principalId
@@ -126,6 +189,7 @@ module messaging 'modules/messaging.bicep' = {
     location: location
     tags: tags
     isPrivate: privateNetwork
+    workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: principalId
     operatorPrincipalType: principalType
@@ -139,6 +203,8 @@ module durable 'modules/durable.bicep' = {
     location: location
     tags: tags
     units: durableTaskUnits
+    isPrivate: privateNetwork
+    retentionDays: durableTaskDays
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: principalId
     operatorPrincipalType: principalType
@@ -152,10 +218,14 @@ module vault 'modules/vault.bicep' = {
     location: location
     tags: tags
     isPrivate: privateNetwork
-    appPrincipalId: identity.outputs.principalId
+    isLocked: locks
+    workspaceId: monitoring.outputs.workspaceId
+    keysPrincipalId: keys.outputs.principalId
+    secretsPrincipalId: platform.outputs.principalId
     operatorPrincipalId: principalId
     operatorPrincipalType: principalType
     identitySecret: identitySecret
+    logKey: logKey
   }
 }
 
@@ -167,13 +237,19 @@ module openAi 'modules/openai.bicep' = if (hasOpenAi) {
     tags: tags
     isPrivate: privateNetwork
     model: openAiModel
+    workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identity.outputs.principalId
   }
 }
 
 module network 'modules/network.bicep' = if (hasNetwork) {
   scope: group
-  params: { name: 'vnet-${resourceToken}', location: location, tags: tags }
+  params: {
+    name: 'vnet-${resourceToken}'
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+  }
 }
 
 module netApp 'modules/netapp.bicep' = if (netAppFiles) {
@@ -183,7 +259,8 @@ module netApp 'modules/netapp.bicep' = if (netAppFiles) {
     location: location
     tags: tags
     subnetId: network!.outputs.netAppSubnetId
-    appPrincipalId: identity.outputs.principalId
+    volumesPrincipalId: volumes!.outputs.principalId
+    volumesClientId: volumes!.outputs.clientId
   }
 }
 
@@ -193,8 +270,14 @@ module app 'modules/app.bicep' = {
     resourceToken: resourceToken
     location: location
     tags: tags
-    identityId: identity.outputs.id
+    platformId: platform.outputs.id
+    platformClientId: platform.outputs.clientId
+    otherIds: concat([identity.outputs.id, keys.outputs.id], netAppFiles ? [volumes!.outputs.id] : [])
     clientId: identity.outputs.clientId
+    keysClientId: keys.outputs.clientId
+    isZoneRedundant: zoneRedundant
+    signInAudience: signInAudience
+    signInTenant: signInTenant
     subnetId: hasNetwork ? network!.outputs.appSubnetId : ''
     allowedAddresses: allowedAddresses
     maximumInstances: maximumInstances
@@ -211,6 +294,9 @@ module app 'modules/app.bicep' = {
     serviceBusHost: messaging.outputs.serviceBusHost
     durableEndpoint: durable.outputs.endpoint
     vaultUri: vault.outputs.uri
+    logKeyId: vault.outputs.logKeyId
+    personalKeyId: vault.outputs.personalKeyId
+    checkpointsUri: storage.outputs.checkpointsUri
     secretSettings: secretSettings
     netAppSettings: netAppFiles ? netApp!.outputs.settings : {}
   }
@@ -233,6 +319,8 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
         { name: 'host-blobs', id: storage.outputs.hostId, part: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
         { name: 'host-tables', id: storage.outputs.hostId, part: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
         { name: 'payloads', id: storage.outputs.archiveId, part: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
+        { name: 'checkpoints', id: storage.outputs.anchorsId, part: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
+        { name: 'scheduler', id: durable.outputs.id, part: 'scheduler', zone: 'privatelink.durabletask.io' }
         { name: 'vault', id: vault.outputs.id, part: 'vault', zone: 'privatelink.vaultcore.azure.net' }
       ],
       hasOpenAi ? [{ name: 'openai', id: openAi!.outputs.id, part: 'account', zone: 'privatelink.openai.azure.com' }] : []
@@ -257,6 +345,7 @@ output AZURE_LOCATION string = location
 output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_KEY_VAULT_NAME string = vault.outputs.name
+output AZURE_ANCHOR_ACCOUNT_NAME string = storage.outputs.anchorsName
 output AZURE_COSMOS_ACCOUNT_NAME string = cosmos.outputs.name
 output AZURE_OPENAI_ENDPOINT string = hasOpenAi ? openAi!.outputs.endpoint : ''
 output SERVICE_API_NAME string = app.outputs.name

@@ -6,7 +6,13 @@ import { Ed25519LogSigner } from '../../adapters/receipts/signer';
 import { Formicary } from '../../client/client';
 import type { LogEvent } from '../../domain/audit/log';
 import { canonicalize, seal, sha256, type UnsealedCommit } from '../../domain/kernel/commit';
-import { checkpointText, noteOf, parseCheckpoint, parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
+import {
+  checkpointText,
+  noteOf,
+  parseCheckpoint,
+  parseVerifierKeys,
+  type VerifierKeys,
+} from '../../domain/kernel/note';
 import { asks, type Attempt, family, tries } from '../attempt';
 import { ALPHA, BETA, type World } from '../world';
 

@@ -1,6 +1,6 @@
 // Waits until the deployed app is ready: `node smoke.mjs [SECONDS]`, 300 unless told. azd sets SERVICE_API_URI.
-// Exit code 1 when it did not get ready, with the last answer. Deploying gives no right to call the API, so being kept
-// out by the list of addresses is no failure: it is said.
+// Exit code 1 when it did not get ready, with the last answer, and when it answers who shows no token. Deploying gives no
+// right to call the API, so being kept out by the list of addresses is no failure: it is said.
 
 const PAUSE_MS = 5_000;
 const ONE_REQUEST_MS = 60_000;
@@ -13,8 +13,11 @@ if (!SERVICE_API_URI) {
 const url = new URL('/health/ready', SERVICE_API_URI);
 const until = Date.now() + Number(process.argv[2] ?? 300) * 1000;
 
+/** What nobody may be told without a token. */
+const closed = new URL('/v1/me', SERVICE_API_URI);
+
 /** The status and the body, or why there was none. */
-async function ask() {
+async function ask(url) {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ONE_REQUEST_MS) });
     return { status: response.status, text: await response.text() };
@@ -24,9 +27,16 @@ async function ask() {
 }
 
 for (;;) {
-  const { status, text } = await ask();
+  const { status, text } = await ask(url);
   if (status === 200) {
     console.log(`${url} is ready: ${text}`);
+    const stranger = await ask(closed);
+    if (stranger.status !== 401) {
+      console.error(
+        `${closed} has to answer 401 to whoever shows no token. It answered ${stranger.status ?? 'nothing'} ${stranger.text}`,
+      );
+      process.exitCode = 1;
+    }
     break;
   }
   if (status === 403) {

@@ -2,8 +2,16 @@
 param resourceToken string
 param location string
 param tags object
-param identityId string
+@description('Of what the platform does for the app.')
+param platformId string
+param platformClientId string
+@description('What the app does itself, by duty.')
+param otherIds string[]
 param clientId string
+param keysClientId string
+param isZoneRedundant bool
+param signInAudience string
+param signInTenant string
 param subnetId string
 param allowedAddresses string
 param maximumInstances int
@@ -20,10 +28,24 @@ param eventHub string
 param serviceBusHost string
 param durableEndpoint string
 param vaultUri string
+param logKeyId string
+param personalKeyId string
+param checkpointsUri string
 param secretSettings string
 param netAppSettings object
 
 var addresses = filter(map(split(allowedAddresses, ','), address => trim(address)), address => !empty(address))
+// Whose tokens are believed beside the colony's own.
+var issuers = empty(signInAudience)
+  ? []
+  : [
+      {
+        type: 'entra'
+        name: 'entra'
+        audience: [signInAudience, 'api://${signInAudience}']
+        tenants: { '${tenant().tenantId}': signInTenant }
+      }
+    ]
 var secretNames = filter(map(split(secretSettings, ','), name => trim(name)), name => !empty(name))
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
@@ -40,7 +62,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   tags: tags
   kind: 'functionapp'
   sku: { name: 'FC1', tier: 'FlexConsumption' }
-  properties: { reserved: true }
+  properties: { reserved: true, zoneRedundant: isZoneRedundant }
 }
 
 resource site 'Microsoft.Web/sites@2024-11-01' = {
@@ -48,12 +70,15 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   location: location
   tags: union(tags, { 'azd-service-name': 'api' })
   kind: 'functionapp,linux'
-  identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: toObject(concat([platformId], otherIds), id => id, id => {})
+  }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
     clientAffinityEnabled: false
-    keyVaultReferenceIdentity: identityId
+    keyVaultReferenceIdentity: platformId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     publicNetworkAccess: 'Enabled'
     functionAppConfig: {
@@ -61,7 +86,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         storage: {
           type: 'blobContainer'
           value: '${hostStorage.properties.primaryEndpoints.blob}${packageContainer}'
-          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: platformId }
         }
       }
       // Node 24 runs everywhere else; 22 is what is known to run on this plan.
@@ -100,7 +125,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         AzureWebJobsStorage__blobServiceUri: hostStorage.properties.primaryEndpoints.blob
         AzureWebJobsStorage__tableServiceUri: hostStorage.properties.primaryEndpoints.table
         AzureWebJobsStorage__credential: 'managedidentity'
-        AzureWebJobsStorage__clientId: clientId
+        AzureWebJobsStorage__clientId: platformClientId
         // `/` is ours: it leads to the reference.
         AzureWebJobsDisableHomepage: 'true'
         APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
@@ -109,6 +134,12 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${durableEndpoint};Authentication=ManagedIdentity;ClientID=${clientId}'
         FORMICARY_PROFILE: 'azure'
         FORMICARY_PUBLIC_URL: 'https://${site.properties.defaultHostName}'
+        FORMICARY_ISSUERS: string(issuers)
+        FORMICARY_LOG_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/formicary-log-key)'
+        FORMICARY_VAULT__logKey: logKeyId
+        FORMICARY_VAULT__personalKey: personalKeyId
+        FORMICARY_VAULT__clientId: keysClientId
+        FORMICARY_ANCHOR_BLOBS: checkpointsUri
         FORMICARY_IDENTITY_SECRET: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/formicary-identity-secret)'
         FORMICARY_COSMOS__accountEndpoint: cosmosEndpoint
         FORMICARY_COSMOS__credential: 'managedidentity'
@@ -133,6 +164,14 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         name => '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${toLower(replace(name, '_', '-'))})'
       )
     )
+  }
+
+  // The app verifies tokens itself: its own, and those of Entra ID. What the platform would let through it knows nothing
+  // of, and it would refuse the colony's own tokens; so it stays off, however the portal was left.
+  resource signIn 'config' = {
+    name: 'authsettingsV2'
+    properties: { platform: { enabled: false } }
+    dependsOn: [settings]
   }
 
   // Nobody deploys with a password.

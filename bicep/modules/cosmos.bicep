@@ -8,6 +8,9 @@ param secondaryLocation string
 param tags object
 param isPrivate bool
 param isServerless bool
+param isZoneRedundant bool
+param isLocked bool
+param workspaceId string
 param maxThroughput int
 param appPrincipalId string
 param operatorPrincipalId string
@@ -26,7 +29,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     databaseAccountOfferType: 'Standard'
     consistencyPolicy: { defaultConsistencyLevel: 'Strong' }
     locations: [
-      for (place, priority) in places: { locationName: place, failoverPriority: priority, isZoneRedundant: false }
+      for (place, priority) in places: { locationName: place, failoverPriority: priority, isZoneRedundant: isZoneRedundant }
     ]
     enableMultipleWriteLocations: false
     enableAutomaticFailover: length(places) > 1
@@ -189,6 +192,20 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     }
     dependsOn: [appUsesDerived]
   }
+}
+
+// Who has changed the account, its roles and its containers. Not each request: receipts say who has done what, and a line
+// for each would cost more than the request.
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: account
+  name: 'audit'
+  properties: { workspaceId: workspaceId, logs: [{ category: 'ControlPlaneRequests', enabled: true }] }
+}
+
+resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (isLocked) {
+  scope: account
+  name: 'keep'
+  properties: { level: 'CanNotDelete', notes: 'The receipts are in it.' }
 }
 
 output id string = account.id

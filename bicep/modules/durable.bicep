@@ -6,6 +6,11 @@ param name string
 param location string
 param tags object
 param units int
+param isPrivate bool
+@minValue(1)
+@maxValue(365)
+@description('Days that orchestrations are kept after their end.')
+param retentionDays int
 param appPrincipalId string
 param operatorPrincipalId string
 @allowed(['User', 'ServicePrincipal', 'Group'])
@@ -17,8 +22,15 @@ resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' = {
   tags: tags
   properties: {
     sku: units == 0 ? { name: 'Consumption' } : { name: 'Dedicated', capacity: units }
-    // Its door is the identity; an empty list would keep everybody out.
-    ipAllowlist: ['0.0.0.0/0']
+    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
+    // In public its door is the identity; an empty list keeps everybody out.
+    ipAllowlist: isPrivate ? [] : ['0.0.0.0/0']
+  }
+
+  // The service removes what has ended; nothing of ours does.
+  resource retention 'retentionPolicies' = {
+    name: 'default'
+    properties: { retentionPolicies: [{ retentionPeriodInDays: retentionDays }] }
   }
 
   // Named in host.json.
@@ -28,7 +40,7 @@ resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' = {
   }
 }
 
-// The app starts, wakes and runs orchestrations, in this one hub.
+// The app starts, wakes and runs orchestrations, in this one hub. A worker's role would not let it start any.
 resource appUsesHub 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: scheduler::hub
   name: guid(scheduler::hub.id, appPrincipalId, roles.durableTaskDataContributor)
@@ -39,15 +51,16 @@ resource appUsesHub 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Whoever deploys may look at the dashboard; there is no role that only reads.
+// Whoever deploys may look at the dashboard.
 resource operatorSeesHub 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
   scope: scheduler::hub
-  name: guid(scheduler::hub.id, operatorPrincipalId, roles.durableTaskDataContributor)
+  name: guid(scheduler::hub.id, operatorPrincipalId, roles.durableTaskDataReader)
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.durableTaskDataContributor)
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.durableTaskDataReader)
     principalId: operatorPrincipalId
     principalType: operatorPrincipalType
   }
 }
 
+output id string = scheduler.id
 output endpoint string = scheduler.properties.endpoint

@@ -1,4 +1,4 @@
-// The app's one identity. It outlives the app, so that roles need not be given again when the app is made anew.
+// An identity of the app, for one duty. It outlives the app, so that roles need not be given again when that is made anew.
 param name string
 param location string
 param tags object

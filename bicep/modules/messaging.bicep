@@ -5,6 +5,7 @@ param resourceToken string
 param location string
 param tags object
 param isPrivate bool
+param workspaceId string
 param appPrincipalId string
 param operatorPrincipalId string
 @allowed(['User', 'ServicePrincipal', 'Group'])
@@ -153,6 +154,24 @@ resource appTriesAgain 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     }
   }
 ]
+
+// Who has changed the namespaces, and what has failed in them.
+resource eventHubsLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: eventHubs
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'OperationalLogs', enabled: true }, { category: 'DiagnosticErrorLogs', enabled: true }]
+  }
+}
+resource serviceBusLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: serviceBus
+  name: 'audit'
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ category: 'OperationalLogs', enabled: true }, { category: 'DiagnosticErrorLogs', enabled: true }]
+  }
+}
 
 output eventHubsId string = eventHubs.id
 output eventHubsHost string = parseUri(eventHubs.properties.serviceBusEndpoint).host

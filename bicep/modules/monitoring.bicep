@@ -4,6 +4,8 @@ import { roles } from '../roles.bicep'
 param resourceToken string
 param location string
 param tags object
+@description('Gigabytes of logs a day, then none until the next.')
+param dailyGigabytes int
 param appPrincipalId string
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
@@ -14,8 +16,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
     sku: { name: 'PerGB2018' }
     retentionInDays: 30
     features: { disableLocalAuth: true }
-    // A colony that logs in a loop stops at 10 GB a day instead of at the end of the budget. Receipts are not in here.
-    workspaceCapping: { dailyQuotaGb: 10 }
+    // A colony that logs in a loop stops there instead of at the end of the budget. Receipts are not in here.
+    workspaceCapping: { dailyQuotaGb: dailyGigabytes }
   }
 }
 
@@ -40,6 +42,13 @@ resource publishesTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01'
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }
+}
+
+// Who has asked the logs what.
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: workspace
+  name: 'audit'
+  properties: { workspaceId: workspace.id, logs: [{ category: 'Audit', enabled: true }] }
 }
 
 output workspaceId string = workspace.id

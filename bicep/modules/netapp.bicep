@@ -4,7 +4,8 @@ param name string
 param location string
 param tags object
 param subnetId string
-param appPrincipalId string
+param volumesPrincipalId string
+param volumesClientId string
 
 resource account 'Microsoft.NetApp/netAppAccounts@2025-01-01' = {
   name: name
@@ -37,10 +38,10 @@ resource managesVolumes 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 
 // The app makes volumes and snapshots, restores, replicates and changes tiers, within this group.
 resource appManagesVolumes 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(resourceGroup().id, appPrincipalId, 'manages-volumes')
+  name: guid(resourceGroup().id, volumesPrincipalId, 'manages-volumes')
   properties: {
     roleDefinitionId: managesVolumes.id
-    principalId: appPrincipalId
+    principalId: volumesPrincipalId
     principalType: 'ServicePrincipal'
   }
 }
@@ -52,4 +53,5 @@ output settings object = {
   FORMICARY_NETAPP__account: account.name
   FORMICARY_NETAPP__location: location
   FORMICARY_NETAPP__subnetId: subnetId
+  FORMICARY_NETAPP__clientId: volumesClientId
 }

@@ -2,11 +2,106 @@
 param name string
 param location string
 param tags object
+param workspaceId string
 
-resource rules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
-  name: '${name}-rules'
+var appPrefix = '10.40.0.0/21'
+
+// The app speaks to services, and nobody to it: its requests come in by its private endpoint, or from outside.
+resource appRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+  name: '${name}-app'
   location: location
   tags: tags
+  properties: {
+    securityRules: [
+      {
+        name: 'no-terminals'
+        properties: {
+          direction: 'Outbound'
+          access: 'Deny'
+          priority: 200
+          protocol: 'Tcp'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'VirtualNetwork'
+          destinationPortRanges: ['22', '3389']
+        }
+      }
+    ]
+  }
+}
+
+// The app reaches all services; the rest of the network the API alone, which is asked over HTTPS.
+resource endpointRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+  name: '${name}-endpoints'
+  location: location
+  tags: tags
+  properties: {
+    securityRules: [
+      {
+        name: 'from-the-app'
+        properties: {
+          direction: 'Inbound'
+          access: 'Allow'
+          priority: 200
+          protocol: 'Tcp'
+          sourceAddressPrefix: appPrefix
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'https'
+        properties: {
+          direction: 'Inbound'
+          access: 'Allow'
+          priority: 210
+          protocol: 'Tcp'
+          sourceAddressPrefix: 'VirtualNetwork'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '443'
+        }
+      }
+      {
+        name: 'nothing-else'
+        properties: {
+          direction: 'Inbound'
+          access: 'Deny'
+          priority: 4000
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'no-terminals'
+        properties: {
+          direction: 'Outbound'
+          access: 'Deny'
+          priority: 200
+          protocol: 'Tcp'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'VirtualNetwork'
+          destinationPortRanges: ['22', '3389']
+        }
+      }
+    ]
+  }
+}
+
+resource appRulesLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: appRules
+  name: 'audit'
+  properties: { workspaceId: workspaceId, logs: [{ category: 'NetworkSecurityGroupEvent', enabled: true }] }
+}
+resource endpointRulesLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: endpointRules
+  name: 'audit'
+  properties: { workspaceId: workspaceId, logs: [{ category: 'NetworkSecurityGroupEvent', enabled: true }] }
 }
 
 resource vnet 'Microsoft.Network/virtualNetworks@2024-05-01' = {
@@ -21,8 +116,8 @@ resource vnet 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   resource app 'subnets' = {
     name: 'app'
     properties: {
-      addressPrefix: '10.40.0.0/21'
-      networkSecurityGroup: { id: rules.id }
+      addressPrefix: appPrefix
+      networkSecurityGroup: { id: appRules.id }
       delegations: [{ name: 'functions', properties: { serviceName: 'Microsoft.App/environments' } }]
     }
   }
@@ -32,7 +127,10 @@ resource vnet 'Microsoft.Network/virtualNetworks@2024-05-01' = {
     name: 'endpoints'
     properties: {
       addressPrefix: '10.40.8.0/24'
-      networkSecurityGroup: { id: rules.id }
+      // Rules hold for private endpoints only where this says so; nothing there goes out.
+      privateEndpointNetworkPolicies: 'NetworkSecurityGroupEnabled'
+      defaultOutboundAccess: false
+      networkSecurityGroup: { id: endpointRules.id }
     }
     dependsOn: [app]
   }
@@ -41,6 +139,8 @@ resource vnet 'Microsoft.Network/virtualNetworks@2024-05-01' = {
     name: 'netapp'
     properties: {
       addressPrefix: '10.40.9.0/26'
+      // No rules: volumes with basic network features take none.
+      defaultOutboundAccess: false
       delegations: [{ name: 'netapp', properties: { serviceName: 'Microsoft.NetApp/volumes' } }]
     }
     dependsOn: [endpoints]

@@ -5,6 +5,7 @@ param name string
 param location string
 param tags object
 param isPrivate bool
+param workspaceId string
 param model string
 param appPrincipalId string
 
@@ -41,6 +42,13 @@ resource appUsesModels 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }
+}
+
+// Who has changed the account, and read its keys, which are off.
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: account
+  name: 'audit'
+  properties: { workspaceId: workspaceId, logs: [{ category: 'Audit', enabled: true }] }
 }
 
 output id string = account.id

@@ -8,6 +8,7 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, normalize, resolve } from 'node:path';
 import { CONTAINERS } from '../../adapters/azure/cosmos';
 import { PARKED_SIGNALS } from '../../app/signals/signals-in';
+import { MIN_KEPT_DAYS } from '../../domain/audit/retention';
 import { readSettings, SETTING_NAMES } from '../../host/config';
 
 const ROOT = resolve(__dirname, '../..');
@@ -54,9 +55,11 @@ const resources = [...modules].flatMap(([name, text]) => resourcesIn(name, text)
 const assignments = resources.filter(({ type }) => /roleAssignments$/i.test(type));
 
 describe('modules', () => {
-  test('main uses every module, and each of them once', () => {
+  test('main uses every module, and each of them once, but for that of identities', () => {
     const used = matches(main, /^module \w+ '(.+)' =/gm).map((path) => normalize(join('bicep', path)));
-    expect(used.sort()).toEqual([...moduleFiles].sort());
+    expect(used.filter((path) => path.endsWith('/identity.bicep'))).toHaveLength(4);
+    expect([...new Set(used)]).toHaveLength(used.length - 3);
+    expect([...new Set(used)].sort()).toEqual([...moduleFiles].sort());
   });
 
   test('the files that they load are there', () => {
@@ -74,8 +77,10 @@ describe('modules', () => {
 describe('names and tags', () => {
   /** What Azure takes no tags for, or takes for a part of its parent. */
   const UNTAGGED = [
+    'Microsoft.Authorization/locks',
     'Microsoft.Authorization/roleAssignments',
     'Microsoft.Authorization/roleDefinitions',
+    'Microsoft.Insights/diagnosticSettings',
     'Microsoft.KeyVault/vaults/secrets',
     'Microsoft.Network/privateEndpoints/privateDnsZoneGroups',
     'Microsoft.ServiceBus/namespaces/queues',
@@ -103,9 +108,10 @@ describe('names and tags', () => {
       (name) => !name.startsWith("'rg-"),
     ))
       expect(name).toMatch(/\$\{resourceToken\}'$/);
-    /** Zones and what hangs on a parent are named by what they are. */
+    /** Zones, and what hangs on something else, are named by what they are. */
     const named = resources.filter(
-      ({ isChild, type, body }) => !isChild && !/privateDnsZones/.test(type) && !/^ +parent: /m.test(body),
+      ({ isChild, type, body }) =>
+        !isChild && !/privateDnsZones|diagnosticSettings|locks$/.test(type) && !/^ +parent: /m.test(body),
     );
     for (const { file, symbol, body } of named)
       expect([file, symbol, /^ +name: (.+)$/m.exec(body)?.[1]]).toEqual([
@@ -129,9 +135,12 @@ describe('roles', () => {
     serviceBusDataSender: '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39',
     monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
     durableTaskDataContributor: '0ad04412-c4d5-4796-b79c-f76d14c8d402',
+    durableTaskDataReader: 'd6a5505f-6ebb-45a4-896e-ac8274cfc0ac',
     cognitiveServicesOpenAiUser: '5e0bd9bd-7b93-4f28-af87-19fc36ad61bd',
     keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6',
     keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7',
+    keyVaultCryptoUser: '12338af0-0e69-4776-bea7-57ae8d297424',
+    keyVaultCryptoServiceEncryptionUser: 'e147488a-f6f5-4113-8e2d-b22465e65bf6',
     dataReader: '00000000-0000-0000-0000-000000000001',
     dataContributor: '00000000-0000-0000-0000-000000000002',
   };
@@ -190,17 +199,113 @@ describe('no keys, no secrets', () => {
 
   test('nothing asks for a key, and no output is one', () => {
     expect(everything).not.toMatch(/\blist\w*\(|AccountKey|SharedAccessKey/);
-    // What the colony's own keys are derived from goes into the vault, and nowhere else.
+    // What the colony's own keys are derived from goes into the vault, and nowhere else; the names of keys are none.
     const secrets = matches(everything, /^@secure\(\)\n(?:@description.*\n)?param (\w+)/gm);
-    expect([...new Set(secrets)].sort()).toEqual(['fresh', 'identitySecret']);
+    expect([...new Set(secrets)].sort()).toEqual(['fresh', 'freshKey', 'identitySecret', 'logKey']);
     for (const output of matches(everything, /^(output .+)$/gm))
-      expect(output).not.toMatch(/key(?!_VAULT)|connectionString|password|secret/i);
+      expect(output).not.toMatch(/key(?!_VAULT|Id\b|Uri$)|connectionString|password|secret/i);
   });
 
   test('nobody reaches the API who was not let in', () => {
     expect(moduleOf('app')).toMatch(/ipSecurityRestrictionsDefaultAction: 'Deny'/);
     expect(main).toMatch(/param allowedAddresses string = ''/);
   });
+});
+
+describe('duties', () => {
+  const given = (name: string) => assignments.filter(({ body }) => body.includes(`principalId: ${name}\n`));
+  const idOf = (name: string) => new RegExp(`${name}: (\\w+)!?\\.outputs\\.principalId`).exec(main)?.[1];
+
+  test('each has an identity of its own', () => {
+    const names = ['appPrincipalId', 'platformPrincipalId', 'keysPrincipalId', 'volumesPrincipalId'];
+    expect(names.map(idOf)).toEqual(['identity', 'platform', 'keys', 'volumes']);
+    expect(idOf('secretsPrincipalId')).toBe('platform');
+  });
+
+  test('who reads secrets, who signs and who makes volumes touches no receipt', () => {
+    expect(given('secretsPrincipalId').map(({ symbol }) => symbol)).toEqual(['platformReadsSecrets']);
+    expect(given('keysPrincipalId').map(({ symbol }) => symbol)).toEqual(['appSigns', 'appWraps']);
+    expect(given('volumesPrincipalId').map(({ symbol }) => symbol)).toEqual(['appManagesVolumes']);
+    expect(given('platformPrincipalId').map(({ symbol }) => symbol)).toEqual(['hostUsesBlobs', 'hostUsesTables']);
+  });
+
+  test('keys are used one by one, and by nobody but who does that', () => {
+    for (const symbol of ['appSigns', 'appWraps'])
+      expect(assignments.find((one) => one.symbol === symbol)?.body).toMatch(/^ {2}scope: vault::(log|personal)$/m);
+  });
+});
+
+describe('what proves and what opens', () => {
+  const vault = moduleOf('vault');
+
+  test('is lost by nobody', () => {
+    expect(vault).toMatch(/enablePurgeProtection: true\n +softDeleteRetentionInDays: 90/);
+    // An old version that has expired would open nothing of what it has wrapped.
+    expect(vault).not.toMatch(/expiryTime|\bexp:/);
+    expect(vault).toMatch(/action: \{ type: 'rotate' \}/);
+    for (const [module, kept] of [
+      ['vault', 'vault'],
+      ['cosmos', 'account'],
+      ['storage', 'archive'],
+      ['storage', 'anchors'],
+    ] as const)
+      expect(
+        resources.filter(
+          ({ file, type, body }) => file === module && /locks$/.test(type) && body.includes(`scope: ${kept}\n`),
+        ),
+      ).toHaveLength(1);
+  });
+
+  test('keys are what the app signs and wraps with', () => {
+    expect(vault).toMatch(/kty: 'EC', curveName: 'P-256', keyOps: \['sign', 'verify'\]/);
+    expect(vault).toMatch(/kty: 'RSA'\n +keySize: 3072\n +keyOps: \['wrapKey', 'unwrapKey'\]/);
+  });
+
+  test('a secret that is made at the first deployment is one that the app takes', () => {
+    expect(vault).toContain("'${take(replace(freshKey, '-', ''), 42)}A='");
+    const made = `${'0123456789abcdef'.repeat(4).slice(0, 42)}A=`;
+    expect(readSettings({ FORMICARY_LOG_KEY: made }).logKey).toBe(made);
+    expect(made).toHaveLength(44);
+  });
+
+  test('checkpoints are immutable for as long as receipts have to be kept', () => {
+    expect(moduleOf('storage')).toMatch(/immutableStorageWithVersioning: \{\n +enabled: true/);
+    expect(Number(/@minValue\((\d+)\)\n@maxValue\(\d+\)\n@description\(.*\)\nparam anchorDays/.exec(main)?.[1])).toBe(
+      MIN_KEPT_DAYS,
+    );
+  });
+});
+
+describe('what is logged', () => {
+  test.each([
+    ['vault', 'vault', 'AuditEvent'],
+    ['cosmos', 'account', 'ControlPlaneRequests'],
+    ['messaging', 'eventHubs', 'OperationalLogs'],
+    ['messaging', 'serviceBus', 'OperationalLogs'],
+    ['storage', 'host::blobs', 'StorageDelete'],
+    ['storage', 'archive::blobs', 'StorageDelete'],
+    ['storage', 'anchors::blobs', 'StorageWrite'],
+    ['openai', 'account', 'Audit'],
+    ['monitoring', 'workspace', 'Audit'],
+    ['network', 'appRules', 'NetworkSecurityGroupEvent'],
+    ['network', 'endpointRules', 'NetworkSecurityGroupEvent'],
+  ])('of %s, %s: %s', (module, scope, category) => {
+    const settings = resources.filter(
+      ({ file, type, body }) =>
+        file === module && /diagnosticSettings$/.test(type) && body.includes(`scope: ${scope}\n`),
+    );
+    expect(settings.map(({ body }) => body.includes(`category: '${category}', enabled: true`))).toEqual([true]);
+  });
+});
+
+test('in a private network each service has an endpoint, and no other door', () => {
+  const targets = matches(/targets: concat\(([\s\S]*?)\n {4}\)\n/.exec(main)?.[1] ?? '', /\{ name: '([\w-]+)'/g);
+  expect(targets).toEqual([
+    ...['api', 'cosmos', 'event-hubs', 'service-bus', 'host-blobs', 'host-tables', 'payloads', 'checkpoints'],
+    ...['scheduler', 'vault', 'openai'],
+  ]);
+  for (const name of ['storage', 'cosmos', 'messaging', 'durable', 'vault', 'openai'])
+    expect(moduleOf(name)).toMatch(/publicNetworkAccess: isPrivate \? 'Disabled' : 'Enabled'/);
 });
 
 describe('settings of the app', () => {
@@ -235,25 +340,27 @@ describe('settings of the app', () => {
     const { Values: values } = JSON.parse(read('local.settings.azure.json.example')) as {
       Values: Record<string, string>;
     };
+    const deployed = /NETAPP|PUBLIC_URL|ISSUERS|LOG_KEY|VAULT|ANCHOR/;
     const ours = given.filter(
-      (name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !/NETAPP|PUBLIC_URL/.test(name),
+      (name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !deployed.test(name),
     );
     expect(ours.filter((name) => !(name in values))).toEqual([]);
   });
 
   test('are enough to start with', () => {
-    const example = (name: string) =>
-      /^APPLICATIONINSIGHTS_CONNECTION_STRING$/.test(name)
-        ? 'InstrumentationKey=00000000-0000-4000-8000-000000000000'
-        : /Namespace$/.test(name)
-          ? 'a.servicebus.windows.net'
-          : /SECRET$/.test(name)
-            ? 'drawn at random, thirty-two or more'
-            : /Endpoint$|Uri$|URL$/.test(name)
-              ? 'https://a.example/'
-              : /Id$|CLIENT_ID$/.test(name)
-                ? '00000000-0000-4000-8000-000000000000'
-                : 'a';
+    /** The first that fits. */
+    const examples: readonly (readonly [name: RegExp, example: string])[] = [
+      [/^APPLICATIONINSIGHTS_CONNECTION_STRING$/, 'InstrumentationKey=00000000-0000-4000-8000-000000000000'],
+      [/Namespace$/, 'a.servicebus.windows.net'],
+      [/ISSUERS$/, '[]'],
+      [/LOG_KEY$/, `${'A'.repeat(43)}=`],
+      [/VAULT__\w+Key$/, 'https://a.vault.example/keys/a'],
+      [/SECRET$/, 'drawn at random, thirty-two or more'],
+      [/Endpoint$|Uri$|URL$|ANCHOR_BLOBS$/, 'https://a.example/'],
+      [/Id$|CLIENT_ID$/, '00000000-0000-4000-8000-000000000000'],
+      [/./, 'a'],
+    ];
+    const example = (name: string) => examples.find(([pattern]) => pattern.test(name))?.[1];
     const environment = Object.fromEntries(given.map((name) => [name, example(name)]));
     const { azure, insights } = readSettings({
       ...environment,
@@ -401,6 +508,29 @@ describe('azd', () => {
     expect(workflow).toContain('AZURE_KEY_VAULT_NAME: ${{ vars.AZURE_KEY_VAULT_NAME }}');
     expect(own.filter((name) => !workflow.includes(`${name}: \${{ vars.${name}`))).toEqual([]);
     expect(own.filter((name) => !read('docs/deploy.md').includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test('actions are named by commits, which nobody can move', () => {
+    const actions = matches(read('.github/workflows/azure-dev.yml'), /^ +- uses: (.+)$/gm);
+    expect(actions.length).toBeGreaterThan(5);
+    for (const action of actions) expect(action).toMatch(/@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+  });
+
+  test('pull requests are checked and shown what they would change, and deploy nothing', () => {
+    const jobs = read('.github/workflows/azure-dev.yml').split(/^ {2}(?=\w+:\n {4})/m);
+    const job = (name: string) => jobs.find((text) => text.startsWith(`${name}:`)) ?? '';
+    expect(job('check')).toMatch(/bicep lint[\s\S]*PSRule\.Rules\.Azure/);
+    expect(job('preview')).toMatch(/github\.event_name == 'pull_request'[\s\S]*azd provision --preview/);
+    expect(job('deploy')).toContain("if: github.event_name != 'pull_request'");
+    expect(job('preview')).not.toMatch(/azd (deploy|up)|azd provision(?! --preview)/);
+  });
+
+  test('each rule that is left out says why', () => {
+    const lines = read('ps-rule.yaml').split('\n');
+    const excluded = lines.flatMap((line, index) => (/^ {4}- Azure\./.test(line) ? [index] : []));
+    expect(excluded.length).toBeGreaterThan(10);
+    for (const index of excluded)
+      expect(lines.slice(0, index).findLast((line) => !/^ {4}- Azure\./.test(line))).toMatch(/^ {4}# .+/);
   });
 
   test('a default is the same in each place', () => {

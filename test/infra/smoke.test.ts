@@ -8,11 +8,17 @@ import { text } from 'node:stream/consumers';
 
 const HOOK = join(__dirname, '../../bicep/hooks/smoke.mjs');
 
-/** Runs the hook for `seconds` against a server that answers with these statuses, the last one over and over. */
-async function smoke(seconds: number, ...statuses: readonly number[]) {
+const CLOSED = '/v1/me';
+
+/**
+ * Runs the hook for `seconds` against a server that answers with these statuses, the last one over and over; who shows
+ * no token gets another one.
+ */
+async function smoke(seconds: number, statuses: readonly number[], stranger = 401) {
   const asked: string[] = [];
   const server = createServer(({ url }, response) => {
-    response.statusCode = statuses[Math.min(asked.push(url as string), statuses.length) - 1] as number;
+    const turn = asked.push(url as string);
+    response.statusCode = url === CLOSED ? stranger : (statuses[Math.min(turn, statuses.length) - 1] as number);
     response.end('{"status":"as told"}');
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -24,26 +30,36 @@ async function smoke(seconds: number, ...statuses: readonly number[]) {
 }
 
 test('an app that is ready is asked once', async () => {
-  expect(await smoke(60, 200)).toEqual({
+  expect(await smoke(60, [200])).toEqual({
     code: 0,
     said: expect.stringContaining('is ready'),
-    asked: ['/health/ready'],
+    asked: ['/health/ready', CLOSED],
   });
 });
 
 test('an app that starts is waited for', async () => {
-  expect(await smoke(60, 503, 200)).toMatchObject({ code: 0, asked: ['/health/ready', '/health/ready'] });
+  expect(await smoke(60, [503, 200])).toMatchObject({ code: 0, asked: ['/health/ready', '/health/ready', CLOSED] });
 }, 20_000);
 
 test('an app that does not get ready fails the deployment, with its last answer', async () => {
-  expect(await smoke(1, 503)).toMatchObject({
+  expect(await smoke(1, [503])).toMatchObject({
     code: 1,
     said: expect.stringMatching(/did not get ready.*503.*as told/s),
   });
 });
 
+test('an app that answers strangers fails the deployment', async () => {
+  expect(await smoke(60, [200], 200)).toMatchObject({
+    code: 1,
+    said: expect.stringMatching(/v1\/me has to answer 401 .* answered 200 .*as told/),
+  });
+});
+
 test('being kept out is said, and fails nothing', async () => {
-  expect(await smoke(60, 403)).toMatchObject({ code: 0, said: expect.stringContaining('FORMICARY_ALLOWED_ADDRESSES') });
+  expect(await smoke(60, [403])).toMatchObject({
+    code: 0,
+    said: expect.stringContaining('FORMICARY_ALLOWED_ADDRESSES'),
+  });
 });
 
 test('without a deployment there is nothing to ask', async () => {

@@ -106,7 +106,7 @@ export abstract class Streams {
    */
   async current<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
     const cached = this.cache.get(stream);
-    const head = await this.head(stream);
+    const head = await this.newest(stream);
     const folded =
       cached?.version === (head?.index ?? -1) && cached.hash === (head?.hash ?? null)
         ? cached
@@ -145,7 +145,7 @@ export abstract class Streams {
    */
   private async lastUntil(stream: string, asOf: Time): Promise<number> {
     let last = -1;
-    let end = (await this.head(stream))?.index ?? -1;
+    let end = (await this.newest(stream))?.index ?? -1;
     while (last < end) {
       const middle = Math.ceil((last + end) / 2);
       const commit = await this.commit(stream, middle);
@@ -167,6 +167,11 @@ export abstract class Streams {
   async receipt(tenant: string, ref: string): Promise<Commit | undefined> {
     const place = placeIn(tenant, ref);
     return place === undefined ? undefined : await this.commit(place.stream, place.index);
+  }
+
+  /** Place and hash of the last receipt of a stream, as the store has it now; undefined when there is none. */
+  async newest(stream: string): Promise<Head | undefined> {
+    return await this.reached(stream, this.store.head(stream));
   }
 
   /** Every commit of a stream, in order; in slices, and until `signal` aborts, with whose reason it then rejects. */
@@ -269,10 +274,6 @@ export abstract class Streams {
     if (current !== undefined && current.version >= folded.version) return current;
     this.keep(stream, folded);
     return folded;
-  }
-
-  protected async head(stream: string): Promise<Head | undefined> {
-    return await this.reached(stream, this.store.head(stream));
   }
 
   protected keep(stream: string, folded: Folded): void {

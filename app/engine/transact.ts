@@ -355,7 +355,7 @@ export class Transactor extends Streams {
         continue;
       }
       if (!fresh) {
-        if ((await this.head(stream))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
+        if ((await this.newest(stream))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
         fresh = true;
       }
       outcomes.push(outcome);

@@ -7,7 +7,7 @@
 
 /** How long a slice is, but for what can't be divided. */
 const SLICE_MS = 5;
-/** For how many slices' time a busy loop does other work after one. */
+/** For how many times as long as a slice took a busy loop does other work after it. */
 const OTHERS = 4;
 
 const waiting: (() => void)[] = [];
@@ -23,9 +23,15 @@ function next(): void {
     setTimeout(next, 1);
     return;
   }
-  rested = now + (1 + OTHERS) * SLICE_MS;
   idleBefore = idle;
   waiting.shift()?.();
+  // All that goes on at once when it resolves has been done before the next tick.
+  queueMicrotask(() =>
+    process.nextTick(() => {
+      const ended = performance.now();
+      rested = ended + OTHERS * (ended - now);
+    }),
+  );
   if (waiting.length > 0) setImmediate(next);
 }
 

@@ -2,7 +2,6 @@
 import type { Round, RoundRecomputation } from '../../contract/oversight/rounds';
 import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
-import { stateOf } from '../../domain/kernel/fold';
 import { commitRef, reservedId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
 import { actorOf } from '../../domain/kernel/principal';
@@ -40,9 +39,10 @@ import { ALL } from '../../projections/projection';
 import type { Aggregate, Page, Where } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
+import { SingleFlight } from '../engine/single-flight';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import { inSlices } from '../engine/turns';
+import { inSlices, nextTurn } from '../engine/turns';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { AgentBook } from '../market/module';
 import { partiesSince } from './parties';
@@ -149,8 +149,12 @@ export interface RoundsDeps {
   readonly watchdog: Watchdog;
 }
 
+/** What counting a round again answers. */
+type Recount = Shown<typeof RoundRecomputation> | Rejection;
+
 export class Rounds {
   private readonly rounds: RoundsDeps['rounds'];
+  private readonly recounts = new SingleFlight<Recount>();
 
   constructor(private readonly deps: RoundsDeps) {
     this.rounds = deps.rounds;
@@ -267,20 +271,28 @@ export class Rounds {
     return this.rounds.sources({ where: { status: 'open' } });
   }
 
-  /** Counts a closed round again from its receipts alone. Rejects with the reason of `signal` when that has aborted. */
-  async recompute(
-    tenant: string,
-    id: string,
-    signal?: AbortSignal,
-  ): Promise<Shown<typeof RoundRecomputation> | Rejection> {
+  /**
+   * Counts a closed round again from its receipts alone. Who asks while the same receipts are being counted gets what
+   * comes of that. Rejects with the reason of `signal` when that has aborted.
+   */
+  async recompute(tenant: string, id: string, signal?: AbortSignal): Promise<Recount> {
+    const stream = this.rounds.name(tenant, id);
+    const newest = await this.deps.transactor.newest(stream);
+    const counted = await this.recounts.join(`${stream}@${newest?.hash}`, (gone) => this.recount(stream, gone), signal);
+    // What is made of it for each of those who waited is work as well.
+    await nextTurn(signal);
+    return counted;
+  }
+
+  private async recount(stream: string, signal: AbortSignal): Promise<Recount> {
+    // Its first piece as well: many may come at once.
+    await nextTurn(signal);
     const commits = [];
-    const receipts = this.deps.transactor.commits(this.rounds.name(tenant, id), 0, signal);
-    for await (const commit of receipts) commits.push(commit);
+    for await (const commit of this.deps.transactor.commits(stream, 0, signal)) commits.push(commit);
     if (commits.length === 0) return new Rejection('missing', 'round-not-found', 'there is no round with this id');
     const counted = await inSlices(countAgain(commits), signal);
     if (counted instanceof Rejection) return counted;
-    const { ballots } = stateOf(roundDecider, commits);
-    return { ...counted, matrix: agreementMatrix(Object.values(ballots)) };
+    return { ...counted.recomputation, matrix: agreementMatrix(Object.values(counted.ballots)) };
   }
 
   /** Agents that know the field, the weightiest first; of equals the smaller id. */

@@ -755,12 +755,18 @@ export function recomputeRound(commits: readonly Commit[]): RoundRecomputation |
   const counting = countAgain(commits);
   for (;;) {
     const { done, value } = counting.next();
-    if (done === true) return value;
+    if (done === true) return value instanceof Rejection ? value : value.recomputation;
   }
 }
 
+/** A round that was counted again, with the ballots of its last pass by voter. */
+export interface CountedAgain {
+  readonly recomputation: RoundRecomputation;
+  readonly ballots: RoundState['ballots'];
+}
+
 /** The same in steps, one a commit: thousands of votes take seconds. */
-export function* countAgain(commits: readonly Commit[]): Generator<undefined, RoundRecomputation | Rejection> {
+export function* countAgain(commits: readonly Commit[]): Generator<undefined, CountedAgain | Rejection> {
   const faults: string[] = [];
   const verifier = new ChainVerifier(commits[0]?.stream ?? '');
   let counted: { recomputed: Tally; receipt: Tally } | undefined;
@@ -782,7 +788,7 @@ export function* countAgain(commits: readonly Commit[]): Generator<undefined, Ro
   }
   return counted === undefined
     ? new Rejection('invalid', 'round-not-closed', 'these are not the receipts of a closed round')
-    : { agrees: faults.length === 0, ...counted, faults };
+    : { recomputation: { agrees: faults.length === 0, ...counted, faults }, ballots: state.ballots };
 }
 
 /** What is wrong with the first of these events of a commit, the rest of which follow from it. */

@@ -66,37 +66,47 @@ test('what nobody waits for any more ends', async () => {
   await next;
 });
 
+/** Uses the processor. */
+function spend(milliseconds: number): void {
+  for (const until = performance.now() + milliseconds; performance.now() < until;);
+}
+
+/** How many slices of so many milliseconds three readers had, and how many milliseconds others worked meanwhile. */
+async function shared(slice: number, busyLoop: boolean): Promise<{ slices: number; share: number }> {
+  const end = performance.now() + 600;
+  let slices = 0;
+  let others = 0;
+  const work = (): void => {
+    if (performance.now() >= end) return;
+    spend(2);
+    others += 2;
+    setImmediate(work);
+  };
+  if (busyLoop) setImmediate(work);
+  await Promise.all(
+    Array.from({ length: 3 }, async () => {
+      while (performance.now() < end) {
+        await nextTurn();
+        spend(slice);
+        slices += 1;
+      }
+    }),
+  );
+  return { slices, share: (slice * slices) / (slice * slices + others) };
+}
+
 test('while the loop is busy, those that read have a fifth of it together; while it is not, they do not wait', async () => {
-  const spend = (milliseconds: number): void => {
-    for (const until = performance.now() + milliseconds; performance.now() < until;);
-  };
-  /** How many slices of five milliseconds three readers had, and how many milliseconds others worked meanwhile. */
-  const shared = async (busyLoop: boolean) => {
-    const end = performance.now() + 600;
-    let slices = 0;
-    let others = 0;
-    const work = (): void => {
-      if (performance.now() >= end) return;
-      spend(2);
-      others += 2;
-      setImmediate(work);
-    };
-    if (busyLoop) setImmediate(work);
-    await Promise.all(
-      Array.from({ length: 3 }, async () => {
-        while (performance.now() < end) {
-          await nextTurn();
-          spend(5);
-          slices += 1;
-        }
-      }),
-    );
-    return { slices, others };
-  };
-  const beside = await shared(true);
+  const beside = await shared(5, true);
   expect(beside.slices).toBeGreaterThan(0);
   // A busy neighbour makes what is spent longer, for either of them.
-  expect((5 * beside.slices) / (5 * beside.slices + beside.others)).toBeLessThan(0.34);
-  const alone = await shared(false);
+  expect(beside.share).toBeLessThan(0.34);
+  const alone = await shared(5, false);
   expect(alone.slices).toBeGreaterThan(2 * beside.slices);
+});
+
+test.each([1, 20])('a fifth of the time it is, not of the slices: of %d ms each', async (slice) => {
+  const { share } = await shared(slice, true);
+  expect(share).toBeGreaterThan(0.08);
+  // Three readers have their first one at once, of 600 ms.
+  expect(share).toBeLessThan(0.4);
 });

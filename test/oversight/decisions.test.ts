@@ -348,6 +348,22 @@ describe('a question that agents could not settle', () => {
     expect(await colony.rounds.recompute(TENANT, 'r')).toMatchObject({ agrees: true });
   });
 
+  test('many who count it again at once have its receipts read once for all of them', async () => {
+    await divided();
+    let reads = 0;
+    stage.mishaps = (port, method, [stream]) =>
+      void (port === 'store' && method === 'read' && stream === `${TENANT}/round/r` && (reads += 1));
+    const counted = await colony.rounds.recompute(TENANT, 'r');
+    const once = reads;
+    const all = await Promise.all(Array.from({ length: 20 }, () => colony.rounds.recompute(TENANT, 'r')));
+    expect(once).toBeGreaterThan(0);
+    expect(reads).toBe(2 * once);
+    for (const each of all) expect(each).toEqual(counted);
+    // What is over is kept for nobody: what is stored may have changed.
+    await colony.rounds.recompute(TENANT, 'r');
+    expect(reads).toBe(3 * once);
+  });
+
   test('overridden, its approval is over at once, and says by whom', async () => {
     const asked = await divided();
     expect(await colony.rounds.override(person('human:bea'), 'r', 'south', 'cheaper')).toMatchObject({ ok: true });

@@ -236,6 +236,17 @@ export const ATTACKS = {
     );
   },
 
+  /** The same of keys so many that each comes as seldom as a retry does. */
+  async retriesOfMany(target) {
+    const keys = 200;
+    return paced(500 * target.scale, (n) =>
+      send(target, '/v1/tasks', {
+        headers: { 'idempotency-key': `one-of-many-${n % keys}` },
+        json: { id: `again-${n % keys}`, task_type: 'hostile.nobody' },
+      }),
+    );
+  },
+
   async oneTenant(target) {
     const run = Date.now();
     return paced(300 * target.scale, (n) =>

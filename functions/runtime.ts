@@ -78,6 +78,13 @@ function requestsOf(tenant: string): number | undefined {
   return opened?.colony.tenantBook.limit(tenant, REQUESTS);
 }
 
+/** How often one Idempotency-Key may come in a second, and at once: retries that wait come far less often. */
+const KEY_PER_SECOND = 5;
+const KEY_BURST = 50;
+/** Keys of which that is known: one of a storm comes soon again. */
+const PACED_KEYS = 10_000;
+let pacing: RateLimiter | undefined;
+
 /** Whether callers may say who they are without proof: only where nobody else reaches the host. */
 let believes: boolean | undefined;
 
@@ -225,14 +232,21 @@ setEdge({
     opened?.colony.tenantBook.refused(REQUESTS);
     return { ...refused, of: `the tenant ${tenant}, ${most} requests a second,`, limit: { limit: REQUESTS, most } };
   },
+  paces({ tenant, id }, key) {
+    return (pacing ??= new RateLimiter(KEY_PER_SECOND, KEY_BURST, systemClock, PACED_KEYS)).take(
+      `${tenant} ${id} ${key}`,
+    );
+  },
   admits(work, { tenant }) {
     return opened?.colony.admission.ask(work, tenant, performance.now()) ?? 0;
   },
   admitsStill(work, { tenant }) {
     return opened?.colony.admission.askAgain(work, tenant, performance.now()) ?? 0;
   },
-  turn({ tenant }, bytes) {
-    return opened?.colony.fairQueue.turn(tenant, bytes);
+  turn(work, { tenant }, bytes) {
+    if (work !== 'underway') return opened?.colony.fairQueue.turn(tenant, bytes);
+    opened?.colony.fairQueue.pass(tenant);
+    return undefined;
   },
   charge(work, { tenant, id }, cost) {
     opened?.colony.admission.charge(work, tenant, cost);

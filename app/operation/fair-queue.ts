@@ -4,11 +4,18 @@
  * come, a tenant that asks for most would have most of the processor, and all others would wait behind it; so it waits
  * behind them. What is under way does not wait here: it would be judged by that time.
  *
+ * Requests differ in what they take, so that is measured, and a tenant that has had more of the thread than its even
+ * share (`Shares`) begins only when the loop has nothing else to do: then one request, and the next when that is so
+ * again. Measured is what a request takes until it waits for something for the first time, which is most of it.
+ *
  * A turn begins a few requests, and what was begun goes on in between: nobody waits while the loop has nothing to do.
  */
+import { Shares } from './shares';
 
 /** Requests that begin in one turn, at most. */
 const IN_A_TURN = 8;
+/** A turn in which others have had the thread for less than this has nothing else to do. Milliseconds. */
+const SPARE_MS = 0.1;
 /** A turn that has lasted for so long ends for those that wait here, whatever keeps the loop in it. Milliseconds. */
 const LONGEST_TURN_MS = 20;
 /** Requests of one tenant that wait, at most, and how long its first one may have waited for another to join it. */
@@ -31,18 +38,38 @@ interface Waits {
   milliseconds: number;
 }
 
+/** The request that has the thread now. */
+interface Running {
+  /** Undefined when what it takes is not counted: the loop had time to spare. */
+  readonly tenant: string | undefined;
+  readonly since: number;
+}
+
 export class FairQueue {
   /** Those that wait, by tenant; the first tenant is the one whose turn it is. */
   private readonly tenants = new Map<string, Waiting[]>();
+  private readonly shares: Shares;
+  private running: Running | undefined;
   /** In this turn of the loop, and since when it lasts. */
   private begun = 0;
   private turnedAt = -Infinity;
+  /** Whether the next turn is expected, and whether those of one are beginning, one after the other. */
   private turning = false;
+  private beginning = false;
+  /** When the last that began here, in this turn or the one before, had left the thread. */
+  private leftAt = -Infinity;
   /** By tenant, since somebody has asked how long requests wait. */
   private readonly waits = new Map<string, Waits>();
 
   /** @param now milliseconds that never go back */
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  constructor(private readonly now: () => number = () => performance.now()) {
+    this.shares = new Shares(now);
+  }
+
+  /** A request that may begin at once whatever its tenant has had: what it takes is counted. */
+  pass(tenant: string): void {
+    this.run(tenant);
+  }
 
   /**
    * Undefined when a request of the tenant may begin at once; a promise when it may once that resolves; the seconds
@@ -51,11 +78,12 @@ export class FairQueue {
    */
   turn(tenant: string, bytes = 0): Promise<void> | number | undefined {
     const now = this.now();
-    if (now - this.turnedAt > LONGEST_TURN_MS) this.next(now);
-    if (this.begun < IN_A_TURN && this.tenants.size === 0) {
+    if (now - this.turnedAt > LONGEST_TURN_MS) this.next(now, false);
+    if (this.begun < IN_A_TURN && this.tenants.size === 0 && !this.shares.isOver(tenant)) {
       this.begun += 1;
       this.count(tenant, 0);
       this.schedule();
+      this.run(tenant);
       return undefined;
     }
     let queue = this.tenants.get(tenant);
@@ -97,24 +125,66 @@ export class FairQueue {
     this.turning = true;
     setImmediate(() => {
       this.turning = false;
-      this.next(this.now());
-      if (this.begun > 0) this.schedule();
+      const now = this.now();
+      this.next(now, now - this.leftAt < SPARE_MS);
     });
   }
 
-  /** A turn: those whose turn it is begin. */
-  private next(now: number): void {
+  /**
+   * A turn: those whose turn it is begin.
+   * @param isSpare whether the loop has nothing else to do
+   */
+  private next(now: number, isSpare: boolean): void {
+    if (this.beginning) return;
     this.turnedAt = now;
     this.begun = 0;
-    for (const [tenant, queue] of this.tenants) {
-      if (this.begun === IN_A_TURN) break;
-      this.tenants.delete(tenant);
-      const { since, begin } = queue.shift() as Waiting;
-      // Behind the others: a map goes through what is set meanwhile as well.
-      if (queue.length > 0) this.tenants.set(tenant, queue);
-      this.begun += 1;
-      this.count(tenant, now - since);
-      begin();
+    this.beginning = true;
+    this.beginNext(isSpare);
+  }
+
+  /** One after the other, so that what each takes is known. */
+  private beginNext(isSpare: boolean): void {
+    const tenant = this.begun < IN_A_TURN ? this.whoseTurn(isSpare) : undefined;
+    if (tenant === undefined) {
+      this.beginning = false;
+      this.leftAt = this.now();
+      if (this.begun > 0 || this.tenants.size > 0) this.schedule();
+      return;
     }
+    const queue = this.tenants.get(tenant) as Waiting[];
+    const { since, begin } = queue.shift() as Waiting;
+    this.tenants.delete(tenant);
+    if (queue.length > 0) this.tenants.set(tenant, queue);
+    this.begun += 1;
+    this.count(tenant, this.now() - since);
+    // After what began in time that was left over nobody else does that is over its share.
+    this.run(isSpare && this.shares.isOver(tenant) ? undefined : tenant, () => this.beginNext(false));
+    begin();
+  }
+
+  /** The first tenant that has not had its share; of those that have, the first where there is time to spare. */
+  private whoseTurn(isSpare: boolean): string | undefined {
+    for (const tenant of this.tenants.keys()) if (!this.shares.isOver(tenant)) return tenant;
+    return isSpare ? this.tenants.keys().next().value : undefined;
+  }
+
+  /** A request has the thread from now on, until all that goes on at once after it has been done: then calls `left`. */
+  private run(tenant: string | undefined, left?: () => void): void {
+    this.stop();
+    const mine = (this.running = { tenant, since: this.now() });
+    // Promises that are settled go on before the next tick.
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        if (this.running === mine) this.stop();
+        left?.();
+      }),
+    );
+  }
+
+  private stop(): void {
+    if (this.running === undefined) return;
+    const { tenant, since } = this.running;
+    this.running = undefined;
+    if (tenant !== undefined) this.shares.take(tenant, this.now() - since);
   }
 }

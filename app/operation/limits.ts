@@ -5,17 +5,21 @@ import type { Clock } from '../engine/ports';
 const MAX_CALLERS = 50_000;
 
 export class RateLimiter {
-  private readonly buckets = new Recent<string, { tokens: number; at: number }>(MAX_CALLERS);
+  private readonly buckets: Recent<string, { tokens: number; at: number }>;
 
   /**
    * @param perSecond tokens that come back in a second
    * @param burst most tokens that a bucket holds
+   * @param callers whose buckets are kept at least; who is forgotten begins with a full one
    */
   constructor(
     readonly perSecond: number,
     private readonly burst: number,
     private readonly clock: Clock,
-  ) {}
+    callers = MAX_CALLERS,
+  ) {
+    this.buckets = new Recent(callers);
+  }
 
   /**
    * Takes a token: 0 when there was one, else the seconds until there is.

@@ -129,16 +129,18 @@ export interface Edge {
   unproven?(principal: Principal, needs: Level): Problem | undefined;
   /** Rate limit: one request of this principal, now. */
   permits(principal: Principal): { readonly allowed: true } | Throttled;
+  /** A request under an Idempotency-Key comes: 0, or the seconds after which to come again with that key. */
+  paces?(principal: Principal, key: string): number;
   /** Whether the host can take it now: 0, or the seconds after which to come again. */
   admits?(work: Work, principal: Principal): number;
   /** The same of one that was let in some time ago: it is not counted once more. */
   admitsStill?(work: Work, principal: Principal): number;
   /**
-   * Whether new work or a read that was let in may begin: at once when undefined, or when this resolves; or the seconds
-   * after which to come again.
+   * Whether what was let in may begin, as what is under way always may: at once when undefined, or when this resolves;
+   * or the seconds after which to come again.
    * @param bytes of its body, as far as it says so
    */
-  turn?(principal: Principal, bytes: number): Promise<void> | number | undefined;
+  turn?(work: Work, principal: Principal, bytes: number): Promise<void> | number | undefined;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
   charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
@@ -290,7 +292,8 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
   try {
     if (refusal !== undefined) throw refusal;
     const caller = principal as Principal;
-    if (definition.work !== 'underway') await haveTurn(request, caller);
+    const turn = turnOf(definition, request, caller);
+    if (turn !== undefined) await turn;
     if (performance.now() - at > LET_IN_FOR_MS) checkLoadAgain(definition, caller);
     const attributes = {
       'http.request.method': definition.method,
@@ -345,6 +348,7 @@ async function enter(definition: BoundRoute, envelope: Envelope): Promise<Entere
     if (found instanceof Problem) throw found;
     principal = found;
     admit(definition, principal);
+    checkKey(definition, principal, envelope.header('idempotency-key'));
     checkLoad(definition, principal);
     return { principal, refusal: undefined, at };
   } catch (error) {
@@ -422,6 +426,15 @@ function admit(definition: BoundRoute, principal: Principal): void {
   }
 }
 
+/** Whoever asks the same again and again without a pause learns nothing new by it. */
+function checkKey({ method }: BoundRoute, principal: Principal, key: string | null): void {
+  const wait = key === null || method === 'GET' ? 0 : (requireEdge().paces?.(principal, key) ?? 0);
+  if (wait <= 0) return;
+  const seconds = inTenths(wait);
+  const detail = `This Idempotency-Key comes more often than retries do; try again with it in ${seconds} s.`;
+  throw Problem.later('too-many-requests', detail, seconds);
+}
+
 /**
  * What has to wait while the host is late hears so before its body is read.
  */
@@ -430,16 +443,12 @@ function checkLoad({ work }: BoundRoute, principal: Principal): void {
   if (wait > 0) throw overloaded(wait);
 }
 
-/** Waits for the turn of the caller's tenant; whoever has gone meanwhile does not begin. */
-async function haveTurn(request: HttpRequest, principal: Principal): Promise<void> {
-  const turn = edge?.turn?.(principal, Number(request.headers.get('content-length') ?? 0) || 0);
-  if (turn === undefined) return;
-  if (typeof turn === 'number') {
-    edge?.heard?.(principal);
-    throw overloaded(turn);
-  }
-  await turn;
-  goneSignalOf(request)?.throwIfAborted();
+/** The turn of the caller's tenant, where it has to be waited for; whoever has gone meanwhile does not begin. */
+function turnOf({ work }: BoundRoute, request: HttpRequest, principal: Principal): Promise<void> | undefined {
+  const turn = edge?.turn?.(work, principal, Number(request.headers.get('content-length') ?? 0) || 0);
+  if (typeof turn !== 'number') return turn?.then(() => goneSignalOf(request)?.throwIfAborted());
+  edge?.heard?.(principal);
+  throw overloaded(turn);
 }
 
 /**

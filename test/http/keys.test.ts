@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { derivedId } from '../../app/engine/new-id';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 import { call, type Reply, type Sent } from './support';
 
@@ -164,6 +165,26 @@ test.each<[string, string, Record<string, unknown>]>([
   expect(slug(await api(path, { ...json, id }, 'k', { as: 'mallory' }))).toBe('400 invalid-request');
   const made = await api(path, json, 'invoice-1', { as: 'service:victim' });
   expect([made.status, made.headers.location]).toEqual([201, `${path}/${id}`]);
+});
+
+test('a key that comes again without a pause is told to wait; another one is not', async () => {
+  const api = newApi();
+  const answers = await Promise.all(Array.from({ length: 300 }, () => api('/v1/tasks', TASK, 'k')));
+  const paced = answers.filter(({ status }) => status === 429);
+  // Retries as clients make them are far from it.
+  expect(paced.length).toBeLessThanOrEqual(300 - 50);
+  expect(paced.length).toBeGreaterThan(0);
+  expect(
+    new Set(answers.filter((answer) => !paced.includes(answer)).map(({ body }) => body.task.id as string)).size,
+  ).toBe(1);
+  expect(slug(paced[0] as Reply)).toBe('429 too-many-requests');
+  expect((paced[0] as Reply).headers['retry-after']).toBe('1');
+  expect((await api('/v1/tasks', TASK, 'another')).status).toBe(201);
+  const again = await eventually(async () => {
+    const answer = await api('/v1/tasks', TASK, 'k');
+    return answer.status === 201 && answer;
+  });
+  expect(again.body.receipt.repeated).toBe(true);
 });
 
 test('a signal is doubled by no retry, however many signals with keys came between', async () => {

@@ -112,3 +112,72 @@ test('bodies that wait are bounded in bytes, by tenant', async () => {
   await all();
   expect(begun).toHaveLength(8 + 16 + 20);
 });
+
+describe('what requests take', () => {
+  /** Each has so many requests, of so many milliseconds; others use the loop for one in each turn, or do not. */
+  const beside = (
+    asks: Readonly<Record<string, { readonly requests: number; readonly takes: number }>>,
+    isBusy: boolean,
+    first = 'first',
+  ) => {
+    const clock = { time: 0 };
+    const fair = new FairQueue(() => clock.time);
+    // What comes after these waits for the next turn.
+    for (let i = 0; i < 8; i += 1) void fair.turn(first);
+    const had: Record<string, number> = {};
+    const left = new Map(Object.entries(asks).map(([tenant, { requests }]) => [tenant, requests]));
+    const begin = (tenant: string): void => {
+      const { takes } = asks[tenant] as (typeof asks)[string];
+      clock.time += takes;
+      had[tenant] = (had[tenant] ?? 0) + takes;
+      left.set(tenant, (left.get(tenant) as number) - 1);
+    };
+    for (const [tenant, { requests }] of Object.entries(asks))
+      for (let i = 0; i < requests; i += 1) {
+        const mine = fair.turn(tenant);
+        if (mine instanceof Promise) void mine.then(() => begin(tenant));
+      }
+    /** Until nobody of these waits, or for so many turns. */
+    const until = async (tenants: readonly string[], turns = 5_000): Promise<void> => {
+      for (let n = 0; n < turns && tenants.some((tenant) => left.get(tenant) !== 0); n += 1) {
+        if (isBusy) clock.time += 1;
+        await turn();
+      }
+    };
+    return { fair, clock, had, left, until };
+  };
+  const CHEAP = { requests: 100, takes: 1 };
+  const DEAR = { requests: 100, takes: 10 };
+
+  test('are shared out alike among tenants while others use the loop, and not their number', async () => {
+    const { had, until } = beside({ dear: DEAR, a: CHEAP, b: CHEAP, c: CHEAP }, true);
+    await until(['a', 'b', 'c']);
+    // About as much as each of the others, and 50 ms that it may have beyond that; in turns of one each it is 1,000.
+    expect(had['dear']).toBeLessThan(250);
+    expect(had['dear']).toBeGreaterThanOrEqual(50);
+    await until(['dear']);
+    expect(had['dear']).toBe(1_000);
+  });
+
+  test('keep nobody from a loop that has nothing else to do', async () => {
+    const { left, until } = beside({ a: { requests: 1, takes: 0 }, dear: DEAR }, false);
+    await until(['dear'], 200);
+    expect(left.get('dear')).toBe(0);
+  });
+
+  test('keep a tenant that is alone from nothing, however busy the loop is', async () => {
+    const { left, until } = beside({ dear: DEAR }, true, 'dear');
+    await until(['dear'], 20);
+    expect(left.get('dear')).toBe(0);
+  });
+
+  test('count of what is under way as well, which waits for nothing', async () => {
+    const { fair, clock, left, until } = beside({ a: CHEAP, b: CHEAP }, true);
+    for (let i = 0; i < 100; i += 1) {
+      fair.pass('a');
+      clock.time += 5;
+    }
+    await until(['b']);
+    expect(left.get('a')).toBeGreaterThan(50);
+  });
+});

@@ -11,7 +11,7 @@ import { roughSize } from '../../domain/kernel/size';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { type EventStore, type Head, type Snapshot, StoreBusy } from './ports';
 import { messageOf, StoreUnavailable } from './reachable';
-import { Slices } from './turns';
+import { Slices, soon } from './turns';
 
 /** A state with its place in the stream. */
 export interface Loaded<S> {
@@ -176,7 +176,10 @@ export abstract class Streams {
 
   /** Every commit of a stream, in order; in slices, and until `signal` aborts, with whose reason it then rejects. */
   async *commits(stream: string, from = 0, signal?: AbortSignal): AsyncGenerator<Commit> {
-    const slices = new Slices(signal);
+    yield* this.pages(stream, from, new Slices(signal));
+  }
+
+  private async *pages(stream: string, from: number, slices: Slices): AsyncGenerator<Commit> {
     for (let next = from; ;) {
       const page = await this.reached(stream, this.store.read(stream, next, PAGE));
       yield* page;
@@ -269,7 +272,8 @@ export abstract class Streams {
   /** Folds the stream from the store, and keeps what comes of it. */
   protected async fetch(decider: AnyDecider, stream: string): Promise<Folded> {
     let folded = await this.fromSnapshot(decider, stream);
-    for await (const commit of this.after(stream, folded)) folded = fold(decider, folded, commit);
+    // Commands wait for it, which those that only read may not hold up.
+    for await (const commit of this.after(stream, folded, new Slices(soon))) folded = fold(decider, folded, commit);
     const current = this.cache.get(stream);
     if (current !== undefined && current.version >= folded.version) return current;
     this.keep(stream, folded);
@@ -303,9 +307,13 @@ export abstract class Streams {
   }
 
   /** The commits that come after a place, each checked to follow from the one before it. Throws `AlteredReceipt`. */
-  private async *after(stream: string, { version, hash }: Pick<Folded, 'version' | 'hash'>): AsyncGenerator<Commit> {
+  private async *after(
+    stream: string,
+    { version, hash }: Pick<Folded, 'version' | 'hash'>,
+    slices = new Slices(),
+  ): AsyncGenerator<Commit> {
     let before = { index: version, hash };
-    for await (const commit of this.commits(stream, version + 1)) {
+    for await (const commit of this.pages(stream, version + 1, slices)) {
       this.noticing(() => checkChained(stream, before, commit));
       yield commit;
       before = commit;

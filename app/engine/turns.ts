@@ -1,14 +1,14 @@
 /**
  * Long work among others: whoever reads much of the log does so in slices, and of all that do, one has its slice in a
  * turn of the event loop. So however many read, who writes waits for one slice. And while the loop has no moment
- * without work, all that read have a fifth of it together: turns are short, so that one slice in each would be most of
+ * without work, all that read have a tenth of it together: turns are short, so that one slice in each would be most of
  * the time.
  */
 
 /** How long a slice is, but for what can't be divided. */
 const SLICE_MS = 5;
 /** For how many times as long as a slice took a busy loop does other work after it. */
-const OTHERS = 4;
+const OTHERS = 9;
 
 const waiting: (() => void)[] = [];
 /** When the next slice may begin however busy the loop is, and the idle time of the loop when the last one began. */

@@ -87,6 +87,7 @@ async function shared(slice: number, busyLoop: boolean): Promise<{ slices: numbe
     Array.from({ length: 3 }, async () => {
       while (performance.now() < end) {
         await nextTurn();
+        if (performance.now() >= end) return;
         spend(slice);
         slices += 1;
       }
@@ -95,18 +96,17 @@ async function shared(slice: number, busyLoop: boolean): Promise<{ slices: numbe
   return { slices, share: (slice * slices) / (slice * slices + others) };
 }
 
-test('while the loop is busy, those that read have a fifth of it together; while it is not, they do not wait', async () => {
+test('while the loop is busy, those that read have a tenth of it together; while it is not, they do not wait', async () => {
   const beside = await shared(5, true);
   expect(beside.slices).toBeGreaterThan(0);
   // A busy neighbour makes what is spent longer, for either of them.
-  expect(beside.share).toBeLessThan(0.34);
+  expect(beside.share).toBeLessThan(0.2);
   const alone = await shared(5, false);
   expect(alone.slices).toBeGreaterThan(2 * beside.slices);
 });
 
-test.each([1, 20])('a fifth of the time it is, not of the slices: of %d ms each', async (slice) => {
+test.each([1, 20])('a tenth of the time it is, not of the slices: of %d ms each', async (slice) => {
   const { share } = await shared(slice, true);
-  expect(share).toBeGreaterThan(0.08);
-  // Three readers have their first one at once, of 600 ms.
-  expect(share).toBeLessThan(0.4);
+  expect(share).toBeGreaterThan(0.03);
+  expect(share).toBeLessThan(0.2);
 });

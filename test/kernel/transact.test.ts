@@ -2,6 +2,7 @@ import { type Cause, causeOf, type Outcome } from '../../app/engine/command';
 import { StoreUnavailable } from '../../app/engine/reachable';
 import type { Committed } from '../../app/engine/streams';
 import { MAX_CAUSATION_DEPTH } from '../../app/engine/transact';
+import { nextTurn } from '../../app/engine/turns';
 import { canonicalize, type Commit, MAX_COMMIT_BYTES, sha256 } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
@@ -424,4 +425,20 @@ test('a receipt can be checked by anyone: its hash is over its canonical bytes',
   const { commit } = accepted(await transactorOn(store).transact(tally, STREAM, add('a', 1), asking()));
   const { hash, ...unsealed } = JSON.parse(JSON.stringify(commit)) as Commit;
   expect(sha256(canonicalize(unsealed))).toBe(hash);
+});
+
+test('the state that a command needs waits for none of those that only read', async () => {
+  const store = new MemoryEventStore();
+  const writer = transactorOn(store);
+  await Promise.all(range(250).map((n) => writer.transact(tally, STREAM, add(`op-${n}`, 1), asking())));
+  let waiting = 30;
+  const readers = range(waiting).map(async () => {
+    await nextTurn();
+    waiting -= 1;
+  });
+  // Of another version, so that no snapshot helps.
+  const { state } = await transactorOn(store).load({ ...tally, version: 2 }, STREAM);
+  expect(state.sum).toBe(250);
+  expect(waiting).toBeGreaterThan(15);
+  await Promise.all(readers);
 });

@@ -25,7 +25,7 @@ const ENTRIES = [
   '^attack/',
   '^samples/',
   '^test/',
-  '^adapters/azure/require-packages\\.mjs$',
+  '^functions/bundle\\.mjs$',
 ];
 
 module.exports = {

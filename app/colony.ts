@@ -35,6 +35,8 @@ export interface ColonyOptions extends RunningOptions {
   readonly publicUrl?: string;
   /** Look how late this process is, and refuse what can wait meanwhile. */
   readonly admission?: boolean;
+  /** What it goes without although its settings ask for it, in words: its health says so. */
+  readonly lacking?: readonly string[];
   /** How much of the streams is kept in memory. */
   readonly cache?: CacheBounds;
 }
@@ -73,7 +75,10 @@ function compose(ports: Ports, options: ColonyOptions) {
     publicUrl: options.publicUrl,
   });
   const audit = auditModule(engine, options.publicUrl);
-  const operation = operationModule(engine, market.services, options.admission === true);
+  const operation = operationModule(engine, market.services, {
+    admits: options.admission === true,
+    lacking: options.lacking ?? [],
+  });
   const named = {
     ...{ stops, tenants, policy, identity, personal, signals, repository, notices },
     ...{ budgets, market, oversight, audit, operation },
@@ -121,7 +126,12 @@ export class Colony {
     Object.assign(this, furtherServices(further, this));
   }
 
-  /** Opens the views, fills the books and starts the feed and the deadlines. */
+  /** Opens what it takes to be handed commits for projections and publications, and no more. */
+  async open(): Promise<void> {
+    await this.running.open();
+  }
+
+  /** Opens what is not open yet, fills the books and starts the feed and the deadlines. */
   async start(): Promise<void> {
     await this.running.start();
   }

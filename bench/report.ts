@@ -210,7 +210,8 @@ function signalTable({ inProcess, http }: SignalReport): string {
 ${table(['', 'commits in the log', 'single', 'batches'], rows)}`;
 }
 
-function startTable({ helloMs, formicaryMs, moreMs, packages, dependenciesMb, codeMb }: StartReport): string {
+function startTable(report: StartReport): string {
+  const { helloMs, formicaryMs, moreMs, azureMs, azureMb, packages, dependenciesMb, codeMb } = report;
   return `${heading('Cold start', 'from the start of a process to its first answer, under the development host, on an empty store; medians')}
 ${table(
   ['', 'ms'],
@@ -218,9 +219,10 @@ ${table(
     ['an app that says hello', n(helloMs)],
     ['Formicary', n(formicaryMs)],
     ['more', n(moreMs)],
+    ['what is uploaded to Azure', n(azureMs)],
   ],
 )}
-Deployed: ${n(codeMb, 1)} MB of our own code, ${n(packages)} packages of ${n(dependenciesMb, 1)} MB`;
+Installed: ${n(codeMb, 1)} MB of our own code, ${n(packages)} packages of ${n(dependenciesMb, 1)} MB; uploaded to Azure: ${n(azureMb, 1)} MB`;
 }
 
 function backlogTable(report: BacklogReport): string {

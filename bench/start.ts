@@ -1,8 +1,8 @@
 /**
  * The cold start: from the start of a process to its first answer, against an app that says hello under the same host;
- * and how large the package is.
+ * of what is uploaded to Azure too, as it starts there, without its stores; and how large both are.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,9 +16,12 @@ export interface StartReport {
   /** Medians, in milliseconds. */
   readonly helloMs: number;
   readonly formicaryMs: number;
+  readonly azureMs: number;
   /** How much longer Formicary takes than an app that does nothing. */
   readonly moreMs: number;
-  /** Of the packages that are deployed, and of our own compiled code, in MB of 10^6 bytes. */
+  /** What is uploaded to Azure, in MB of 10^6 bytes. */
+  readonly azureMb: number;
+  /** Of the packages that an installation brings, and of our own compiled code, in MB of 10^6 bytes. */
   readonly dependenciesMb: number;
   readonly packages: number;
   readonly codeMb: number;
@@ -28,14 +31,26 @@ export interface StartReport {
 export async function benchStart(folder: string, runs: number): Promise<StartReport> {
   const at = path.join(folder, 'start');
   const hello = helloApp(path.join(at, 'app'));
-  const times = { hello: [] as number[], formicary: [] as number[] };
+  const azure = path.join(at, 'azure');
+  execFileSync(process.execPath, [path.join(ROOT, 'functions/bundle.mjs'), ROOT, azure]);
+  const times = { hello: [] as number[], formicary: [] as number[], azure: [] as number[] };
   for (let run = 0; run < runs; run += 1) {
     times.hello.push(await firstAnswer(hello, '/hello', path.join(at, `hello-${run}`)));
     times.formicary.push(await firstAnswer(ROOT, '/health/live', path.join(at, `formicary-${run}`)));
+    times.azure.push(await firstAnswer(azure, '/health/live', path.join(at, `azure-${run}`), ON_AZURE));
   }
-  const [helloMs, formicaryMs] = [median(times.hello), median(times.formicary)];
-  return { helloMs, formicaryMs, moreMs: formicaryMs - helloMs, ...packageSize() };
+  const [helloMs, formicaryMs, azureMs] = [median(times.hello), median(times.formicary), median(times.azure)];
+  const moreMs = formicaryMs - helloMs;
+  return { helloMs, formicaryMs, moreMs, azureMs, azureMb: sizeOf(azure) / 1e6, ...packageSize() };
 }
+
+/** What a process on Azure has in its environment. */
+const ON_AZURE = {
+  FORMICARY_PROFILE: 'azure',
+  FORMICARY_SIGNAL_HUB: 'signals',
+  FORMICARY_EVENT_HUB: 'events',
+  WEBSITE_SITE_NAME: 'bench',
+};
 
 /** The smallest app there is: one function, nothing but the SDK. */
 function helloApp(folder: string): string {
@@ -53,13 +68,18 @@ function helloApp(folder: string): string {
   return folder;
 }
 
-async function firstAnswer(appDirectory: string, route: string, data: string): Promise<number> {
+async function firstAnswer(
+  appDirectory: string,
+  route: string,
+  data: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const port = await freePort();
   const options = { appDirectory, port, hostname: '127.0.0.1', data, retentionDays: 1 };
   const program = `require(${JSON.stringify(path.join(ROOT, 'dist/local/host.js'))}).startHost(${JSON.stringify(options)}).catch((error) => { console.error(error); process.exit(1); });`;
   const began = performance.now();
   const child = spawn(process.execPath, ['-e', program], {
-    env: { ...process.env, FORMICARY_DATA: data, FORMICARY_LOG: 'silent' },
+    env: { ...process.env, FORMICARY_DATA: data, FORMICARY_LOG: 'silent', ...settings },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const exited = once(child, 'exit');

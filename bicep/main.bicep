@@ -8,7 +8,19 @@ targetScope = 'subscription'
 @description('Name of the azd environment; all names come from it.')
 param environmentName string
 
-@minLength(1)
+// Those that have both Flex Consumption and the Durable Task Scheduler, as the samples of Azure list them (August 2026).
+@allowed([
+  'australiaeast'
+  'centralus'
+  'eastasia'
+  'eastus2'
+  'northcentralus'
+  'northeurope'
+  'southeastasia'
+  'swedencentral'
+  'uksouth'
+  'westus2'
+])
 @description('Region of everything.')
 @metadata({ azd: { type: 'location' } })
 param location string
@@ -72,6 +84,11 @@ param cosmosMode string = 'autoscale'
 @description('Autoscale: the most request units a second of the event container, in steps of 1000.')
 param cosmosMaxThroughput int = 4000
 
+@minValue(1)
+@maxValue(100)
+@description('Autoscale: physical partitions that the event container is made with. As many instances at most react to what happens, and fill the views; each partition has its part of the throughput. Fixed once it is made.')
+param eventsPartitions int = 4
+
 @description('A second region that receipts are copied to before they are acknowledged. Empty: none. Autoscale only.')
 param secondaryLocation string = ''
 
@@ -85,9 +102,12 @@ param durableTaskUnits int = 0
 @description('The most instances of the app.')
 param maximumInstances int = 100
 
-@minValue(0)
-@description('Instances that are always ready for requests. 0: the app goes to zero when nothing happens.')
-param alwaysReadyInstances int = 0
+@description('Instances that never sleep, by group, for example http=1,durable=1,function:reactions=1,function:deadlines=1. Empty: the app goes to zero when nothing happens.')
+param alwaysReady string = ''
+
+@allowed(['22', '24'])
+@description('Node of the app. 22 is what is known to run on Flex Consumption; it ends there in April 2027.')
+param nodeVersion string = '22'
 
 @description('Names of settings, separated by commas, that come from Key Vault: FORMICARY_SMTP_PASSWORD is the secret formicary-smtp-password.')
 param secretSettings string = ''
@@ -95,8 +115,11 @@ param secretSettings string = ''
 @description('Where alerts go. Empty: they only show in the portal.')
 param alertEmail string = ''
 
-@description('An OpenAI model to deploy, for example gpt-4.1-mini. Empty: no OpenAI account.')
+@description('An OpenAI model to deploy, for example gpt-5-mini. Empty: no OpenAI account.')
 param openAiModel string = ''
+
+@description('Version of the model. Empty: the one that is the default when it is deployed.')
+param openAiModelVersion string = ''
 
 @description('An Azure NetApp Files account and a subnet for it. The pools that the app makes there cost at rest.')
 param netAppFiles bool = false
@@ -177,6 +200,7 @@ module cosmos 'modules/cosmos.bicep' = {
     isLocked: locks
     workspaceId: monitoring.outputs.workspaceId
     maxThroughput: cosmosMaxThroughput
+    eventsPartitions: eventsPartitions
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: principalId
   }
@@ -237,6 +261,7 @@ module openAi 'modules/openai.bicep' = if (hasOpenAi) {
     tags: tags
     isPrivate: privateNetwork
     model: openAiModel
+    modelVersion: openAiModelVersion
     workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identity.outputs.principalId
   }
@@ -281,7 +306,8 @@ module app 'modules/app.bicep' = {
     subnetId: hasNetwork ? network!.outputs.appSubnetId : ''
     allowedAddresses: allowedAddresses
     maximumInstances: maximumInstances
-    alwaysReadyInstances: alwaysReadyInstances
+    alwaysReady: alwaysReady
+    nodeVersion: nodeVersion
     insightsName: monitoring.outputs.insightsName
     hostStorageName: storage.outputs.hostName
     packageContainer: storage.outputs.packageContainer

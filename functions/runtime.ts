@@ -1,7 +1,12 @@
-/** The colony of this process: opened once, when the app starts, and closed when it ends. */
+/**
+ * The colony of this process: opened once, and closed when the app ends. On Azure it is opened by whoever needs it
+ * first: the host knows no function before the start hooks have ended, and ends a process whose start takes too long.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { app } from '@azure/functions';
 import type { Colony } from '../app/colony';
 import { systemClock } from '../app/engine/clock';
+import { messageOf, StoreUnavailable } from '../app/engine/reachable';
 import {
   type Identity,
   InvalidProof,
@@ -18,12 +23,20 @@ import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
 import type { Rejection } from '../domain/kernel/decider';
 import { includesLevel, type Principal } from '../domain/kernel/principal';
-import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
+import {
+  isOnAzure,
+  prepareColony,
+  readSettings,
+  startColony,
+  startMetrics,
+  unknownSettings,
+} from '../host/composition';
 import { addressOf } from './edge/address';
 import type { Envelope } from './edge/entrance';
 import { give, hold } from './edge/held';
 import { Problem, rejected } from './edge/problem';
 import { setEdge } from './edge/route';
+import { Opening } from './opening';
 
 export interface Runtime {
   readonly colony: Colony;
@@ -33,7 +46,12 @@ export interface Runtime {
   readonly stopMetrics: () => Promise<void>;
 }
 
-let opening: Promise<Runtime> | undefined;
+/** The Functions host gives a worker five seconds to end. */
+const STOP_MS = 4_000;
+
+const opening = new Opening(open);
+const starting = new Opening(start);
+/** Once it is started. */
 let opened: Runtime | undefined;
 
 async function open(): Promise<Runtime> {
@@ -43,18 +61,43 @@ async function open(): Promise<Runtime> {
     ? openLog(settings.logLevel).child({ withoutProof: true })
     : openLog(settings.logLevel);
   for (const { name, meant } of unknownSettings()) log.warn({ setting: name, meant }, 'a setting is not known');
+  for (const fault of settings.lacking) log.warn({ fault }, 'a setting can not be used: the colony goes without');
   // The triggers that a shared store needs are those of this app.
-  const colony = await openColony(settings, { log, options: { shared: settings.azure !== undefined } });
+  const colony = await prepareColony(settings, { log, options: { shared: settings.azure !== undefined } });
   colony.heldCommands.givenBy(give);
-  log.info({ data: settings.data }, 'the colony is open');
   const metrics = new Metrics(colony);
-  return (opened = { colony, log, metrics, stopMetrics: await startMetrics(settings, metrics) });
+  return { colony, log, metrics, stopMetrics: await startMetrics(settings, metrics) };
 }
 
-/** The runtime; opened at the first call. Rejects when the settings or the stores can't be used. */
+async function start(): Promise<Runtime> {
+  const running = await opening.get();
+  try {
+    await startColony(running.colony, readSettings());
+  } catch (error) {
+    // It is stopped: whoever comes next opens another one.
+    await opening.take();
+    await running.stopMetrics();
+    throw error;
+  }
+  running.log.info({ data: readSettings().data }, 'the colony is open');
+  return (opened = running);
+}
+
+/**
+ * The runtime; started at the first call. Rejects with `StoreUnavailable` when the settings or the stores can't be
+ * used; a later call tries again then.
+ */
 export function runtime(): Promise<Runtime> {
-  opening ??= open();
-  return opening;
+  return starting.get().catch(unavailable);
+}
+
+/** Only opened, for who is handed projections and publications: these need no books. Rejects as `runtime` does. */
+export async function openedColony(): Promise<Colony> {
+  return (await opening.get().catch(unavailable)).colony;
+}
+
+function unavailable(error: unknown): never {
+  throw new StoreUnavailable(messageOf(error), { cause: error });
 }
 
 /** By principal, and by tenant. */
@@ -290,13 +333,22 @@ export function accepted<T extends { readonly ok: true }>(
   return outcome;
 }
 
+// Where somebody started it by hand, they are told at once why it can't work.
 app.hook.appStart(async () => {
-  await runtime();
+  if (!isOnAzure()) await starting.get();
 });
 
 app.hook.appTerminate(async () => {
-  const running = await opening?.catch(() => undefined);
-  opening = opened = undefined;
-  await running?.stopMetrics();
-  await running?.colony.stop();
+  const ended = end();
+  await (isOnAzure() ? Promise.race([ended, sleep(STOP_MS, undefined, { ref: false })]) : ended);
 });
+
+/** The last metrics are sent beside everything else: both may take long. */
+async function end(): Promise<void> {
+  await starting.take();
+  const running = await opening.take();
+  opened = undefined;
+  if (running === undefined) return;
+  const sent = running.stopMetrics();
+  await running.colony.stop().finally(() => sent);
+}

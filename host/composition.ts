@@ -17,7 +17,7 @@ import { startRecording, stopRecording } from '../app/engine/telemetry';
 import { type Logger, openLog } from '../app/operation/log';
 import type { Metrics } from '../app/operation/metrics';
 import { MIN_SECRET } from '../domain/kernel/identity-secret';
-import { readSettings, type Settings, SettingsError, unknownSettings } from './config';
+import { isOnAzure, readSettings, type Settings, SettingsError, unknownSettings } from './config';
 import { withPackages } from './optional';
 import { shippedBundles } from './policy';
 
@@ -25,7 +25,7 @@ const AZURE = /^@azure\//;
 const OPEN_TELEMETRY = /^@opentelemetry\//;
 const MONITOR = /opentelemetry/;
 
-export { readSettings, SettingsError, systemClock, unknownSettings, type Settings };
+export { isOnAzure, readSettings, SettingsError, systemClock, unknownSettings, type Settings };
 
 /* eslint-disable boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve */
 
@@ -136,11 +136,48 @@ async function anchorsOf({ anchors: { folder, git, blobs, clientId } }: Settings
   ];
 }
 
+/** What a colony is made of besides what its settings say. */
+export interface Parts {
+  readonly policy?: Policy;
+  readonly clock?: Clock;
+  readonly options?: ColonyOptions;
+  readonly log?: Logger;
+}
+
 /** Opens the stores and starts the colony. */
-export async function openColony(
-  settings: Settings,
-  parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {},
-): Promise<Colony> {
+export async function openColony(settings: Settings, parts: Parts = {}): Promise<Colony> {
+  const colony = await prepareColony(settings, parts);
+  await startColony(colony, settings);
+  return colony;
+}
+
+/** Opens the stores, and a colony on them that is only handed projections and publications before it is started. */
+export async function prepareColony(settings: Settings, parts: Parts = {}): Promise<Colony> {
+  const colony = await makeColony(settings, parts);
+  await orStop(colony, settings, colony.open());
+  return colony;
+}
+
+/** Starts it. One that can't be started is stopped. */
+export async function startColony(colony: Colony, settings: Settings): Promise<void> {
+  await orStop(colony, settings, colony.start());
+}
+
+/** What has begun to look by itself ends where a step has failed: the next attempt has its own. */
+async function orStop(colony: Colony, settings: Settings, step: Promise<void>): Promise<void> {
+  try {
+    await step;
+  } catch (error) {
+    await colony.stop().catch(() => undefined);
+    throw await startFailure(settings, error);
+  }
+}
+
+async function startFailure({ azure, data }: Settings, error: unknown): Promise<unknown> {
+  return azure !== undefined || error instanceof ModuleError ? error : (await embedded()).unusable(data, error);
+}
+
+async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
   const log = parts.log ?? openLog(settings.logLevel);
   const policy = parts.policy ?? (await shippedBundles());
   const stores = await openStores(settings);
@@ -155,7 +192,7 @@ export async function openColony(
     await stopTraces?.();
   };
   try {
-    const colony = new Colony(
+    return new Colony(
       {
         ...stores,
         logSigner: await logSignerOf(settings, parts.clock ?? systemClock),
@@ -179,14 +216,12 @@ export async function openColony(
           issuers: await issuersOf(settings, parts.clock ?? systemClock, log),
         },
         admission: settings.admission,
+        lacking: settings.lacking,
         ...parts.options,
       },
     );
-    await colony.start();
-    return colony;
   } catch (error) {
     await close();
-    if (settings.azure !== undefined || error instanceof ModuleError) throw error;
-    throw (await embedded()).unusable(settings.data, error);
+    throw await startFailure(settings, error);
   }
 }

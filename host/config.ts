@@ -224,14 +224,29 @@ const GROUPS: readonly (readonly Name[])[] = [
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__') && name !== 'FORMICARY_NETAPP__clientId'),
 ];
 
-/** What is wrong though each setting by itself may be right. */
-function* together(given: Environment, onAzure: boolean): Generator<string> {
+/** What stands for a secret, where Azure could not replace it: nobody may take the reference for the secret. */
+const UNRESOLVED = /^@Microsoft\.KeyVault\(/i;
+/** What a colony can do without: mail, traces, metrics, volumes. */
+const HELPFUL: readonly (readonly Name[])[] = [
+  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_SMTP')),
+  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__')),
+  SETTING_NAMES.filter((name) => name.startsWith('OTEL_')),
+  ['APPLICATIONINSIGHTS_CONNECTION_STRING'],
+];
+
+/** Settings that are missing where others are given that they belong to. */
+function* incomplete(given: Environment): Generator<string> {
   for (const group of GROUPS) {
     const missing = group.filter((name) => given[name] === undefined);
     if (missing.length < group.length)
       for (const name of missing)
         yield `${name} is missing: it belongs to ${group.filter((other) => !missing.includes(other)).join(', ')}`;
   }
+}
+
+/** What is wrong though each setting by itself may be right. */
+function* together(given: Environment, onAzure: boolean): Generator<string> {
+  yield* incomplete(given);
   if (given.FORMICARY_DEV_HEADERS === 'on' && onAzure)
     yield 'FORMICARY_DEV_HEADERS is only for tests on one machine, and this app runs on Azure: leave it out';
   if (given.FORMICARY_PROFILE !== 'azure') return;
@@ -272,27 +287,63 @@ function isLoopback(endpoint: string): boolean {
 
 export type Settings = ReturnType<typeof settingsOf>;
 
-/** Reads the settings; one that is empty counts as not given. Throws `SettingsError` that names all that is wrong. */
+/** Whether this process is one of an app on Azure, which sets the variable for each. */
+export function isOnAzure(environment: Environment = process.env): boolean {
+  return environment['WEBSITE_SITE_NAME'] !== undefined;
+}
+
+/**
+ * Reads the settings; one that is empty counts as not given. Throws `SettingsError` that names all that is wrong. On
+ * Azure, where nobody starts the app and reads that, a colony goes without what it only helps with: `lacking` names it.
+ */
 export function readSettings(environment: Environment = process.env): Settings {
   const given: Environment = Object.fromEntries(
     SETTING_NAMES.map((name) => [name, environment[name] === '' ? undefined : environment[name]]),
   );
-  const parsed = schema.safeParse(given);
-  const wrong = [
-    ...(parsed.error?.issues ?? []).map(({ path, message }) => lineOf(path[0] as Name, given, message)),
-    // Azure sets it for every app that runs there.
-    ...together(given, environment['WEBSITE_SITE_NAME'] !== undefined),
-  ];
+  const onAzure = isOnAzure(environment);
+  const lacking = onAzure ? HELPFUL.flatMap((group) => lackingOf(group, given)) : [];
+  const used = Object.fromEntries(
+    Object.entries(given).filter(([name]) => !lacking.some(({ group }) => group.includes(name as Name))),
+  );
+  const parsed = schema.safeParse(used);
+  const wrong = [...faultsOf(used), ...together(used, onAzure)];
   if (!parsed.success || wrong.length > 0) throw new SettingsError(wrong.join('\n'));
-  return settingsOf(parsed.data);
+  return settingsOf(
+    parsed.data,
+    lacking.map(({ fault }) => fault),
+  );
+}
+
+/** What is wrong with single settings. */
+function faultsOf(given: Environment): string[] {
+  const unresolved = SETTING_NAMES.filter((name) => UNRESOLVED.test(given[name] ?? ''));
+  const issues = schema.safeParse(given).error?.issues ?? [];
+  return [
+    ...unresolved.map((name) => lineOf(name, given, 'Key Vault did not give what the reference names')),
+    ...issues
+      .map(({ path, message }) => [path[0] as Name, message] as const)
+      .filter(([name]) => !unresolved.includes(name))
+      .map(([name, message]) => lineOf(name, given, message)),
+  ];
+}
+
+/** Faults of settings that belong together; none of them is used then. */
+function lackingOf(
+  group: readonly Name[],
+  given: Environment,
+): { readonly group: typeof group; readonly fault: string }[] {
+  const own = Object.fromEntries(group.map((name) => [name, given[name]]));
+  return [...faultsOf(own), ...incomplete(own)].map((fault) => ({ group, fault }));
 }
 
 function lineOf(name: Name, given: Environment, message: string): string {
   return SECRETS.includes(name) ? `${name} can't be used: ${message}` : `${name} is "${given[name]}": ${message}`;
 }
 
-function settingsOf(given: z.infer<typeof schema>) {
+function settingsOf(given: z.infer<typeof schema>, lacking: readonly string[]) {
   return {
+    /** What is wrong with settings that are not used therefore, in words. */
+    lacking,
     /** Folder of the embedded store. */
     data: resolve(given.FORMICARY_DATA),
     /** What one principal, and all of a tenant, may ask for in a second, and at once; in plain requests. */

@@ -7,6 +7,7 @@ import { Cosmos } from './cosmos';
 import { CosmosCheckpoints } from './cosmos-checkpoints';
 import { CosmosEventStore } from './cosmos-event-store';
 import { CosmosKeys } from './cosmos-keys';
+import { CosmosLeases } from './cosmos-leases';
 import { CosmosPresence } from './cosmos-presence';
 import { CosmosSubjectKeys } from './cosmos-subject-keys';
 import { CosmosViewStore } from './cosmos-view-store';
@@ -59,6 +60,7 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
     queue: new ServiceBusWorkQueue(bus),
     blobs: new AzureBlobArchive(payloads),
     presence,
+    leases: new CosmosLeases(cosmos),
     subjectKeys: new CosmosSubjectKeys(cosmos),
     async close() {
       await presence.close();

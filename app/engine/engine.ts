@@ -9,9 +9,10 @@ import type { Projection } from '../../projections/projection';
 import { Aggregate } from './aggregate';
 import { ClockCheck } from './clock-check';
 import { DeadlineEngine } from './deadlines';
+import { Duty } from './duty';
 import { Feed } from './feed';
 import { ClaimedKeys } from './keys';
-import { newId } from './new-id';
+import { newId, randomHex } from './new-id';
 import { PolicyInEffect } from './policy';
 import type { BlobArchive, Clock, EventStore, Ports, Report, ViewStore, WorkQueue } from './ports';
 import type { Policy } from './ports-policy';
@@ -49,6 +50,8 @@ export class Engine {
   readonly views: Views;
   readonly watchdog: Watchdog;
   readonly clockCheck: ClockCheck;
+  /** What one process does for all. */
+  readonly duty: Duty;
   readonly deadlines: DeadlineEngine;
   readonly feed: Feed;
   private readonly opened = new Map<string, { readonly decider: AnyDecider; readonly followed: boolean }>();
@@ -84,6 +87,7 @@ export class Engine {
       sharing: shared ? SHARED_VIEWS : undefined,
       remembered: cache.cachedStreams,
     });
+    this.duty = new Duty(ports.leases, randomHex(16), clock, report);
     this.watchdog = new Watchdog(clock, report, this.standstill);
     this.clockCheck = new ClockCheck(clock, report);
     this.transactor.onCommitted(({ here, commits }) => {
@@ -98,6 +102,7 @@ export class Engine {
     this.feed = new Feed(store, checkpoints, this.queue, clock, report, {
       onAltered: (receipt) => this.transactor.noteAltered(receipt),
       standstill: this.standstill,
+      mine: () => this.duty.mine,
     });
   }
 

@@ -93,6 +93,7 @@ export class Feed {
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly onAltered: (receipt: AlteredReceipt) => void;
   private readonly standstill: Pick<Standstill, 'waits'>;
+  private readonly mine: () => boolean;
   private redelivering: Promise<void> | undefined;
   /**
    * Where this process reads the feed: how many commits of those that were there when it began are still to be read;
@@ -111,30 +112,34 @@ export class Feed {
     {
       onAltered = () => undefined,
       standstill = new Standstill(),
+      mine = () => true,
     }: {
       /** Hears of receipts that are not what was written: nobody gets them, what comes after them is delivered. */
       readonly onAltered?: (receipt: AlteredReceipt) => void;
       /** Says whose commits wait. */
       readonly standstill?: Pick<Standstill, 'waits'>;
+      /** Whether what is parked is this process's to try again: where several share the stores, one does. */
+      readonly mine?: () => boolean;
     } = {},
   ) {
     this.onAltered = onAltered;
     this.standstill = standstill;
+    this.mine = mine;
+  }
+
+  /** Has `deliver` give these consumers what triggers hand over. */
+  subscribe(consumers: readonly Consumer[]): void {
+    for (const consumer of consumers) this.subscriptions.push(subscriptionOf(consumer, undefined));
   }
 
   /**
-   * Starts to deliver to the consumers: what is parked, and what `deliver` is given. `catchUp` brings this process up
-   * to date before it tries again what was parked: what follows from a commit may depend on other streams.
-   * `late` says for how many seconds a consumer has been owed a commit that nobody hands over.
+   * Starts to deliver to the consumers that have subscribed what is parked. `catchUp` brings this process up to date
+   * before it tries again what was parked: what follows from a commit may depend on other streams. `late` says for how
+   * many seconds a consumer has been owed a commit that nobody hands over.
    */
-  startShared(
-    consumers: readonly Consumer[],
-    catchUp: () => Promise<void>,
-    late: (consumer: string) => Promise<number>,
-  ): void {
+  startShared(catchUp: () => Promise<void>, late: (consumer: string) => Promise<number>): void {
     this.catchUp = catchUp;
     this.late = late;
-    for (const consumer of consumers) this.subscriptions.push(subscriptionOf(consumer, undefined));
     this.startRedelivery(REDELIVER_SHARED_EVERY_MS);
   }
 
@@ -284,6 +289,7 @@ export class Feed {
 
   private startRedelivery(everyMs: number): void {
     this.every(everyMs, () => {
+      if (!this.mine()) return;
       this.redelivering ??= this.redeliver()
         .catch((error: unknown) => this.report('redelivery failed', { error: String(error) }))
         .finally(() => (this.redelivering = undefined));

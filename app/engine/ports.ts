@@ -3,6 +3,7 @@
  * `test/contracts/` that every adapter passes unchanged.
  */
 import type { AlteredReceipt, Commit, SealedCommit } from '../../domain/kernel/commit';
+import type { Leases } from './ports-leases';
 import type { KeyWrap, SubjectKeys } from './ports-personal';
 import type { Bundles, Policy } from './ports-policy';
 
@@ -309,6 +310,8 @@ export interface Presence {
   last(key: string): Promise<number | undefined>;
   /** The keys mean nothing any more: what is known here of when they were alive need not be kept. */
   forget(keys: readonly string[]): void;
+  /** Writes what other processes can't know yet; left out where there is never any. Never rejects. */
+  flush?(): Promise<void>;
 }
 
 // ---------------------------------------------------------------------------------------------------------- clock
@@ -419,6 +422,8 @@ export interface Ports {
   readonly queue: WorkQueue;
   readonly blobs: BlobArchive;
   readonly presence: Presence;
+  /** Left out where a process is alone on its stores. */
+  readonly leases?: Leases;
   /** Signs checkpoints; undefined: none are made. */
   readonly logSigner?: LogSigner;
   readonly anchors?: readonly Anchor[];

@@ -3,6 +3,7 @@
  * which deadline goes where. Where processes share the stores, triggers hand over commits and deadlines instead.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Time } from '../../domain/kernel/time';
 import { MAX_CLOCK_BEHIND_SECONDS } from './clock-check';
 import type { Engine } from './engine';
 import type { Consumer } from './feed';
@@ -49,6 +50,9 @@ export class Running {
   /** Who hears of commits, by what is delivered together. */
   readonly consumers: Readonly<Record<ConsumerGroup, readonly Consumer[]>>;
   private readonly stopping = new AbortController();
+  private opening: Promise<void> | undefined;
+  /** When the newest receipt was written, as far as is known at the start. */
+  private newest: Time | undefined;
   private filling: Promise<void> | undefined;
   private refilling: Promise<void> | undefined;
 
@@ -80,20 +84,35 @@ export class Running {
     };
   }
 
-  /** Opens the views, fills the books and starts the feed and the deadlines. */
-  async start(): Promise<void> {
-    const { ports, clockCheck, deadlines, views, watchdog } = this.engine;
-    const { shared, maxClockBehindSeconds, deadlineEveryMs } = this.options;
-    const newest = await clockCheck.start(
+  /**
+   * Opens what it takes to be handed projections and publications: no books, and nothing that is heard of other
+   * processes.
+   */
+  open(): Promise<void> {
+    return (this.opening ??= this.openViews());
+  }
+
+  private async openViews(): Promise<void> {
+    const { ports, clockCheck, deadlines, views, feed } = this.engine;
+    const { shared, maxClockBehindSeconds } = this.options;
+    this.newest = await clockCheck.start(
       ports.newest ?? (() => clockCheck.newestNoted(ports.checkpoints)),
       maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS,
     );
     await deadlines.check();
     await views.start();
     for (const { open } of this.modules) await open?.();
+    if (shared === true) feed.subscribe(Object.values(this.consumers).flat());
+  }
+
+  /** Opens what is not open yet, fills the books and starts the feed and the deadlines. */
+  async start(): Promise<void> {
+    const { ports, deadlines, watchdog } = this.engine;
+    const { shared, deadlineEveryMs } = this.options;
+    await this.open();
     await (shared === true ? this.join() : this.begin());
     // Where processes share the stores, others have listened while this one was not there.
-    await watchdog.start(shared === true ? undefined : ports.checkpoints, newest);
+    await watchdog.start(shared === true ? undefined : ports.checkpoints, this.newest);
     // Where a trigger fires the deadlines, this finds those that it gave up on.
     deadlines.start(shared === true ? DEADLINES_SHARED_EVERY_MS : deadlineEveryMs);
     for (const { start } of this.modules) await start?.();
@@ -139,11 +158,13 @@ export class Running {
 
   /**
    * Ends long polls, lets what is under way finish, and closes the stores. What does not stop keeps nothing else open:
-   * it is reported, and the first failure is thrown in the end.
+   * it is reported, and the first failure is thrown in the end. Who was heard is written at once, beside all of it: a
+   * process that has little time to end loses that last.
    */
   async stop(): Promise<void> {
     const { watchdog, deadlines, feed, views, ports, report } = this.engine;
     this.stopping.abort();
+    const flushed = ports.presence.flush?.();
     const steps: readonly (() => void | Promise<void> | undefined)[] = [
       ...this.modules.map(
         ({ stop }) =>
@@ -151,6 +172,7 @@ export class Running {
             stop?.(),
       ),
       () => watchdog.stop(),
+      () => this.engine.duty.stop(),
       () => deadlines.stop(),
       () => feed.stop(),
       () => this.peers.stop(),
@@ -162,6 +184,7 @@ export class Running {
             finish?.(),
       ),
       () => views.stop(),
+      () => flushed,
       () => ports.close(),
     ];
     const failures: unknown[] = [];
@@ -225,14 +248,14 @@ export class Running {
 
   /** One of several processes: what comes after this moment is heard of by `peers`. */
   private async join(): Promise<void> {
-    const { ports, feed, views } = this.engine;
+    const { ports, feed, views, duty } = this.engine;
     const now = await ports.store.end();
     await this.fillAtStart();
     this.peers.start(now);
     this.engine.standstill.listens(() => this.peers.silentMs(), this.options.maxFeedSilenceSeconds);
     this.refilling = this.refill();
+    await duty.start();
     feed.startShared(
-      Object.values(this.consumers).flat(),
       () => this.peers.look(),
       async (consumer) => (consumer === views.name ? await this.watch.late() : 0),
     );

@@ -82,12 +82,12 @@ export class Balance implements Consumer {
 
   /**
    * Starts to look, every `everyMs` milliseconds, once `isFilled`: of pools of which not all that waits is known yet,
-   * one would seem to have nothing to do.
+   * one would seem to have nothing to do. What follows from a look is done where it is `mine`.
    */
-  start(isFilled: () => boolean, everyMs = 1_000): void {
+  start(isFilled: () => boolean, mine: () => boolean, everyMs = 1_000): void {
     this.timer = setInterval(() => {
       if (!isFilled()) return;
-      this.ticking ??= this.tick()
+      this.ticking ??= this.tick(mine())
         .catch((error: unknown) => this.report('the pools could not be balanced', { error: String(error) }))
         .finally(() => (this.ticking = undefined));
     }, everyMs);
@@ -98,13 +98,14 @@ export class Balance implements Consumer {
     await this.ticking;
   }
 
-  /** Looks once: takes the samples, and does what follows from them. */
-  async tick(): Promise<void> {
+  /** Looks once: takes the samples, which each process shows, and, if it `acts`, does what follows from them. */
+  async tick(acts = true): Promise<void> {
     const now = toTime(this.clock.now());
     const bucket = bucketOf(now);
     const ended = this.bucket !== undefined && bucket > this.bucket ? this.bucket : undefined;
     this.bucket = bucket;
     this.pools.sample(now);
+    if (!acts) return;
     const watches = this.pools.all();
     if (ended !== undefined)
       await this.pools

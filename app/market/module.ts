@@ -55,7 +55,7 @@ export function marketModule(
   engine: Engine,
   { signals, stopBook, tenantBook, reservations: budgets, options }: MarketNeeds,
 ) {
-  const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, report, shared } = engine;
+  const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, duty, report, shared } = engine;
   const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
   const tasksOf = engine.aggregate(taskDecider, { view: tasksView, followed: true });
   const pausesOf = engine.aggregate(pauseDecider, { followed: true });
@@ -102,6 +102,7 @@ export function marketModule(
     stoppedWork,
     budgets,
     deadlines,
+    duty,
     clock,
     report,
   });
@@ -162,7 +163,10 @@ export function marketModule(
     fillMore,
     start() {
       reactions.start();
-      balance.start(() => isFilled);
+      balance.start(
+        () => isFilled,
+        () => duty.mine,
+      );
     },
     async stop() {
       agents.stop();

@@ -36,6 +36,7 @@ import { PLATFORM, saidOf, type Stop, stopDecider } from '../../domain/stops/sto
 import type { Reservations } from '../budgets/module';
 import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine, Reason } from '../engine/deadlines';
+import type { Duty } from '../engine/duty';
 import type { Consumer } from '../engine/feed';
 import type { Clock, Report } from '../engine/ports';
 import { type Change, eventsOf, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
@@ -59,6 +60,7 @@ export interface ReactionsDeps {
   readonly stoppedWork: StoppedWork;
   readonly budgets: Reservations;
   readonly deadlines: DeadlineEngine;
+  readonly duty: Pick<Duty, 'mine'>;
   readonly clock: Clock;
   readonly report: Report;
 }
@@ -101,8 +103,8 @@ export class Reactions implements Consumer {
   start(): void {
     let underway = false;
     this.sweeping = setInterval(() => {
-      // A sweep that takes longer goes on; the next begins when it has ended.
-      if (underway) return;
+      // A sweep that takes longer goes on; the next begins when it has ended. One process looks for all.
+      if (underway || !this.deps.duty.mine) return;
       underway = true;
       void this.deps.market
         .sweep()

@@ -16,11 +16,17 @@ export interface Offered {
   readonly filling: Check;
 }
 
-/** @param admits whether to look how late this process is: else everything is let in */
+export interface OperationOptions {
+  /** Whether to look how late this process is: else everything is let in. */
+  readonly admits: boolean;
+  /** What the colony goes without although its settings ask for it, in words. */
+  readonly lacking: readonly string[];
+}
+
 export function operationModule(
   { ports, feed, transactor, views, clock, clockCheck, standstill }: Engine,
   { filling }: Offered,
-  admits: boolean,
+  { admits, lacking }: OperationOptions,
 ) {
   const admission = new Admission();
   const fairQueue = new FairQueue();
@@ -41,6 +47,7 @@ export function operationModule(
       },
       clock: async () => clockCheck.trouble(),
       books: filling,
+      settings: async () => (lacking.length === 0 ? undefined : lacking.join('; ')),
     },
   );
   return {

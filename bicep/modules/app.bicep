@@ -15,7 +15,8 @@ param signInTenant string
 param subnetId string
 param allowedAddresses string
 param maximumInstances int
-param alwaysReadyInstances int
+param alwaysReady string
+param nodeVersion string
 param insightsName string
 param hostStorageName string
 param packageContainer string
@@ -46,6 +47,7 @@ var issuers = empty(signInAudience)
         tenants: { '${tenant().tenantId}': signInTenant }
       }
     ]
+var readyGroups = filter(map(split(alwaysReady, ','), group => trim(group)), group => !empty(group))
 var secretNames = filter(map(split(secretSettings, ','), name => trim(name)), name => !empty(name))
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
@@ -89,19 +91,21 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
           authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: platformId }
         }
       }
-      // Node 24 runs everywhere else; 22 is what is known to run on this plan.
-      runtime: { name: 'node', version: '22' }
+      runtime: { name: 'node', version: nodeVersion }
       scaleAndConcurrency: {
         instanceMemoryMB: 2048
         maximumInstanceCount: maximumInstances
-        alwaysReady: alwaysReadyInstances == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyInstances }]
+        // Requests, orchestrations, and each other function have instances of their own.
+        alwaysReady: map(readyGroups, group => {
+          name: split(group, '=')[0]
+          instanceCount: int(split(group, '=')[1])
+        })
         // Most requests are long polls, which wait and cost nothing.
-        triggers: { http: { perInstanceConcurrency: 200 } }
+        triggers: { http: { perInstanceConcurrency: 1000 } }
       }
     }
     siteConfig: {
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       ipSecurityRestrictionsDefaultAction: 'Deny'
       ipSecurityRestrictions: [

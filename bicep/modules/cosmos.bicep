@@ -12,12 +12,16 @@ param isZoneRedundant bool
 param isLocked bool
 param workspaceId string
 param maxThroughput int
+param eventsPartitions int
 param appPrincipalId string
 param operatorPrincipalId string
 
 var places = concat([location], empty(secondaryLocation) ? [] : [secondaryLocation])
+// A container gets a physical partition for each 10,000 RU/s that it is made with, and keeps them when that is lowered:
+// to a tenth at the least. A trigger on the feed has as many instances as there are partitions.
+var madeWith = eventsPartitions * 10000
 // Serverless containers have no throughput of their own. The small ones rest at 100 RU/s.
-var eventsOptions = isServerless ? {} : { autoscaleSettings: { maxThroughput: maxThroughput } }
+var eventsOptions = isServerless ? {} : { autoscaleSettings: { maxThroughput: madeWith } }
 var smallOptions = isServerless ? {} : { autoscaleSettings: { maxThroughput: 1000 } }
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
@@ -62,6 +66,13 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
           }
         }
         options: eventsOptions
+      }
+
+      resource throughput 'throughputSettings' = if (!isServerless) {
+        name: 'default'
+        properties: {
+          resource: { autoscaleSettings: { maxThroughput: max(maxThroughput, madeWith / 10) } }
+        }
       }
     }
 

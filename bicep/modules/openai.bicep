@@ -7,6 +7,7 @@ param tags object
 param isPrivate bool
 param workspaceId string
 param model string
+param modelVersion string
 param appPrincipalId string
 
 resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
@@ -27,7 +28,7 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
     name: model
     sku: { name: 'GlobalStandard', capacity: 10 }
     properties: {
-      model: { format: 'OpenAI', name: model }
+      model: { format: 'OpenAI', name: model, version: empty(modelVersion) ? null : modelVersion }
       versionUpgradeOption: 'OnceNewDefaultVersionAvailable'
     }
   }

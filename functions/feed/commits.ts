@@ -7,11 +7,10 @@
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import type { ConsumerGroup } from '../../app/colony';
-import { DurableOrchestrations } from '../orchestrations/client';
-import { runtime } from '../runtime';
+import { connectOrchestrations } from '../orchestrations/client';
+import { openedColony, runtime } from '../runtime';
 
 const SHARED = process.env.FORMICARY_PROFILE === 'azure';
-const durableClient = df.input.durableClient();
 
 function trigger(group: ConsumerGroup) {
   return {
@@ -40,7 +39,7 @@ if (SHARED) {
   app.cosmosDB('projections', {
     ...trigger('projections'),
     async handler(documents: unknown) {
-      const { colony } = await runtime();
+      const colony = await openedColony();
       await colony.deliver('projections', documents as readonly unknown[]);
     },
   });
@@ -49,7 +48,7 @@ if (SHARED) {
     app.cosmosDB('publications', {
       ...trigger('publications'),
       async handler(documents: unknown) {
-        const { colony } = await runtime();
+        const colony = await openedColony();
         await colony.deliver('publications', documents as readonly unknown[]);
       },
     });
@@ -57,11 +56,10 @@ if (SHARED) {
 
   app.cosmosDB('reactions', {
     ...trigger('reactions'),
-    extraInputs: [durableClient],
+    extraInputs: [df.input.durableClient()],
     async handler(documents: unknown, context: InvocationContext) {
       const { colony } = await runtime();
-      const { decisions, orchestrated } = colony;
-      orchestrated.connect(new DurableOrchestrations(df.getClient(context), (stream) => decisions.dueOf(stream)));
+      connectOrchestrations(colony, df.getClient(context));
       await colony.deliver('reactions', documents as readonly unknown[]);
     },
   });

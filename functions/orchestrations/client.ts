@@ -1,5 +1,6 @@
 /** The port `Orchestrations` on Durable Functions: one instance for each stream that waits, named after it. */
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
+import type { Colony } from '../../app/colony';
 import type { Orchestrations } from '../../app/engine/ports';
 import type { DecisionDue } from '../../app/oversight/reactions';
 import { sha256 } from '../../domain/kernel/commit';
@@ -24,6 +25,19 @@ const START_ATTEMPTS = 3;
  */
 export function instanceOf(stream: string): string {
   return `${parseStream(stream).category}-${sha256(stream).slice(0, 26)}`;
+}
+
+/**
+ * Hands the durable client of an invocation to the colony of this process: a binding gives it to functions that are
+ * invoked, and to nobody else.
+ */
+export function connectOrchestrations(
+  { decisions, orchestrated }: Pick<Colony, 'decisions' | 'orchestrated'>,
+  client: DurableClient,
+): DurableOrchestrations {
+  const orchestrations = new DurableOrchestrations(client, (stream) => decisions.dueOf(stream));
+  orchestrated.connect(orchestrations);
+  return orchestrations;
 }
 
 export class DurableOrchestrations implements Orchestrations {

@@ -4,7 +4,9 @@
  * on, the colony takes up again by itself.
  */
 import { app, type InvocationContext } from '@azure/functions';
+import * as df from 'durable-functions';
 import { z } from 'zod';
+import { connectOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 
 const Message = z.object({
@@ -18,6 +20,8 @@ if (process.env.FORMICARY_PROFILE === 'azure') {
     connection: 'FORMICARY_SERVICEBUS',
     queueName: 'deadlines',
     cardinality: 'one',
+    // What falls due may have others wait, or wake them.
+    extraInputs: [df.input.durableClient()],
     async handler(message: unknown, context: InvocationContext) {
       const deadline = Message.safeParse(message);
       if (!deadline.success) {
@@ -26,6 +30,7 @@ if (process.env.FORMICARY_PROFILE === 'azure') {
         return;
       }
       const { colony } = await runtime();
+      connectOrchestrations(colony, df.getClient(context));
       await colony.fire(deadline.data);
     },
   });

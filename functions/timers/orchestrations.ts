@@ -1,19 +1,17 @@
 /**
- * Hands the durable client to the colony: a binding gives it to functions that are invoked, and to nobody else. So this
- * one runs at the start of each process; later it starts orchestrations that were lost. Those that ended the scheduler
- * removes, and the local host, each after its days.
+ * Starts orchestrations that were lost; those that ended the scheduler removes, and the local host, each after its days.
+ * A process that is alone on its stores gets the durable client here, at its start; elsewhere the functions have it from
+ * which orchestrations are started and woken.
  */
 import * as df from 'durable-functions';
-import { DurableOrchestrations } from '../orchestrations/client';
+import { connectOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 
 df.app.client.timer('orchestrations', {
   schedule: '0 */5 * * * *',
-  runOnStartup: true,
+  runOnStartup: process.env.FORMICARY_PROFILE !== 'azure',
   async handler(_, client) {
-    const { decisions, orchestrated } = (await runtime()).colony;
-    const orchestrations = new DurableOrchestrations(client, (stream) => decisions.dueOf(stream));
-    orchestrated.connect(orchestrations);
-    await orchestrations.heal(decisions.waiting());
+    const { colony } = await runtime();
+    await connectOrchestrations(colony, client).heal(colony.decisions.waiting());
   },
 });

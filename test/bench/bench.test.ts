@@ -68,7 +68,9 @@ test('a smoke run measures every part', async () => {
   expect(report.http?.past.tasksPerSecond).toBeGreaterThan(0);
   expect(report.signals?.http.batch.perSecond).toBeGreaterThan(0);
   expect(report.start?.formicaryMs).toBeGreaterThan(report.start?.helloMs ?? Infinity);
+  expect(report.start?.azureMs).toBeGreaterThan(report.start?.helloMs ?? Infinity);
   expect(report.start?.dependenciesMb).toBeGreaterThan(10);
+  expect(report.start?.azureMb).toBeLessThan(report.start?.dependenciesMb ?? 0);
   expect(Math.round(report.cost?.task.single.by.append?.requests ?? 0)).toBe(6);
   expect(report.agents?.gateways.map(({ agents }) => agents)).toEqual([60]);
   expect(report.agents?.singly.map(({ agents }) => agents)).toEqual([20]);

@@ -32,7 +32,9 @@ export function compiledAll(): string {
         }).code,
       );
   }
-  copyFileSync(path.join(ROOT, 'package-lock.json'), path.join(folder, 'package-lock.json'));
+  mkdirSync(path.join(folder, 'functions'));
+  for (const file of ['package-lock.json', 'LICENSE', 'functions/bundle.mjs'])
+    copyFileSync(path.join(ROOT, file), path.join(folder, file));
   return (compiled = folder);
 }
 

@@ -6,6 +6,7 @@ import { CONNECTION_POLICY, Cosmos } from '../../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../../adapters/azure/cosmos-event-store';
 import { CosmosKeys } from '../../adapters/azure/cosmos-keys';
+import { CosmosLeases } from '../../adapters/azure/cosmos-leases';
 import { CosmosPresence } from '../../adapters/azure/cosmos-presence';
 import { CosmosSubjectKeys } from '../../adapters/azure/cosmos-subject-keys';
 import { CosmosViewStore } from '../../adapters/azure/cosmos-view-store';
@@ -16,6 +17,7 @@ import { chain, faultsOf, newTenant, nextCommit } from '../support/commits';
 import { randomOf } from '../support/shuffle';
 import type { Opened } from './contract';
 import { eventStoreContract } from './event-store.contract';
+import { leasesContract } from './leases.contract';
 import { checkpointsContract, keysContract, presenceContract } from './small-stores.contract';
 import { subjectKeysContract } from './subject-keys.contract';
 import { viewStoreContract } from './view-store.contract';
@@ -108,6 +110,7 @@ checkpointsContract('Cosmos DB', () => onServer((cosmos) => new CosmosCheckpoint
 checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)),
 );
+leasesContract('Cosmos DB', () => onServer((cosmos) => new CosmosLeases(cosmos)));
 subjectKeysContract('Cosmos DB', () => onServer((cosmos) => new CosmosSubjectKeys(cosmos)));
 subjectKeysContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosSubjectKeys(cosmos), randomFaults(0.1, 0.1)),

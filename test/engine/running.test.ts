@@ -5,6 +5,7 @@ import type { Publisher } from '../../app/engine/ports';
 import { Running } from '../../app/engine/running';
 import { SIGNALS } from '../../app/signals/signals-in';
 import { CONSUMERS } from '../../domain/kernel/consumers';
+import { nextCommit } from '../support/commits';
 import { Stage } from '../support/stage';
 
 let stage: Stage;
@@ -43,6 +44,27 @@ test('a colony has started when what its modules start has: what fails there is 
   const bad = of('bad');
   await expect(bad.start()).rejects.toThrow('bad does not start');
   await bad.stop();
+});
+
+test('one that is only opened is handed projections; it fills nothing, and hears of nobody, until it is started', async () => {
+  const { ports } = (await stage.prepare()).colony;
+  const done: string[] = [];
+  const { commit } = nextCommit('acme/task/t-1', undefined);
+  const engine = new Engine({ ...ports, handed: async () => [commit], close: async () => undefined }, true);
+  const note = (what: string) => async () => void done.push(what);
+  const module: Module = {
+    services: {},
+    consumers: { projections: [{ name: 'rows', handle: note('handled') }] },
+    ...{ open: note('opened'), fill: note('filled'), start: note('started') },
+  };
+  const running = new Running(engine, [module], { shared: true });
+  await running.open();
+  await running.open();
+  await running.deliver('projections', []);
+  expect(done).toEqual(['opened', 'handled']);
+  await running.start();
+  expect(done).toEqual(['opened', 'handled', 'filled', 'started']);
+  await running.stop();
 });
 
 describe('what can be used while it is filled', () => {

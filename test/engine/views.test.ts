@@ -115,8 +115,8 @@ describe('views that processes share', () => {
   async function join(version = 1): Promise<Keeper> {
     const keeper = await make(version, SHARING);
     await keeper.views.start();
+    keeper.feed.subscribe([keeper.views]);
     keeper.feed.startShared(
-      [keeper.views],
       async () => undefined,
       async () => 0,
     );

@@ -47,9 +47,19 @@ function routesOf(list: readonly Registration[]): Route[] {
   );
 }
 
+/** The same where its process knows no cultures: then capitals come before all others. */
+function inBytes(routes: readonly Route[]): Route[] {
+  const name = ({ registration }: Route) => registration.name;
+  return routes.toSorted((a, b) => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0));
+}
+
 /** Each route that an earlier one takes the requests of, with that one. */
 function hidden(list: readonly Registration[]): string[] {
   const routes = routesOf(list);
+  return [...new Set([routes, inBytes(routes)].flatMap(hiddenIn))];
+}
+
+function hiddenIn(routes: readonly Route[]): string[] {
   return routes.flatMap((later, i) =>
     routes
       .slice(0, i)
@@ -112,6 +122,14 @@ test('in the profile azure, its triggers too', () => {
     list.filter(({ name }) => !embedded.includes(name)),
     'registrations.azure.json',
   );
+}, 90_000);
+
+test('on Azure nothing is opened before the functions are known', () => {
+  const shared = { FORMICARY_PROFILE: 'azure', FORMICARY_SIGNAL_HUB: 'signals', FORMICARY_EVENT_HUB: 'events' };
+  // No service is named: whoever opened anything would say so.
+  const { list, said } = register({ ...shared, FORMICARY_DEV_HEADERS: 'off', WEBSITE_SITE_NAME: 'func-colony' });
+  expect(said).toBe('');
+  expect(list.length).toBeGreaterThan(100);
 }, 90_000);
 
 test('a route that is hidden is found', () => {

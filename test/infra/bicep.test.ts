@@ -552,19 +552,23 @@ describe('azd', () => {
     );
   });
 
-  test('builds before it uploads and asks afterwards, on both kinds of machine', () => {
+  test('registers, builds and asks, each in its time and on both kinds of machine', () => {
     const yaml = read('azure.yaml');
     expect(yaml).toMatch(/^infra:\n {2}provider: bicep\n {2}path: bicep\n/m);
-    const [, build, smoke] = /^ {2}predeploy:\n([\s\S]*?)^ {2}#[\s\S]*^ {2}postdeploy:\n([\s\S]*)/m.exec(yaml) ?? [];
+    // What is built before it is packed is what is uploaded, and Azure builds nothing.
+    expect(yaml).toMatch(/^ {4}dist: dist\/azure\n {4}remoteBuild: false\n/m);
     for (const [hook, command] of [
-      [build, 'npm run build'],
-      [smoke, 'node bicep/hooks/smoke.mjs'],
+      ['prepackage', 'npm run build:azure'],
+      ['preprovision', 'node bicep/hooks/providers.mjs'],
+      ['postdeploy', 'node bicep/hooks/smoke.mjs'],
     ] as const) {
-      const [, posix, windows] = /posix:\n([\s\S]*)windows:\n([\s\S]*)/.exec(hook ?? '') ?? [];
-      expect(posix).toContain(command);
-      expect(windows).toContain(command);
+      const [, text = ''] = yaml.split(`  ${hook}:\n`);
+      const [, posix, windows] = /posix:\n([\s\S]*?)windows:\n([\s\S]*?exit \$LASTEXITCODE)/.exec(text) ?? [];
+      expect([hook, posix]).toEqual([hook, expect.stringContaining(command)]);
+      expect([hook, windows]).toEqual([hook, expect.stringContaining(command)]);
     }
-    expect(existsSync(join(ROOT, 'bicep/hooks/smoke.mjs'))).toBe(true);
+    for (const hook of matches(yaml, /run: node (\S+)/g))
+      expect([hook, existsSync(join(ROOT, hook))]).toEqual([hook, true]);
   });
 });
 

@@ -207,10 +207,25 @@ test('what is refused for one pool is reported, and the others go on', async () 
   ]);
 });
 
+test('where it is another process’s to act, pools are shown, and nothing follows', async () => {
+  await many(1, 'a');
+  await posts(3, 'a');
+  for (let second = 0; second < 6; second += 1) {
+    clock.time += 1_000;
+    await balance.tick(false);
+  }
+  expect(balance.live('acme')).toHaveLength(1);
+  expect(await events('a')).toEqual([]);
+});
+
 test('the timer looks, once all that waits is known', async () => {
   await many(1, 'a');
   let isFilled = false;
-  balance.start(() => isFilled, 5);
+  balance.start(
+    () => isFilled,
+    () => true,
+    5,
+  );
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(balance.live('acme')).toEqual([]);
   isFilled = true;

@@ -66,6 +66,7 @@ test('Application Insights is asked by its key, or by the identity where there i
 
 describe('the embedded profile', () => {
   const DEFAULTS = {
+    lacking: [],
     data: resolve('.formicary'),
     rate: { perSecond: 1_000, burst: 4_000 },
     tenantRate: { perSecond: 20_000, burst: 80_000 },
@@ -340,6 +341,44 @@ describe('what can’t be used', () => {
     });
     expect(messages.length).toBeGreaterThan(5);
     expect(messages.join('\n')).not.toContain(secret);
+  });
+});
+
+describe('on Azure, where nobody starts the app and reads what is wrong', () => {
+  const SITE = { ...AZURE, WEBSITE_SITE_NAME: 'func-colony' };
+  const REFERENCE = '@Microsoft.KeyVault(SecretUri=https://kv-colony.vault.azure.net/secrets/formicary-smtp)';
+
+  test.each<[string, Environment, readonly string[]]>([
+    ['mail, of which the vault gave nothing', { FORMICARY_SMTP: REFERENCE }, ['FORMICARY_SMTP can']],
+    [
+      'mail, of which a part is missing',
+      { FORMICARY_SMTP: 'smtp://mail.example', FORMICARY_SMTP_USER: 'ant' },
+      ['FORMICARY_SMTP_PASSWORD is missing'],
+    ],
+    [
+      'telemetry',
+      { APPLICATIONINSIGHTS_CONNECTION_STRING: 'some;other;form' },
+      ['APPLICATIONINSIGHTS_CONNECTION_STRING'],
+    ],
+    ['traces', { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector' }, ['OTEL_EXPORTER_OTLP_ENDPOINT is "collector"']],
+    ['volumes', { FORMICARY_NETAPP__account: 'colony' }, Object.keys(NETAPP).filter((name) => !/account/.test(name))],
+  ])('it goes without %s, and says so', (_, given, said) => {
+    expect(faults({ ...AZURE, ...given })).toHaveLength(said.length);
+    const { lacking, smtp, insights, traces, azure } = readSettings({ ...SITE, ...given });
+    expect(lacking).toEqual(said.map((words) => expect.stringContaining(words)));
+    expect([smtp, insights, traces, azure?.netapp]).toEqual([undefined, undefined, false, undefined]);
+  });
+
+  test('what is right is used, and nothing is lacking', () => {
+    const { lacking, smtp } = readSettings({ ...SITE, FORMICARY_SMTP: 'smtps://mail.example' });
+    expect([lacking, smtp?.host]).toEqual([[], 'mail.example']);
+  });
+
+  test('never a reference for the secret that it stands for', () => {
+    for (const name of ['FORMICARY_IDENTITY_SECRET', 'FORMICARY_LOG_KEY', 'FORMICARY_PERSONAL_KEY'])
+      expect(faults({ ...SITE, [name]: REFERENCE })).toEqual([
+        `${name} can't be used: Key Vault did not give what the reference names`,
+      ]);
   });
 });
 

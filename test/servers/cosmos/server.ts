@@ -13,7 +13,7 @@ import { SqlError } from './sql';
  * 30 ms. `moved`: done, and answered as by a region that may write no more, after which the SDK asks again by itself.
  * Else the status.
  */
-export type Fault = 'lost' | 'cut' | 'slow' | 'moved' | 408 | 410 | 429 | 449 | 503;
+export type Fault = 'lost' | 'cut' | 'slow' | 'moved' | 403 | 408 | 410 | 429 | 449 | 503;
 export type RequestKind = 'metadata' | 'read' | 'write' | 'batch' | 'query' | 'changes';
 export type FaultPlan = (kind: RequestKind) => Fault | undefined;
 

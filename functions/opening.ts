@@ -1,0 +1,37 @@
+/** Something that is opened when it is first asked for. */
+
+/** Whoever asks so soon after a failure is told of the same one. Milliseconds. */
+const AGAIN_AFTER_MS = 1_000;
+
+/** Opens once, for all who ask; where that has failed, again for whoever asks a while later. */
+export class Opening<T> {
+  private opening: Promise<T> | undefined;
+  private failedAt = -Infinity;
+  private failed = false;
+
+  constructor(
+    private readonly open: () => Promise<T>,
+    private readonly againAfterMs = AGAIN_AFTER_MS,
+  ) {}
+
+  /** What was opened. Rejects with what `open` rejects with. */
+  get(): Promise<T> {
+    if (this.failed && performance.now() - this.failedAt >= this.againAfterMs) this.opening = undefined;
+    if (this.opening === undefined) {
+      this.failed = false;
+      this.opening = this.open();
+      this.opening.catch(() => {
+        this.failed = true;
+        this.failedAt = performance.now();
+      });
+    }
+    return this.opening;
+  }
+
+  /** What was opened, or is being opened, and will not be given out any more; undefined when there is nothing. */
+  async take(): Promise<T | undefined> {
+    const opening = this.opening;
+    this.opening = undefined;
+    return await opening?.catch(() => undefined);
+  }
+}

@@ -1,0 +1,37 @@
+import { Opening } from '../../functions/opening';
+
+test('is opened once for all who ask, and not before', async () => {
+  let opened = 0;
+  const opening = new Opening(async () => (opened += 1));
+  expect(opened).toBe(0);
+  expect(await Promise.all([opening.get(), opening.get()])).toEqual([1, 1]);
+  expect(await opening.get()).toBe(1);
+  expect(opened).toBe(1);
+});
+
+test('what could not be opened is tried again by whoever asks later, and soon after its failure is told', async () => {
+  let attempts = 0;
+  const open = async () => {
+    attempts += 1;
+    if (attempts === 1) throw new Error('no role yet');
+    return attempts;
+  };
+  const patient = new Opening(open, Infinity);
+  for (let i = 0; i < 3; i += 1) await expect(patient.get()).rejects.toThrow('no role yet');
+  expect(attempts).toBe(1);
+  attempts = 0;
+  const hasty = new Opening(open, 0);
+  await expect(hasty.get()).rejects.toThrow('no role yet');
+  expect(await Promise.all([hasty.get(), hasty.get()])).toEqual([2, 2]);
+});
+
+test('whoever ends it gets what is open, or is being opened, and nothing where nobody has asked or it failed', async () => {
+  expect(await new Opening(async () => 1).take()).toBeUndefined();
+  const opening = new Opening(async () => 1);
+  void opening.get();
+  expect(await opening.take()).toBe(1);
+  expect(await opening.take()).toBeUndefined();
+  const failing = new Opening(() => Promise.reject(new Error('away')));
+  await failing.get().catch(() => undefined);
+  expect(await failing.take()).toBeUndefined();
+});

@@ -52,6 +52,10 @@ param signInAudience string = ''
 @description('The tenant of the colony that callers of this directory belong to.')
 param signInTenant string = 'default'
 
+@allowed(['open', 'closed'])
+@description('closed: nobody acts in a tenant before people of platform have created it.')
+param tenantAccess string = 'open'
+
 @description('Copies in several zones of the region, where it has them. Choose it at the start.')
 param zoneRedundant bool = false
 
@@ -303,6 +307,7 @@ module app 'modules/app.bicep' = {
     isZoneRedundant: zoneRedundant
     signInAudience: signInAudience
     signInTenant: signInTenant
+    tenantAccess: tenantAccess
     subnetId: hasNetwork ? network!.outputs.appSubnetId : ''
     allowedAddresses: allowedAddresses
     maximumInstances: maximumInstances

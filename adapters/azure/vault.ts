@@ -14,53 +14,57 @@ import { type Credential, credentialOf } from './identity';
 /** What wraps; the vault's standard tier has no symmetric keys. */
 const WRAPPING = 'RSA-OAEP-256';
 const HASH_BYTES = 32;
-/** How long the newest version is taken for the newest one: so soon after a rotation all processes use the next. */
+/** How long the newest version is taken for the newest one: so soon after a rotation all processes know the next. */
 const NEWEST_MS = 300_000;
 /** Somebody waits: three retries take some four seconds, the SDK's own some thirty. */
 const RETRIES = { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 2_000 } as const;
+
+/** An answer that is asked for again after a while, or when there was none. */
+class Lately<T> {
+  private last: { readonly answer: Promise<T>; readonly until: number } | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly ask: () => Promise<T>,
+  ) {}
+
+  async get(): Promise<T> {
+    const now = this.clock.now();
+    if (this.last === undefined || now >= this.last.until) {
+      const answer = this.ask();
+      this.last = { answer, until: now + NEWEST_MS };
+      answer.catch(() => (this.last = undefined));
+    }
+    return await this.last.answer;
+  }
+}
 
 /** A key of a vault, and its versions. */
 export class VaultKey {
   private readonly client: KeyClient;
   private readonly name: string;
-  private newest: { readonly key: Promise<KeyVaultKey>; readonly until: number } | undefined;
+  private readonly newest: Lately<KeyVaultKey>;
+  private readonly enabled: Lately<readonly KeyVaultKey[]>;
   private readonly known = new Map<string, Promise<KeyVaultKey>>();
   private readonly operations = new Map<string, CryptographyClient>();
 
   /** @param key its URL without a version: `https://name.vault.azure.net/keys/name` */
-  constructor(
-    key: string,
-    credential: Credential,
-    private readonly clock: Clock,
-    options: KeyClientOptions = {},
-  ) {
+  constructor(key: string, credential: Credential, clock: Clock, options: KeyClientOptions = {}) {
     const { origin, pathname } = new URL(key);
     this.name = pathname.slice('/keys/'.length);
     this.client = new KeyClient(origin, credential, { retryOptions: RETRIES, ...options });
+    this.newest = new Lately(clock, () => asked(this.client.getKey(this.name)));
+    this.enabled = new Lately(clock, () => this.list());
   }
 
   /** The version that signs and wraps now. */
-  async current(): Promise<KeyVaultKey> {
-    const now = this.clock.now();
-    if (this.newest === undefined || now >= this.newest.until) {
-      const key = asked(this.client.getKey(this.name));
-      this.newest = { key, until: now + NEWEST_MS };
-      key.catch(() => (this.newest = undefined));
-    }
-    return await this.newest.key;
+  current(): Promise<KeyVaultKey> {
+    return this.newest.get();
   }
 
   /** All versions that are enabled, newest first. */
-  async versions(): Promise<readonly KeyVaultKey[]> {
-    const found: { readonly version: string; readonly createdOn: number }[] = [];
-    await asked(
-      (async () => {
-        for await (const { version, enabled, createdOn } of this.client.listPropertiesOfKeyVersions(this.name))
-          if (version !== undefined && enabled === true) found.push({ version, createdOn: createdOn?.getTime() ?? 0 });
-      })(),
-    );
-    found.sort((a, b) => b.createdOn - a.createdOn);
-    return await Promise.all(found.map(({ version }) => this.version(version)));
+  versions(): Promise<readonly KeyVaultKey[]> {
+    return this.enabled.get();
   }
 
   async sign(version: string, digest: Uint8Array): Promise<Buffer> {
@@ -76,6 +80,18 @@ export class VaultKey {
   async unwrap(version: string, wrapped: Uint8Array): Promise<Buffer> {
     const { result } = await asked(this.with(version).unwrapKey(WRAPPING, wrapped));
     return Buffer.from(result);
+  }
+
+  private async list(): Promise<readonly KeyVaultKey[]> {
+    const found: { readonly version: string; readonly createdOn: number }[] = [];
+    await asked(
+      (async () => {
+        for await (const { version, enabled, createdOn } of this.client.listPropertiesOfKeyVersions(this.name))
+          if (version !== undefined && enabled === true) found.push({ version, createdOn: createdOn?.getTime() ?? 0 });
+      })(),
+    );
+    found.sort((a, b) => b.createdOn - a.createdOn);
+    return await Promise.all(found.map(({ version }) => this.version(version)));
   }
 
   /** A version never changes. */

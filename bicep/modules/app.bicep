@@ -12,6 +12,8 @@ param keysClientId string
 param isZoneRedundant bool
 param signInAudience string
 param signInTenant string
+@allowed(['open', 'closed'])
+param tenantAccess string
 param subnetId string
 param allowedAddresses string
 param maximumInstances int
@@ -139,6 +141,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         FORMICARY_PROFILE: 'azure'
         FORMICARY_PUBLIC_URL: 'https://${site.properties.defaultHostName}'
         FORMICARY_ISSUERS: string(issuers)
+        FORMICARY_TENANT_ACCESS: tenantAccess
         FORMICARY_LOG_KEY: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/formicary-log-key)'
         FORMICARY_VAULT__logKey: logKeyId
         FORMICARY_VAULT__personalKey: personalKeyId

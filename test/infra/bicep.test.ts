@@ -340,7 +340,7 @@ describe('settings of the app', () => {
     const { Values: values } = JSON.parse(read('local.settings.azure.json.example')) as {
       Values: Record<string, string>;
     };
-    const deployed = /NETAPP|PUBLIC_URL|ISSUERS|LOG_KEY|VAULT|ANCHOR/;
+    const deployed = /NETAPP|PUBLIC_URL|ISSUERS|TENANT_ACCESS|LOG_KEY|VAULT|ANCHOR/;
     const ours = given.filter(
       (name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !deployed.test(name),
     );
@@ -353,6 +353,7 @@ describe('settings of the app', () => {
       [/^APPLICATIONINSIGHTS_CONNECTION_STRING$/, 'InstrumentationKey=00000000-0000-4000-8000-000000000000'],
       [/Namespace$/, 'a.servicebus.windows.net'],
       [/ISSUERS$/, '[]'],
+      [/TENANT_ACCESS$/, 'closed'],
       [/LOG_KEY$/, `${'A'.repeat(43)}=`],
       [/VAULT__\w+Key$/, 'https://a.vault.example/keys/a'],
       [/SECRET$/, 'drawn at random, thirty-two or more'],

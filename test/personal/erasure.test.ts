@@ -314,6 +314,24 @@ describe('once a subject is erased', () => {
     await eventually(async () => kept().filter(({ length }) => length === 60).length === before - 1);
   });
 
+  test('after a rotation of what wraps them old keys open and new ones are made, by their own key each', async () => {
+    const [before, now] = [9, 10].map((seed) => Buffer.alloc(32, seed).toString('base64')) as [string, string];
+    const accounts = async () => (await ok(open('/v1/tasks/plain'))).body.payload.accounts;
+    const started = async (env: Readonly<Record<string, string>>) => {
+      await host.kill('SIGTERM');
+      host = await startTestHost({ data, env });
+    };
+    await started({ FORMICARY_PERSONAL_KEY: now, FORMICARY_PERSONAL_KEY_BEFORE: before });
+    expect(await accounts()).toEqual(payload.accounts);
+    const who = mark('cyd', NAME);
+    const json = { id: 'rotated', task_type: 'plain.work', payload: { who } };
+    await ok(api('/v1/tasks', { json }));
+    expect((await ok(open('/v1/tasks/rotated'))).body.payload).toEqual({ who });
+    await started({});
+    expect(await accounts()).toEqual(payload.accounts);
+    expect((await ok(open('/v1/tasks/rotated'))).body.payload).toEqual({ who: masked('cyd') });
+  });
+
   test('the key that wraps them is in no backup', () => {
     expect(globSync(`**/${PERSONAL_KEY_FILE}`, { cwd: backup })).toEqual([]);
     expect(globSync(`${SUBJECT_KEYS_FOLDER}/*/*`, { cwd: backup }).length).toBeGreaterThan(0);

@@ -4,14 +4,22 @@
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { BlobServiceClient, ContainerSASPermissions } from '@azure/storage-blob';
 import { openBlobAnchor } from '../../adapters/azure/blob-anchor';
 import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
 import { AzureClients } from '../../adapters/azure/identity';
+import type { KnownCheckpoint } from '../../app/audit/checkpoints';
 import { StoreBusy } from '../../app/engine/ports';
+import { checkpointName } from '../../domain/audit/log';
+import { openColony } from '../../host/composition';
+import { readSettings } from '../../host/config';
 import { connectionString, startAzurite } from '../support/azurite';
+import { chain, newTenant } from '../support/commits';
 import { anchorContract } from './anchor.contract';
 import { blobArchiveContract } from './blob-archive.contract';
 import type { Opened } from './contract';
@@ -68,6 +76,23 @@ describe('Azurite', () => {
         return kept;
       },
     }));
+
+    test('a host that is told of it keeps its checkpoints there', async () => {
+      const data = mkdtempSync(join(tmpdir(), 'formicary-anchored-'));
+      const settings = { FORMICARY_DATA: data, FORMICARY_LOG: 'silent', FORMICARY_ANCHOR_BLOBS: url };
+      const colony = await openColony(readSettings(settings));
+      try {
+        const tenant = newTenant();
+        const stream = `${tenant}/note/a`;
+        await colony.ports.store.append({ stream, expected: -1, commits: chain(stream, 2) });
+        const made = (await colony.checkpoints.make(tenant)) as KnownCheckpoint;
+        const kept = container().getBlobClient(checkpointName(tenant, made.size));
+        expect((await kept.downloadToBuffer()).toString()).toBe(made.note);
+      } finally {
+        await colony.stop();
+        rmSync(data, { recursive: true, force: true });
+      }
+    });
 
     test('who may not create is told so, and nothing is kept', async () => {
       const reads = await container().generateSasUrl({

@@ -1,7 +1,7 @@
 /**
- * Starts orchestrations that were lost; those that ended the scheduler removes, and the local host, each after its days.
- * A process that is alone on its stores gets the durable client here, at its start; elsewhere the functions have it from
- * which orchestrations are started and woken.
+ * Starts orchestrations that were lost. Those that ended the scheduler removes, and the local host, each after its
+ * days. A process that is alone on its stores gets the durable client here, at its start; elsewhere the functions have
+ * it from which orchestrations are started and woken.
  */
 import * as df from 'durable-functions';
 import { connectOrchestrations } from '../orchestrations/client';

@@ -42,8 +42,8 @@ export class Bodies {
     if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined))
       return undefined;
     if (Number(length) > this.mostOfOne) throw this.#tooLarge();
-    // Whoever left before this was asked ends nothing any more.
-    if (request.destroyed && !request.complete) throw Problem.of('invalid-request', 'The body ended early.');
+    // Whoever left before this was asked ends nothing any more: what came of it, even all, is not handed on.
+    if (request.destroyed) throw Problem.of('invalid-request', 'The body ended early.');
     return await new Promise((resolve, reject) => {
       const leave = (): void => {
         if (this.#arriving.delete(body)) this.#bytes -= body.held;

@@ -14,6 +14,7 @@ import { checkHeaders, LINGER_SECONDS, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
 import { sendResult } from './response';
 import type { Match, Router } from './router';
+import { Unread } from './unread';
 import { within } from './within';
 
 /** Slow or silent clients may not hold a connection for ever. Milliseconds. */
@@ -45,6 +46,7 @@ export class HttpFront {
   readonly #aborts = new Set<AbortController>();
   readonly #bodies = new Bodies();
   readonly #answers = new Answers();
+  readonly #unread = new Unread();
   #guard = loopbackGuard(0);
   #router: Router<Handler> | undefined;
   #closing = false;
@@ -126,6 +128,7 @@ export class HttpFront {
     const turn = this.#answers.turn();
     if (turn !== undefined) await turn;
     await sendResult(response, result);
+    await this.#unread.read(response);
   }
 
   /** Most handlers never ask for their signal, so it is made on demand. */

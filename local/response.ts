@@ -69,7 +69,10 @@ async function stream(
   response: ServerResponse,
   body: ReadableStream | Readable | AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const source = body instanceof ReadableStream ? Readable.fromWeb(body) : Readable.from(body);
+  const source =
+    body instanceof ReadableStream ? Readable.fromWeb(body) : body instanceof Readable ? body : Readable.from(body);
+  // To whoever has left before the answer was there nothing can be piped.
+  if (response.destroyed) return void source.destroy();
   try {
     await pipeline(source, response);
   } catch (error) {

@@ -59,3 +59,30 @@ test('those that end none of theirs keep nobody else from sending: the largest g
 test('one that is too large is refused', async () => {
   expect(await post(10_001)).toMatch(/^413/);
 });
+
+test('of whoever has left before their body was asked for, nothing is waited for', async () => {
+  const outcomes: Promise<string>[] = [];
+  const late = createServer((request, response) => {
+    const left = new Promise((resolve) => request.once('close', resolve).on('error', () => undefined));
+    const read = left.then(() => new Bodies().read(request, response));
+    outcomes.push(
+      read.then(
+        () => 'read',
+        ({ document }: Problem) => document.detail,
+      ),
+    );
+  }).listen(0, '127.0.0.1');
+  await once(late, 'listening');
+  try {
+    for (const sent of ['x'.repeat(10), 'x']) {
+      const socket = net.connect((late.address() as AddressInfo).port, '127.0.0.1');
+      socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n${sent}`);
+      await once(late, 'request');
+      socket.destroy();
+    }
+    // All of one had come, a part of the other.
+    expect(await Promise.all(outcomes)).toEqual(['The body ended early.', 'The body ended early.']);
+  } finally {
+    late.close();
+  }
+});

@@ -10,12 +10,19 @@ const SLICE_MS = 5;
 /** For how many times as long as a slice took a busy loop does other work after it. */
 const OTHERS = 9;
 
-const waiting: (() => void)[] = [];
+interface Waiting {
+  readonly go: () => void;
+  readonly signal: AbortSignal | undefined;
+}
+const waiting: Waiting[] = [];
 /** When the next slice may begin however busy the loop is, and the idle time of the loop when the last one began. */
 let rested = -Infinity;
 let idleBefore = 0;
 
 function next(): void {
+  // Of those that nobody waits for any more none has a slice: whoever is behind them would wait for nothing.
+  while (waiting[0]?.signal?.aborted === true) waiting.shift()?.go();
+  if (waiting.length === 0) return;
   const now = performance.now();
   const { idle } = performance.eventLoopUtilization();
   if (now < rested && idle === idleBefore) {
@@ -24,7 +31,7 @@ function next(): void {
     return;
   }
   idleBefore = idle;
-  waiting.shift()?.();
+  waiting.shift()?.go();
   // All that goes on at once when it resolves has been done before the next tick.
   queueMicrotask(() =>
     process.nextTick(() => {
@@ -40,8 +47,8 @@ function next(): void {
  * what would be read.
  */
 export async function nextTurn(signal?: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (waiting.push(resolve) === 1) setImmediate(next);
+  await new Promise<void>((go) => {
+    if (waiting.push({ go, signal }) === 1) setImmediate(next);
   });
   signal?.throwIfAborted();
 }

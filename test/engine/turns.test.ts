@@ -71,6 +71,26 @@ function spend(milliseconds: number): void {
   for (const until = performance.now() + milliseconds; performance.now() < until;);
 }
 
+test('those that nobody waits for any more keep nobody behind them waiting', async () => {
+  let going = true;
+  let turns = 0;
+  const work = (): void => {
+    spend(1);
+    turns += 1;
+    if (going) setImmediate(work);
+  };
+  setImmediate(work);
+  const gone = new AbortController();
+  const left = Promise.allSettled(Array.from({ length: 200 }, () => nextTurn(gone.signal)));
+  const next = nextTurn();
+  gone.abort(new Error('the caller has gone'));
+  await next;
+  going = false;
+  expect((await left).at(-1)).toMatchObject({ status: 'rejected', reason: { message: 'the caller has gone' } });
+  // With a turn for each of them it would be more than there are.
+  expect(turns).toBeLessThan(100);
+});
+
 /** How many slices of so many milliseconds three readers had, and how many milliseconds others worked meanwhile. */
 async function shared(slice: number, busyLoop: boolean): Promise<{ slices: number; share: number }> {
   const end = performance.now() + 600;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseStream } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
-import { KEY_BYTES, type SubjectKey, subjectKeyOf } from '../../domain/kernel/sealing';
+import { KEY_BYTES, type SubjectKey, subjectKeyOf, wipe } from '../../domain/kernel/sealing';
 import { subjectDecider, type SubjectEvent, type SubjectState, subjectStream } from '../../domain/personal/subject';
 import type { Aggregate } from '../engine/aggregate';
 import type { Engine } from '../engine/engine';
@@ -61,10 +61,7 @@ export class KeyRing {
 
   private forget(stream: string): void {
     const known = this.known.get(stream);
-    if (known !== undefined && known !== 'erased') {
-      known.seal.fill(0);
-      known.nonce.fill(0);
-    }
+    if (known !== undefined && known !== 'erased') wipe(known);
     this.known.set(stream, 'erased');
   }
 

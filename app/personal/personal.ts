@@ -7,7 +7,7 @@ import { Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import { jsonPointer } from '../../domain/kernel/json';
 import type { Principal } from '../../domain/kernel/principal';
-import { openValue, sealValue, type SubjectKey } from '../../domain/kernel/sealing';
+import { isWiped, openValue, sealValue, type SubjectKey } from '../../domain/kernel/sealing';
 import { taskDecider } from '../../domain/market/task';
 import {
   mapMarks,
@@ -107,6 +107,8 @@ export class Personal {
       if (key === undefined) return UNAVAILABLE;
       keys.set(subject, key);
     }
+    // Whoever was erased while the keys of the others were found; from here on nobody else has a turn.
+    for (const [subject, key] of keys) if (isWiped(key)) return erasedAlready(subject);
     const request = JSON.stringify([id, operation, idempotencyKey ?? { drawn: randomUUID() }]);
     const sealed = mapMarks(value, (holder, path) => {
       const { subject, value: plain } = found.get(holder) as Marked;
@@ -165,6 +167,11 @@ export class Personal {
       if (!noted.ok) {
         if (noted.rejection.code !== 'subject-erased') return noted.rejection;
         // Elsewhere, a moment ago: the stream knew.
+        erased.add(subject);
+        continue;
+      }
+      if (isWiped(key)) {
+        // Here, between the receipt and now.
         erased.add(subject);
         continue;
       }

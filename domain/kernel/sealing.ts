@@ -31,6 +31,17 @@ export function subjectKeyOf(secret: Uint8Array): SubjectKey {
   return { seal: derived('seal'), nonce: derived('nonce') };
 }
 
+/** Overwrites a key that was destroyed: whoever has it in hand still has nothing. */
+export function wipe({ seal, nonce }: SubjectKey): void {
+  seal.fill(0);
+  nonce.fill(0);
+}
+
+/** Whether it was wiped since it was handed over: what it would seal, everybody could open. */
+export function isWiped({ seal }: SubjectKey): boolean {
+  return seal.every((byte) => byte === 0);
+}
+
 /**
  * Seals a value: nonce, ciphertext and tag in base64url.
  *

@@ -2,7 +2,7 @@
 import type { RequestContext } from '../../app/engine/command';
 import { MARK } from '../../domain/personal/mark';
 import { subjectDecider, subjectStream } from '../../domain/personal/subject';
-import { Stage, TENANT } from '../support/stage';
+import { Stage, TENANT, turns } from '../support/stage';
 
 let stage: Stage;
 
@@ -42,6 +42,38 @@ test('what one process erases the other opens no more at once, and takes no more
   await stage.settled();
   expect(await seal(1)).toMatchObject({ code: 'subject-erased' });
   expect(await personal(1).mask(TENANT, what)).toEqual(erased);
+});
+
+/** Has something happen before a port's method is called for the first time, and that call wait for it. */
+function before(port: string, method: string, happens: () => Promise<void>): void {
+  stage.mishaps = (ofPort, called) => {
+    if (ofPort !== port || called !== method) return undefined;
+    stage.mishaps = () => undefined;
+    return happens();
+  };
+}
+
+test('nothing is sealed with what is left of a key: who is erased while others’ keys are found is refused', async () => {
+  await sealed(0);
+  const both = { ada: value, bob: { [MARK]: { subject: 'bob', value: 'Bob' } } };
+  before('subjectKeys', 'keep', async () => void (await personal(0).erase(eve, 'ada', 'asked for')));
+  const sending = { principal: eve.principal, operation: 'postTask', idempotencyKey: undefined };
+  expect(await personal(0).seal(both, sending)).toMatchObject({ code: 'subject-erased' });
+});
+
+test('who is erased between the receipt of a read and the value is shown as erased', async () => {
+  const what = await sealed(0);
+  let second: Promise<unknown> | undefined;
+  // What comes while another receipt of the stream is written is written together.
+  before('store', 'append', async () => {
+    second = open(0, what);
+    await turns(5);
+    void personal(0).erase(eve, 'ada', 'asked for');
+    await turns(5);
+  });
+  await open(0, what);
+  expect(await second).toEqual({ value: erased });
+  expect(stage.reports).toEqual([]);
 });
 
 test('when a process dies between the receipt and the key, another one destroys it', async () => {

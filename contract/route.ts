@@ -95,6 +95,11 @@ export function workOf({ work, method }: Pick<RouteSpec, 'work' | 'method'>): Wo
   return work ?? (method === 'GET' ? 'read' : 'underway');
 }
 
+/** Whether a request of a route is a command, which leaves something: who opens personal data leaves a receipt. */
+export function isCommand({ method, personal }: Pick<RouteSpec, 'method' | 'personal'>): boolean {
+  return method !== 'GET' || typeof personal === 'object';
+}
+
 /** What the rules of its capability may refuse to a request of a route. */
 export function refusalsOf({ tag: { refusals }, refuses }: Pick<RouteSpec, 'tag' | 'refuses'>): readonly Refusal[] {
   return refuses === undefined ? refusals.rows : refusals.rows.filter(([, type]) => refuses.includes(type));

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Problem } from '../../contract/common';
 import { COMMON_REFUSALS } from '../../contract/problems';
-import { refusalsOf, type RouteSpec, type Tag, workOf } from '../../contract/route';
+import { isCommand, refusalsOf, type RouteSpec, type Tag, workOf } from '../../contract/route';
 import { LEVELS } from '../../domain/kernel/principal';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, titleOf, typeOf } from './problem';
 import { isOptionalBody, routes } from './route';
@@ -199,12 +199,11 @@ interface Refused {
 
 /** For each status under which an operation may be refused, by what. */
 function refusedWith(spec: RouteSpec): Refused[] {
-  const { method, params, body, refuses, personal } = spec;
+  const { params, body, refuses } = spec;
   const own = refusalsOf(spec);
-  // What opens personal data is a command as well.
-  const isCommand = method !== 'GET' || typeof personal === 'object';
-  const statuses = isCommand || refuses !== undefined ? RULE_STATUSES : READ_STATUSES;
-  const rules = isCommand ? [...COMMON_REFUSALS.rows, ...own] : own;
+  const commands = isCommand(spec);
+  const statuses = commands || refuses !== undefined ? RULE_STATUSES : READ_STATUSES;
+  const rules = commands ? [...COMMON_REFUSALS.rows, ...own] : own;
   const ruled = statuses.filter((status) => rules.some(([of]) => of === status));
   const isPossible = (status: number) =>
     (status !== 404 || params !== undefined || ruled.includes(404)) &&

@@ -21,7 +21,7 @@ export const PROBLEMS = {
   'unsupported-media-type': { status: 415, title: 'The body has a type that is not understood' },
   'expectation-failed': { status: 417, title: 'The expectation is not understood' },
   'misdirected-request': { status: 421, title: 'The request is meant for another host' },
-  'secret-refused': { status: 422, title: 'The body holds what looks like a secret' },
+  'secret-refused': { status: 422, title: 'The request holds what looks like a secret' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   overloaded: { status: 429, title: 'The host has more to do than it can' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },

@@ -14,11 +14,11 @@ import { StoreUnavailable } from '../../app/engine/reachable';
 import { traced } from '../../app/engine/telemetry';
 import { logFailure } from '../../app/operation/log';
 import type { Sending } from '../../app/personal/module';
-import { type AnswerOf, type Asked, type RouteSpec, type Work, workOf } from '../../contract/route';
+import { type AnswerOf, type Asked, isCommand, type RouteSpec, type Work, workOf } from '../../contract/route';
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Level, type Principal } from '../../domain/kernel/principal';
-import { mayHoldSecret, secretsIn } from '../../domain/kernel/secrets';
+import { mayHoldSecret, secretIn, secretsIn } from '../../domain/kernel/secrets';
 import { endOf, endSignalOf, goneSignalOf, unwatch } from './abort';
 import { checkDocumented } from './documented';
 import { type Entered, enteredBy, type Entrance, type Envelope, envelopeOf, setEntrance } from './entrance';
@@ -410,14 +410,18 @@ function requireEdge(): Edge {
   return edge;
 }
 
+/** Counts a request of somebody; throws a Problem (429) when that is one too many. */
+export function countRequest(principal: Principal): void {
+  const permit = requireEdge().permits(principal);
+  if (!('retryAfterSeconds' in permit)) return;
+  const seconds = inTenths(permit.retryAfterSeconds);
+  const detail = `The limit of ${permit.of ?? principal.id} is reached; try again in ${seconds} s.`;
+  throw Problem.later('too-many-requests', detail, seconds, permit.limit);
+}
+
 /** The rate limit comes before the level, so that refused callers are limited too. */
 function admit(definition: BoundRoute, principal: Principal): void {
-  const permit = requireEdge().permits(principal);
-  if ('retryAfterSeconds' in permit) {
-    const seconds = inTenths(permit.retryAfterSeconds);
-    const detail = `The limit of ${permit.of ?? principal.id} is reached; try again in ${seconds} s.`;
-    throw Problem.later('too-many-requests', detail, seconds, permit.limit);
-  }
+  countRequest(principal);
   if (!includesLevel(principal.level, definition.needs)) {
     throw (
       requireEdge().unproven?.(principal, definition.needs) ??
@@ -515,6 +519,7 @@ async function readCall(
   if (ifMatch !== undefined && definition.conditional === false)
     throw parameterProblem('If-Match', 'is not understood here: this changes no single resource');
   const idempotencyKey = readIdempotencyKey(headers.get('idempotency-key'));
+  if (isCommand(definition)) checkNames({ ...params, ...query, 'Idempotency-Key': idempotencyKey });
   const sending = { principal, operation, idempotencyKey };
   const body =
     definition.body === undefined ? undefined : await readBody(definition.body, definition, request, sending);
@@ -628,12 +633,24 @@ async function takenIn(bytes: ArrayBuffer, sending: Sending): Promise<unknown> {
 function checkSecrets(body: unknown, text: string): void {
   if (!mayHoldSecret(text)) return;
   const found = secretsIn(body, MAX_ERRORS);
-  if (found.length > 0)
-    throw Problem.of(
-      'secret-refused',
-      'The body holds what looks like a secret; nothing was stored. Keep it in a vault, and send what it is called there.',
-      { errors: found },
-    );
+  if (found.length > 0) throw secretRefused(found);
+}
+
+/** The same of what stands beside the body of a command: ids, purposes and keys are kept as well. */
+function checkNames(values: Readonly<Record<string, unknown>>): void {
+  const found = Object.entries(values).flatMap(([parameter, value]) => {
+    const shape = typeof value === 'string' ? secretIn(value) : undefined;
+    return shape === undefined ? [] : [{ parameter, message: `looks like ${shape}` }];
+  });
+  if (found.length > 0) throw secretRefused(found);
+}
+
+function secretRefused(errors: readonly ProblemError[]): Problem {
+  return Problem.of(
+    'secret-refused',
+    'The request holds what looks like a secret; nothing was stored. Keep it in a vault, and send what it is called there.',
+    { errors },
+  );
 }
 
 const optionalBodies = new WeakMap<z.ZodType, boolean>();

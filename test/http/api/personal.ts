@@ -63,4 +63,21 @@ describe('personal data', () => {
       expect(refused.body.errors).toMatchObject([{ pointer: expect.stringMatching(/^#\/payload\/env/) as string }]);
     }
   });
+
+  test('a secret as an id, as a purpose or as a key is refused in the same way: receipts have all of them', async () => {
+    const api = tenant('personal-names');
+    await post(api, { id: 'p1' });
+    const secret = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`;
+    const attempts = [
+      ['id', `/v1/agents/${secret}`, { method: 'PUT', as: 'ada', json: { agent_type: 'clerk' } }],
+      ['purpose', `/v1/tasks/p1?personal=open&purpose=${secret}`, {}],
+      ['Idempotency-Key', '/v1/tasks', { json: { task_type: 'clerk' }, headers: { 'idempotency-key': secret } }],
+    ] as const;
+    for (const [parameter, path, sent] of attempts) {
+      const refused = await api(path, sent);
+      expect(slug(refused)).toBe('422 secret-refused');
+      expect(refused.text).not.toContain(secret);
+      expect(refused.body.errors).toMatchObject([{ parameter }]);
+    }
+  });
 });

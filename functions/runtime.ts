@@ -35,7 +35,7 @@ import { addressOf } from './edge/address';
 import type { Envelope } from './edge/entrance';
 import { give, hold } from './edge/held';
 import { Problem, rejected } from './edge/problem';
-import { setEdge } from './edge/route';
+import { countRequest, setEdge } from './edge/route';
 import { Opening } from './opening';
 
 export interface Runtime {
@@ -181,6 +181,14 @@ function withinTenant(caller: Principal | Problem): Principal | Problem | Promis
   return refused instanceof Promise ? refused.then(answer) : answer(refused);
 }
 
+/** Counts whoever asks for a token, as a request of theirs; rejects with a Problem (429) when that is one too many. */
+export async function counted(caller: Principal): Promise<void> {
+  const { colony } = await runtime();
+  // Has the limits of the tenant read; whether there is such a tenant the receipt asks.
+  await colony.tenantBook.refusal(caller.tenant);
+  countRequest(caller);
+}
+
 /** By the token that is shown; headers that only say so count where the settings let them. */
 function callerBy(envelope: Envelope): Principal | Problem | Promise<Principal | Problem> {
   const shown = envelope.header('authorization');
@@ -207,7 +215,8 @@ function authenticated(
   };
   try {
     if (token === '') throw new InvalidToken('is none: send Authorization: Bearer TOKEN, or DPoP TOKEN');
-    const known = identity.remembered(token, proof);
+    // A proof is another one each time: to look at it costs as much as a token that nobody has seen.
+    const known = proof === undefined ? identity.remembered(token) : undefined;
     if (known !== undefined) return known instanceof Promise ? known.catch(failed) : known;
   } catch (error) {
     return failed(error);

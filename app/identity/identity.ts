@@ -73,6 +73,9 @@ export interface Handed {
   readonly jkt?: string;
 }
 
+/** Hears who asks for a token, once that is known and before anything is done; refuses by rejecting. */
+export type Counts = (caller: Principal) => Promise<void>;
+
 /** Who is to be given a token. */
 export interface Wanted {
   readonly subject: string;
@@ -240,9 +243,10 @@ export class Identity {
    * A token for the colony's owner, who has signed that it asks for one, or for whom it names: then the owner acts in
    * that name, and receipts say so. It is not renewed: the key gets another one. Throws `InvalidToken`.
    */
-  async forOwner(assertion: string, tenant: string, wanted: Wanted): Promise<Handed | Rejection> {
+  async forOwner(assertion: string, tenant: string, wanted: Wanted, counts?: Counts): Promise<Handed | Rejection> {
     await (await this.tokens).checkOwner(assertion);
     const owner: Principal = { tenant, id: OWNER, kind: 'human', level: 'critical' };
+    await counts?.({ ...owner, id: wanted.subject });
     return await this.hand({ principal: owner }, wanted, 'owner', TOKEN_SECONDS);
   }
 
@@ -268,12 +272,13 @@ export class Identity {
    * For a token of another issuer one of ours, for its holder or for an agent that the holder is entitled to speak for:
    * then the holder acts in the agent's name, and receipts say so. Throws as `callerOf` does.
    */
-  async exchange(token: string, wanted: Partial<Wanted> = {}): Promise<Handed | Rejection> {
+  async exchange(token: string, wanted: Partial<Wanted> = {}, counts?: Counts): Promise<Handed | Rejection> {
     const { issuers } = this.needs.options;
     if (issuers === undefined) throw new InvalidToken('is of an issuer that is not trusted here');
     const vouched = await issuers.verify(token);
     const { principal, check } = vouchedFor(vouched);
     check(await this.revocations.of(principal.tenant));
+    await counts?.(principal);
     if (vouched.jkt !== undefined && vouched.jkt !== wanted.jkt) throw new InvalidProof(OTHER_KEY);
     const { subject = principal.id } = wanted;
     if (subject !== principal.id) return await this.issue({ principal }, { ...wanted, subject }, 'exchanged');
@@ -290,10 +295,11 @@ export class Identity {
    * that is not can't make it one that is. Throws `InvalidToken`.
    * @param jkt thumbprint of the key that the holder has proven to have, if any
    */
-  async renew(token: string, jkt?: string): Promise<Handed> {
+  async renew(token: string, jkt?: string, counts?: Counts): Promise<Handed> {
     const tokens = await this.tokens;
     const verified = await tokens.verify(token);
     checkHolds(await this.revocations.of(verified.tenant), verified);
+    await counts?.(ofOurs(verified).principal);
     if (verified.jkt !== jkt)
       throw verified.jkt === undefined
         ? new InvalidToken('is not bound to a key, and is not renewed to one that is: ask for a new one')

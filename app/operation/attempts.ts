@@ -59,11 +59,11 @@ interface Claim {
   readonly isFamiliar: boolean;
 }
 
-/** An attempt that is looked at, and what it counts for when it fails. */
+/** An attempt that is looked at, what it counts for when it fails, and for what of that it has been counted by now. */
 interface Admitted {
   readonly claim: Claim;
-  /** Whether it has been counted for its address by now. */
-  readonly counted: boolean;
+  readonly ofAddress: boolean;
+  readonly ofClaim: boolean;
 }
 
 export class Attempts {
@@ -71,7 +71,7 @@ export class Attempts {
   private readonly ofClaims: RateLimiter;
   private readonly ofSessions: RateLimiter;
   private readonly familiar = new Recent<string, true>(MAX_FAMILIAR);
-  /** By address, when an attempt from there has failed last. */
+  /** By address, and by session and address, when an attempt from there has failed last. */
   private readonly failedAt = new Recent<string, number>(MAX_ADDRESSES);
 
   /** @param heard of each attempt that failed */
@@ -110,26 +110,30 @@ export class Attempts {
       throw error;
     } finally {
       if (hasFailed) this.count(attempt, admitted);
-      else if (admitted.counted) this.ofAddresses.giveBack(attempt.address);
+      else this.giveBack(attempt, admitted);
     }
   }
 
   /** Counts one that failed and cost nothing to look at. */
   failed(attempt: Attempt): void {
-    this.count(attempt, { claim: this.claimOf(attempt), counted: false });
+    this.count(attempt, { claim: this.claimOf(attempt), ofAddress: false, ofClaim: false });
   }
 
   /** Whether it is to be looked at; else the seconds until one is. */
   private admit(attempt: Attempt): Admitted | number {
     const { address } = attempt;
     const claim = this.claimOf(attempt);
-    if (!claim.isFamiliar && this.isForgiven(address)) return { claim, counted: false };
-    const wait = claim.limiter?.wait(claim.key) ?? 0;
-    if (claim.isFamiliar) return wait > 0 ? wait : { claim, counted: false };
+    const { limiter, key, isFamiliar } = claim;
+    if (this.isForgiven(isFamiliar ? key : address)) return { claim, ofAddress: false, ofClaim: false };
     // Many may be under way at once: each counts as one that fails until it has not.
+    if (isFamiliar) {
+      const wait = limiter?.take(key) ?? 0;
+      return wait > 0 ? wait : { claim, ofAddress: false, ofClaim: true };
+    }
+    const wait = limiter?.wait(key) ?? 0;
     const shared = this.ofAddresses.take(address);
     if (shared === 0 && wait > 0) this.ofAddresses.giveBack(address);
-    return shared > 0 || wait > 0 ? Math.max(shared, wait) : { claim, counted: true };
+    return shared > 0 || wait > 0 ? Math.max(shared, wait) : { claim, ofAddress: true, ofClaim: false };
   }
 
   /** What an attempt counts for: a session, whose name nobody knows without a token of it, or what it claims. */
@@ -140,16 +144,24 @@ export class Attempts {
     return { limiter: this.ofSessions, key: `${session} ${address}`, isFamiliar: true };
   }
 
-  private isForgiven(address: string): boolean {
-    const at = this.failedAt.peek(address);
+  private isForgiven(from: string): boolean {
+    const at = this.failedAt.peek(from);
     return at === undefined || Math.abs(this.clock.now() - at) > FORGIVEN_MS;
   }
 
-  private count(attempt: Attempt, { claim, counted }: Admitted): void {
-    if (!counted) this.ofAddresses.take(attempt.address);
-    claim.limiter?.take(claim.key);
-    this.failedAt.set(attempt.address, this.clock.now());
+  private count(attempt: Attempt, { claim: { limiter, key, isFamiliar }, ofAddress, ofClaim }: Admitted): void {
+    const { address } = attempt;
+    if (!ofAddress) this.ofAddresses.take(address);
+    if (!ofClaim) limiter?.take(key);
+    const now = this.clock.now();
+    this.failedAt.set(address, now);
+    if (isFamiliar) this.failedAt.set(key, now);
     this.tell('refused', attempt);
+  }
+
+  private giveBack({ address }: Attempt, { claim, ofAddress, ofClaim }: Admitted): void {
+    if (ofAddress) this.ofAddresses.giveBack(address);
+    if (ofClaim) claim.limiter?.giveBack(claim.key);
   }
 
   private tell(answer: FailureAnswer, { address, shown }: Attempt): void {

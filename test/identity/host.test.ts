@@ -167,6 +167,29 @@ describe('a flood of attempts that fail', () => {
   });
 });
 
+test('whoever asks for tokens without end is told to come later: each is a request of theirs', async () => {
+  const platform = new Formicary({ url: host.url, credentials: { key: host.key }, tenant: 'platform' });
+  await platform.tenants.create('hasty', { limits: { requests_per_second: 5 }, reason: 'a customer' });
+  platform.close();
+  const hasty = new Formicary({ url: host.url, credentials: { key: host.key }, tenant: 'hasty' });
+  const { access_token: token } = await hasty.identity.issue({ subject: 'quick-1' });
+  hasty.close();
+  const form = new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    subject_token: token,
+  });
+  const renewed = () => fetch(`${host.url}/oauth/token`, { method: 'POST', body: form });
+  const answers = await Promise.all(Array.from({ length: 40 }, renewed));
+  expect(answers.filter(({ status }) => status === 200).length).toBeLessThan(20);
+  const refused = answers.find(({ status }) => status === 429)!;
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await refused.json()).toMatchObject({
+    type: 'https://formicary.dev/problems/too-many-requests',
+    error: 'temporarily_unavailable',
+  });
+});
+
 describe('what goes on for an agent', () => {
   /** A long poll and a stream of somebody; `ended` says how each went. */
   async function waiting(token: string, id: string) {

@@ -77,6 +77,17 @@ test('many at once from where some have failed are no way around it, and many at
   for (let i = 0; i < 1_000; i += 1) expect(await right(ATTACKER, token(`recon-${i}`))).toBe('in');
 });
 
+test('nor are many at once in a session that is known; and many of its own are let in', async () => {
+  const own = () => right(ATTACKER, token('recon-7', 'mine'), 'mine');
+  expect(new Set(await Promise.all(Array.from({ length: 1_000 }, own)))).toEqual(new Set(['in']));
+  await wrong(ATTACKER, token('recon-7', 'mine'));
+  examined = 0;
+  await Promise.all(Array.from({ length: 1_000 }, () => wrong(ATTACKER, token('recon-7', 'mine'))));
+  expect(examined).toBe(99);
+  now += 1_000;
+  for (let i = 0; i < 1_000; i += 1) expect(await own()).toBe('in');
+});
+
 test('what was forgiven counts no more', async () => {
   await flood(100, ATTACKER, () => token('recon-7'));
   expect(await right(ATTACKER, token('recon-7'))).toEqual(expect.any(Number));

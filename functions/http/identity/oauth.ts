@@ -17,11 +17,12 @@ import {
 import { TooManyAttempts } from '../../../app/operation/attempts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { isId, isTenant } from '../../../domain/kernel/ids';
+import { own } from '../../../domain/kernel/own';
 import { type Level, LEVELS } from '../../../domain/kernel/principal';
 import { envelopeOf } from '../../edge/entrance';
 import { Problem, type ProblemDocument } from '../../edge/problem';
 import { openRoute } from '../../edge/route';
-import { attemptOf, attempts, proofIn, runtime, tooManyAttempts } from '../../runtime';
+import { attemptOf, attempts, counted, proofIn, runtime, tooManyAttempts } from '../../runtime';
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
@@ -30,8 +31,12 @@ const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const FORM = 'application/x-www-form-urlencoded';
 const SUBJECT = 'subject must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -';
-/** What of a form shows who asks: one of them. */
-const SHOWN = ['client_assertion', 'subject_token', 'assertion'] as const;
+/** What of a form shows who asks, by its grant: the rest is not looked at, and counts for nobody. */
+const SHOWN: Readonly<Record<string, string>> = {
+  client_credentials: 'client_assertion',
+  [BEARER_GRANT]: 'assertion',
+  [EXCHANGE]: 'subject_token',
+};
 /** Bytes. */
 const MAX_FORM = 32_768;
 
@@ -76,7 +81,7 @@ openRoute(
       const { identity } = (await runtime()).colony;
       const form = await formOf(request);
       const envelope = envelopeOf(request);
-      const shown = SHOWN.map((name) => form.get(name) ?? '').join('');
+      const shown = form.get(own(SHOWN, form.get('grant_type') ?? '') ?? '') ?? '';
       const proof = proofIn(envelope);
       const { token, expiresIn, level, jkt } = await attempts().examine(
         attemptOf(envelope, shown),
@@ -106,8 +111,9 @@ function refusalOf(error: unknown): {
   if (error instanceof InvalidToken) return new OAuthError('invalid_grant', `the token ${error.message}`);
   if (error instanceof NotEntitled) return new OAuthError('invalid_grant', error.message);
   if (error instanceof IssuerUnavailable) return new OAuthError('temporarily_unavailable', error.message);
-  if (!(error instanceof TooManyAttempts)) throw error;
-  const { document, headers } = tooManyAttempts(error);
+  const later = error instanceof TooManyAttempts ? tooManyAttempts(error) : error;
+  if (!(later instanceof Problem) || later.document.status !== 429) throw error;
+  const { document, headers } = later;
   const said = { error: 'temporarily_unavailable', error_description: document.detail };
   return { status: document.status, document: { ...document, ...said }, headers };
 }
@@ -201,7 +207,7 @@ async function forOwner(identity: Identity, form: Form, jkt: string | undefined)
   if (!isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
   const level = levelOf(form.get('scope'));
   try {
-    return settled(await identity.forOwner(assertion, tenant, { subject, level, jkt }));
+    return settled(await identity.forOwner(assertion, tenant, { subject, level, jkt }, counted));
   } catch (error) {
     throw error instanceof InvalidToken ? new InvalidClient(`the assertion ${error.message}`) : error;
   }
@@ -213,7 +219,7 @@ async function exchanged(identity: Identity, form: Form, jkt: string | undefined
   if (token === undefined) throw new OAuthError('invalid_request', 'subject_token is missing');
   switch (form.get('subject_token_type')) {
     case ACCESS_TOKEN:
-      return await identity.renew(token, jkt);
+      return await identity.renew(token, jkt, counted);
     case JWT:
       return await vouched(identity, form, token, jkt);
     default:
@@ -231,7 +237,7 @@ async function vouched(
   if (token === undefined) throw new OAuthError('invalid_request', 'assertion is missing');
   const subject = form.get('subject');
   if (subject !== undefined && !isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
-  return settled(await identity.exchange(token, { subject, level: levelOf(form.get('scope')), jkt }));
+  return settled(await identity.exchange(token, { subject, level: levelOf(form.get('scope')), jkt }, counted));
 }
 
 function settled(handed: Handed | Rejection): Handed {

@@ -4,7 +4,7 @@
  */
 import type { LogEvent } from '../../domain/audit/log';
 import { parseEntry, type StreamHead } from '../../domain/audit/log-entries';
-import { type LogFault, LogVerifier, type ShownNote } from '../../domain/audit/log-verifier';
+import { LATE_SECONDS, type LogFault, LogVerifier, type ShownNote } from '../../domain/audit/log-verifier';
 import type { UnsealedCommit } from '../../domain/kernel/commit';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import type { VerifierKeys } from '../../domain/kernel/note';
@@ -37,12 +37,6 @@ const SCRATCH = [
   'CREATE TEMP TABLE newer (ref TEXT, at TEXT)',
   'CREATE TEMP TABLE visited (stream TEXT PRIMARY KEY) WITHOUT ROWID',
 ];
-/**
- * A receipt that is not in the log, and by its own time is older by so much than one that is, was not there when the
- * log was made.
- */
-const LATE_SECONDS = 300;
-
 export class LogWalk {
   private readonly verifier: LogVerifier;
   private readonly tenant: string | undefined;

@@ -41,6 +41,12 @@ interface Signed extends Checkpoint {
   readonly from: string;
 }
 
+/**
+ * A receipt that is not in the log, and by its own time is older by so much than one that is, was not there when the
+ * log was made.
+ */
+export const LATE_SECONDS = 300;
+
 export class LogVerifier {
   readonly faults: LogFault[] = [];
   private readonly tree = new GrowingTree();

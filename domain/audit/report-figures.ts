@@ -227,12 +227,21 @@ export class ReportCounter {
     rows.add({ at, receipt, what, who: by ?? user ?? acted ?? actor_kind, reason });
   }
 
+  /** Of more years than a chart has room for, those from the first to the last in which anything was decided. */
+  private labels(): readonly string[] {
+    const all = labelsOf(this.from, this.to, this.unit);
+    if (this.unit !== YEAR || all.length <= MOST_COLUMNS) return all;
+    const isFilled = (label: string) => this.byTime.get(label) !== NONE;
+    const first = all.findIndex(isFilled);
+    return first < 0 ? [] : all.slice(first, all.findLastIndex(isFilled) + 1);
+  }
+
   get figures(): ReportFigures {
     return {
       receipts: this.receipts,
       decisions: this.decisions,
       statuses: this.statuses,
-      columns: labelsOf(this.from, this.to, this.unit).map((label) => ({ label, decisions: this.byTime.get(label) })),
+      columns: this.labels().map((label) => ({ label, decisions: this.byTime.get(label) })),
       actions: this.actions.ranked,
       rules: this.rules.ranked,
       bundles: this.bundles.ranked,
@@ -277,7 +286,7 @@ function unitOf(from: string, to: string): Unit {
 
 function labelsOf(from: string, to: string, { length, after }: Unit): string[] {
   const labels: string[] = [];
-  for (const time = new Date(from); time.toISOString() < to;) {
+  for (const [time, end] = [new Date(from), Date.parse(to)]; time.getTime() < end;) {
     labels.push(time.toISOString().slice(0, length));
     after(time);
     if (length < 13) time.setUTCHours(0, 0, 0, 0);

@@ -6,9 +6,10 @@ import { canonicalize, sha256, unseal } from '../kernel/commit';
 import { parseCommitRef } from '../kernel/ids';
 import { leafHash, rootFromPath } from '../kernel/merkle';
 import { type Checkpoint, openCheckpoint, type VerifierKeys } from '../kernel/note';
+import { plusSeconds } from '../kernel/time';
 import { type AuditEntry, AuditTrail } from './audit-entry';
 import { commitEntry } from './log-entries';
-import type { LogFault } from './log-verifier';
+import { LATE_SECONDS, type LogFault } from './log-verifier';
 
 /** What the first line of the entries says they are. */
 export const REPORT_FORMAT = 'formicary.report/1';
@@ -45,7 +46,7 @@ export interface EntryLine extends AuditEntry {
 }
 
 export interface ReportFault {
-  readonly kind: LogFault['kind'] | 'altered' | 'reordered' | 'misplaced';
+  readonly kind: LogFault['kind'] | 'altered' | 'reordered' | 'misplaced' | 'unproven';
   readonly message: string;
 }
 
@@ -57,6 +58,8 @@ export class ReportVerifier {
   unproven = 0;
   private readonly checkpoint: Checkpoint | undefined;
   private readonly first: readonly ReportFault[];
+  /** Entries without a proof that no proven one has come after by so much that it shows what is wrong with them. */
+  private waiting: { readonly receipt: string; readonly timestamp: string }[] = [];
   private last = ['', '', -1] as readonly [at: string, stream: string, index: number];
 
   constructor(
@@ -96,29 +99,46 @@ export class ReportVerifier {
     this.last = [timestamp, place.stream, place.index];
     if (timestamp < this.head.from || timestamp >= this.head.to || !place.stream.startsWith(`${this.head.tenant}/`))
       add('misplaced', 'is not of the period, or of the tenant, that the report is of');
-    if (line.proof === null) this.unproven += 1;
-    else if (this.checkpoint !== undefined) {
+    if (line.proof === null) {
+      this.unproven += 1;
+      this.waiting.push({ receipt: line.receipt, timestamp });
+    } else if (this.checkpoint !== undefined) {
       const path = line.proof.path.map((each) => Buffer.from(each, 'base64'));
       const leaf = leafHash(commitEntry({ ...place, hash: line.hash }));
       const root = rootFromPath(leaf, line.proof.leaf, this.checkpoint.size, path);
-      if (root?.equals(this.checkpoint.root) === true) this.proven += 1;
-      else add('rewritten', 'is not the receipt that was logged: its proof does not lead to the checkpoint');
+      if (root?.equals(this.checkpoint.root) === true) {
+        this.proven += 1;
+        faults.push(...this.inserted(timestamp));
+      } else add('rewritten', 'is not the receipt that was logged: its proof does not lead to the checkpoint');
     }
     if (line.body !== undefined) for (const what of this.ofBody(line, line.body)) add('altered', what);
     return faults;
   }
 
+  /** What has no proof, and is older than something in the log by so much that it would be in there as well. */
+  private inserted(proven: string): ReportFault[] {
+    if (this.waiting.length === 0) return [];
+    const late = plusSeconds(proven, -LATE_SECONDS);
+    const found = this.waiting.filter(({ timestamp }) => timestamp < late);
+    this.waiting = this.waiting.filter(({ timestamp }) => timestamp >= late);
+    return found.map(({ receipt, timestamp }) => ({
+      kind: 'inserted',
+      message: `${receipt} says that it is of ${timestamp}, has no proof, and the log holds what is newer`,
+    }));
+  }
+
   /** What is wrong with the whole; `lines`: how many entries there were. */
   finish(lines: number): readonly ReportFault[] {
     const { receipts } = this.head;
-    if (lines === receipts) return this.first;
-    return [
-      ...this.first,
-      {
+    const faults = [...this.first];
+    if (lines > 0 && this.proven === 0 && faults.length === 0)
+      faults.push({ kind: 'unproven', message: 'no entry leads to a checkpoint that the key has signed' });
+    if (lines !== receipts)
+      faults.push({
         kind: lines < receipts ? 'missing' : 'inserted',
         message: `there are ${lines} entries, and the report says ${receipts}`,
-      },
-    ];
+      });
+    return faults;
   }
 
   private *ofBody({ proof: _, body: __, ...entry }: EntryLine, body: string): Generator<string> {

@@ -1,11 +1,15 @@
 /** What receipts say in an audit, what a period comes to, and that no text of a table is a formula. */
 import fc from 'fast-check';
+import { Ed25519LogSigner } from '../../adapters/receipts/signer';
 import { cellText } from '../../cli/audit/report-csv';
 import { type AuditEntry, AuditTrail } from '../../domain/audit/audit-entry';
+import { commitEntry } from '../../domain/audit/log-entries';
 import { ReportCounter } from '../../domain/audit/report-figures';
+import { type EntryLine, type ProofHead, REPORT_FORMAT, ReportVerifier } from '../../domain/audit/report-verifier';
 import { canonicalize, type Commit, type CommitMeta, seal, sha256 } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { inclusionPath, leafHash, rootBetween, rootFromPath, rootOf } from '../../domain/kernel/merkle';
+import { checkpointText, noteOf, parseVerifierKey, type VerifierKey } from '../../domain/kernel/note';
 import { META, range } from '../support/commits';
 
 /** A receipt with these events, at a minute of the hour. */
@@ -184,6 +188,10 @@ describe('the figures', () => {
     const months = labels('2026-01-31T12:00:00.000Z', '2027-02-01T00:00:00.000Z');
     expect([months.length, months[1], months.at(-1)]).toEqual([13, '2026-02', '2027-01']);
     expect(labels('2020-06-01T00:00:00.000Z', '2026-01-01T00:00:00.000Z')).toHaveLength(6);
+    const always = ['1970-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z'] as const;
+    expect(labels(...always)).toEqual([]);
+    const once = figuresOf([receipt('t/task/a', 0, 20, [])], ...always);
+    expect(once.columns.map(({ label }) => label)).toEqual(['2026']);
     const denied = { action: 'a', resource: 'r', principal: 'x', reasons: ['no'], leftOut: 4 };
     const { columns, deniedTo, deniedFor } = figuresOf([
       receipt('t/denial/h', 0, 20, [['CommandDenied', denied]], { policy: { ...META.policy, decision: 'deny' } }),
@@ -232,4 +240,32 @@ test('the path of a leaf leads to the root of its tree, of whatever size', async
       expect(rootFromPath(leaves[index]!, index, size, path)?.equals(root)).toBe(true);
     }
   }
+});
+
+test('an entry without a proof is none where the log holds what is five minutes newer; one that is newer may be', () => {
+  const signer = new Ed25519LogSigner(Buffer.alloc(32, 9).toString('base64'));
+  const origin = 'example.org/log/t';
+  const logged = receipt('t/task/b', 0, 20, [['TaskAccepted', { agent: 'x', award: 1 }]]);
+  const leaf = leafHash(commitEntry(logged));
+  const text = checkpointText({ origin, size: 1, root: leaf });
+  const note = noteOf(text, signer.sign(origin, text));
+  const key = parseVerifierKey(signer.verifierKeys(origin)[0]!) as VerifierKey;
+  const others = [receipt('t/task/a', 0, 10, []), receipt('t/task/c', 0, 30, [])];
+  const [early, proven, newer] = entriesOf([others[0]!, logged, others[1]!]).map((entry, i) => ({
+    ...entry,
+    proof: i === 1 ? { leaf: 0, path: [] } : null,
+  })) as [EntryLine, EntryLine, EntryLine];
+  const kinds = (checkpoint: ProofHead | null, ...lines: EntryLine[]) => {
+    const period = { from: '2026-11-21T00:00:00.000Z', to: '2026-11-22T00:00:00.000Z' };
+    const head = { format: REPORT_FORMAT, tenant: 't', ...period, receipts: lines.length, checkpoint };
+    const verifier = new ReportVerifier(head, key);
+    return [...lines.flatMap((line) => verifier.next(line)), ...verifier.finish(lines.length)].map(({ kind }) => kind);
+  };
+  const head = { origin, size: 1, note };
+  expect(kinds(head, proven, newer)).toEqual([]);
+  expect(kinds(head, early, proven, newer)).toEqual(['inserted']);
+  expect(kinds(head, { ...early, timestamp: '2026-11-21T10:16:00.000Z' }, proven)).toEqual([]);
+  expect(kinds(head, early, newer)).toEqual(['unproven']);
+  expect(kinds(null, early, proven, newer)).toEqual(['unproven']);
+  expect(kinds(null)).toEqual([]);
 });

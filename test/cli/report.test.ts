@@ -216,6 +216,11 @@ describe('a report is verified', () => {
     ['an entry dropped', 'missing', (lines) => lines.toSpliced(5, 1)],
     ['an entry moved', 'reordered', (lines) => lines.with(4, lines[5]!).with(5, lines[4]!)],
     ['an entry twice', 'reordered', (lines) => lines.with(5, lines[4]!)],
+    [
+      'every proof dropped',
+      'unproven',
+      (lines) => lines.map((line) => changed(line, (entry) => ({ ...entry, proof: null }))),
+    ],
     ['the period', 'misplaced', (lines) => other(lines, 0, (head) => ({ ...head, from: to }))],
     [
       'the signature',

@@ -18,11 +18,16 @@ export const AREAS = [
   'rego',
   'budgets',
   'stops',
+  'personal',
+  'limits',
   'receipts',
   'input',
   'webhooks',
   'logs',
   'exports',
+  'reports',
+  'streams',
+  'floods',
 ] as const;
 export type Area = (typeof AREAS)[number];
 
@@ -106,6 +111,7 @@ export function family<S>(
     size: attempts.length,
     async run(world, heard) {
       const scene = await prepare(world);
+      await world.trace.mark();
       for (const attempt of attempts) heard.attempt(await carriedOut(world, scene, { area, name, attempt }));
       const { does, expected } = control;
       const got = await said(() => control.run(world, scene));
@@ -120,7 +126,6 @@ async function carriedOut<S>(
   { area, name, attempt }: { readonly area: Area; readonly name: string; readonly attempt: Attempt<S> },
 ): Promise<Result> {
   const { id, tries, expected, leaves = [], run } = attempt;
-  await world.trace.mark();
   const got = await said(() => run(world, scene));
   const written = await world.trace.since(leaves);
   const verdict =

@@ -2,14 +2,19 @@
 import { approvals } from './areas/approvals';
 import { bound } from './areas/bound';
 import { budgets } from './areas/budgets';
+import { floods } from './areas/floods';
 import { identity } from './areas/identity';
 import { input } from './areas/input';
 import { levels } from './areas/levels';
+import { limits } from './areas/limits';
 import { logs } from './areas/logs';
+import { personal } from './areas/personal';
 import { policies } from './areas/policies';
 import { receipts } from './areas/receipts';
 import { rego } from './areas/rego';
+import { reports } from './areas/reports';
 import { stops } from './areas/stops';
+import { streams } from './areas/streams';
 import { tenants } from './areas/tenants';
 import { tokens } from './areas/tokens';
 import { votes } from './areas/votes';
@@ -20,5 +25,7 @@ import type { Family } from './attempt';
 export const FAMILIES: readonly Family[] = [
   ...[...tokens, ...bound, ...identity, ...tenants, ...levels, ...work],
   ...[...approvals, ...votes, ...policies, ...rego, ...budgets],
-  ...[...receipts, ...input, ...webhooks, ...logs, ...stops],
+  ...[...personal, ...limits, ...receipts, ...input, ...webhooks, ...logs, ...stops],
+  // From an address where much has failed whoever comes anew waits: last of all.
+  ...[...reports, ...streams, ...floods],
 ];

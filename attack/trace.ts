@@ -20,32 +20,32 @@ export class Trace {
 
   async mark(): Promise<void> {
     await this.settled();
-    for (const tenant of this.readers.keys()) await this.read(tenant);
+    await this.read();
   }
 
   /**
-   * What was written since the mark, `stream Event`, without what may be.
+   * What was written since the mark, or since this was asked last: `stream Event`, without what may be.
    * @param leaves categories of streams that may have grown
    */
   async since(leaves: readonly string[]): Promise<string[]> {
     await this.settled();
-    const found: string[] = [];
-    for (const tenant of this.readers.keys()) {
-      for (const { stream, events, meta } of await this.read(tenant)) {
-        const category = stream.split('/')[1] as string;
-        const isOwn = meta.actor.kind === 'system' && BY_THEMSELVES.has(category);
-        if (category === DENIAL || isOwn || leaves.includes(category)) continue;
-        found.push(...events.map(({ type }) => `${stream} ${type}`));
-      }
-    }
-    return found;
+    return (await this.read()).flatMap(({ stream, events, meta }) => {
+      const category = stream.split('/')[1] as string;
+      const isOwn = meta.actor.kind === 'system' && BY_THEMSELVES.has(category);
+      if (category === DENIAL || isOwn || leaves.includes(category)) return [];
+      return events.map(({ type }) => `${stream} ${type}`);
+    });
   }
 
-  private async read(tenant: string): Promise<Commit[]> {
+  private async read(): Promise<Commit[]> {
+    return (await Promise.all([...this.readers].map(([tenant, ask]) => this.logOf(tenant, ask)))).flat();
+  }
+
+  private async logOf(tenant: string, ask: (path: string) => Promise<Reply>): Promise<Commit[]> {
     const found: Commit[] = [];
     for (;;) {
       const place = this.places.get(tenant) ?? '0';
-      const reply = await this.readers.get(tenant)!(`/v1/receipts?limit=500&continuation=${encodeURIComponent(place)}`);
+      const reply = await ask(`/v1/receipts?limit=500&continuation=${encodeURIComponent(place)}`);
       if (reply.status !== 200) throw new Error(`the log of ${tenant} can't be read: ${reply.text}`);
       found.push(...(reply.body.value as Commit[]));
       this.places.set(tenant, reply.body.after as string);

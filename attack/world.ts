@@ -1,6 +1,6 @@
 /**
- * What is attacked: a host that believes nobody without a token, two tenants and the platform's, people whom an issuer
- * vouches for, agents and services with tokens of the host, and a listener that nobody must be led to.
+ * What is attacked: a host that believes nobody without a token, three tenants and the platform's, people whom an
+ * issuer vouches for, agents and services with tokens of the host, and a listener that nobody must be led to.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
@@ -25,12 +25,15 @@ export const STAYS = { limits: { presence_seconds: 3_600 } };
 
 export const ALPHA = 'alpha';
 export const BETA = 'beta';
+/** Nobody is limited but this one. */
+export const GAMMA = 'gamma';
 export const PLATFORM = 'platform';
 
 /** The directory of each tenant. */
 const DIRECTORIES: Readonly<Record<string, string>> = {
   [ALPHA]: '11111111-1111-4111-8111-111111111111',
   [BETA]: '22222222-2222-4222-8222-222222222222',
+  [GAMMA]: '44444444-4444-4444-8444-444444444444',
   [PLATFORM]: '33333333-3333-4333-8333-333333333333',
 };
 export const AUDIENCE = 'dddddddd-dddd-4ddd-8ddd-dddddddddddd';
@@ -58,6 +61,7 @@ const PEOPLE: Readonly<Record<string, Person>> = {
   author: { tenant: ALPHA, roles: ['policy_author'] },
   boss: { tenant: BETA, roles: ['tenant_admin'] },
   stranger: { tenant: BETA, roles: ['operator'] },
+  chief: { tenant: GAMMA, roles: ['tenant_admin'] },
   pia: { tenant: PLATFORM, roles: ['platform_admin'] },
   pat: { tenant: PLATFORM, roles: ['platform_admin'] },
   writer: { tenant: PLATFORM, roles: ['policy_author'] },
@@ -72,11 +76,22 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   desk: { tenant: ALPHA, subject: 'service:desk' },
   thief: { tenant: BETA, subject: 'thief' },
   spy: { tenant: BETA, subject: 'service:spy' },
+  guest: { tenant: GAMMA, subject: 'service:guest' },
   ops: { tenant: PLATFORM, subject: 'service:ops' },
 };
 /** Who reads the log of a tenant, and who gives tokens in it. */
-const READERS: Readonly<Record<string, string>> = { [ALPHA]: 'auditor', [BETA]: 'boss', [PLATFORM]: 'reader' };
-const GIVERS: Readonly<Record<string, string>> = { [ALPHA]: 'admin', [BETA]: 'boss', [PLATFORM]: 'pia' };
+const READERS: Readonly<Record<string, string>> = {
+  [ALPHA]: 'auditor',
+  [BETA]: 'boss',
+  [GAMMA]: 'chief',
+  [PLATFORM]: 'reader',
+};
+const GIVERS: Readonly<Record<string, string>> = {
+  [ALPHA]: 'admin',
+  [BETA]: 'boss',
+  [GAMMA]: 'chief',
+  [PLATFORM]: 'pia',
+};
 
 const HOUR = 3_600;
 const SETTLED_WITHIN_MS = 30_000;

@@ -1,5 +1,5 @@
 /** Tokens that are bound to a key: found by somebody who has not that key, or has seen what was signed with it. */
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { DpopKey } from '../../client/client';
 import { type Attempt, family, tries } from '../attempt';
 import { saidBy, saidByEndpoint } from '../http';
@@ -44,15 +44,17 @@ const shown = (id: string, what: string, make: (world: World, found: Found) => s
 const jwkOf = (key: KeyObject) => key.export({ format: 'jwk' });
 const now = () => Math.floor(Date.now() / 1_000);
 
+async function found(world: World): Promise<Found> {
+  const [holder, finder] = [generateKeyPairSync('ed25519').privateKey, generateKeyPairSync('ed25519').privateKey];
+  const given = await world.done('/v1/tokens', {
+    as: 'admin',
+    json: { subject: world.fresh('bound'), dpop_jkt: new DpopKey(holder).thumbprint },
+  });
+  return { token: given.access_token as string, holder, finder };
+}
+
 const boundFamily = family<Found>('tokens', 'bound', {
-  async prepare(world) {
-    const [holder, finder] = [generateKeyPairSync('ed25519').privateKey, generateKeyPairSync('ed25519').privateKey];
-    const given = await world.done('/v1/tokens', {
-      as: 'admin',
-      json: { subject: world.fresh('bound'), dpop_jkt: new DpopKey(holder).thumbprint },
-    });
-    return { token: given.access_token as string, holder, finder };
-  },
+  prepare: found,
   attempts: [
     tries<Found>('bearer', 'post a task with it as a bearer', NONE, (world, found) =>
       post(world, found, undefined, 'Bearer'),
@@ -116,4 +118,81 @@ const boundFamily = family<Found>('tokens', 'bound', {
   },
 });
 
-export const bound = [boundFamily];
+const proofs = family<Found>('tokens', 'proofs', {
+  prepare: found,
+  attempts: [
+    shown('no-hash', 'a proof that names no token', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, {}, { ath: undefined }),
+    ),
+    shown('hash-list', 'a proof that names several', (world, found) => {
+      const { ath } = parsed(proofOf(world, found, found.holder).split('.')[1] as string) as { readonly ath: string };
+      return altered(proofOf(world, found, found.holder), found.holder, {}, { ath: [ath] });
+    }),
+    shown('other-type', 'a proof that says to be a token', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, { typ: 'at+jwt' }),
+    ),
+    shown('no-type', 'a proof that does not say what it is', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, { typ: undefined }),
+    ),
+    shown('critical', 'a proof with a part that nobody understands', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, { crit: ['x'], x: 1 }),
+    ),
+    shown('key-by-name', 'a proof whose key is elsewhere', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, { jwk: undefined, jku: `${world.canary.url}/keys` }),
+    ),
+    shown('shared', 'a proof of a key that both have', (world, found) => {
+      const [, claims] = proofOf(world, found, found.holder).split('.') as [string, string];
+      const key = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa';
+      const text = `${part({ typ: 'dpop+jwt', alg: 'HS256', jwk: { kty: 'oct', k: key } })}.${claims}`;
+      const made = createHmac('sha256', Buffer.from(key, 'base64url')).update(text).digest('base64url');
+      return `${text}.${made}`;
+    }),
+    shown('no-name', 'a proof without a name', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, {}, { jti: undefined }),
+    ),
+    shown('long-name', 'a proof of a long name', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, {}, { jti: 'x'.repeat(300) }),
+    ),
+    shown('text-time', 'a proof whose time is a text', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, {}, { iat: String(now()) }),
+    ),
+    shown('host', 'a proof for another host', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, {}, { htu: `https://evil.example${ROUTE.path}` }),
+    ),
+    shown('user', 'a proof for this host as another’s user', (world, found) => {
+      const { host } = new URL(world.host.url);
+      return altered(
+        proofOf(world, found, found.holder),
+        found.holder,
+        {},
+        { htu: `http://${host}@evil.example/v1/tasks` },
+      );
+    }),
+    shown('lower', 'a proof for a method in small letters', (world, found) =>
+      altered(proofOf(world, found, found.holder), found.holder, {}, { htm: 'post' }),
+    ),
+    tries<Found>('two', 'post a task with it and two proofs', NONE, (world, found) =>
+      post(world, found, `${proofOf(world, found, found.finder)}, ${proofOf(world, found, found.holder)}`),
+    ),
+    tries<Found>('many', 'show one proof ten times at once', 'once', async (world, found) => {
+      const headers = { authorization: `DPoP ${found.token}`, dpop: proofOf(world, found, found.holder, READ) };
+      const said = await Promise.all(Array.from({ length: 10 }, () => world.says(READ.path, { headers })));
+      return said.filter((one) => one === '200').length === 1 ? 'once' : said.join();
+    }),
+  ],
+  control: {
+    does: 'its holder posts a task with a proof of its key by ES256',
+    expected: '201',
+    async run(world) {
+      const holder = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+      const given = await world.done('/v1/tokens', {
+        as: 'admin',
+        json: { subject: world.fresh('bound'), dpop_jkt: new DpopKey(holder).thumbprint },
+      });
+      const one = { token: given.access_token as string, holder, finder: holder };
+      return await post(world, one, proofOf(world, one, holder));
+    },
+  },
+});
+
+export const bound = [boundFamily, proofs];

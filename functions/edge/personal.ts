@@ -43,7 +43,9 @@ export async function shown(
   const { body, contentType } = answer;
   if (body === undefined || definition.personal === 'stored') return answer;
   if (contentType !== undefined && !(JSON_TYPE.test(contentType) && body instanceof Uint8Array)) return answer;
-  const text = body instanceof Uint8Array ? Buffer.from(body) : JSON.stringify(body);
+  // A view: what is large is not copied to be looked at.
+  const text =
+    body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : JSON.stringify(body);
   if (!holdsMark(text)) return body instanceof Uint8Array ? answer : { ...answer, text: text as string };
   const use = await required(personal)();
   const value = JSON.parse(text.toString()) as unknown;

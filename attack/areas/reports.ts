@@ -8,7 +8,7 @@ import { hostLines } from '../../cli/audit/export-lines';
 import { writeReport } from '../../cli/audit/report-files';
 import { Formicary } from '../../client/client';
 import { type EntriesHead, type EntryLine, ReportVerifier } from '../../domain/audit/report-verifier';
-import { parseVerifierKey, type VerifierKey } from '../../domain/kernel/note';
+import { parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
 import { MARK } from '../../domain/personal/mark';
 import { family, tries } from '../attempt';
 import { ALPHA, BETA, type World } from '../world';
@@ -26,7 +26,7 @@ interface Files {
   readonly page: string;
 }
 interface Scene extends Files {
-  readonly key: VerifierKey;
+  readonly key: VerifierKeys;
   /** Of a task, and of who it is about. */
   readonly name: string;
   /** The same of another tenant. */
@@ -79,7 +79,7 @@ async function scene(world: World): Promise<Scene> {
     ...(await reported(world, 'crm', ALPHA)),
     name,
     other: await reported(world, 'spy', BETA),
-    key: parseVerifierKey(keys[0] as string) as VerifierKey,
+    key: parseVerifierKeys(keys[0] as string) as VerifierKeys,
   };
 }
 
@@ -94,7 +94,7 @@ const computes = (table: string, separator: string) =>
   cellsOf(table, separator).find((cell) => /^[\s"'`]*[=+@]/.test(cell.replace(/^["\s]*'/, 'x'))) ??
   'nothing is computed';
 
-const found = ({ head, entries }: Pick<Files, 'head' | 'entries'>, key: VerifierKey): string => {
+const found = ({ head, entries }: Pick<Files, 'head' | 'entries'>, key: VerifierKeys): string => {
   const verifier = new ReportVerifier(head, key);
   const faults = [...entries.flatMap((entry) => verifier.next(entry)), ...verifier.finish(entries.length)];
   const kinds = [...new Set(faults.map(({ kind }) => kind))].sort();

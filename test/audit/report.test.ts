@@ -9,7 +9,7 @@ import { type EntryLine, type ProofHead, REPORT_FORMAT, ReportVerifier } from '.
 import { canonicalize, type Commit, type CommitMeta, seal, sha256 } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { inclusionPath, leafHash, rootBetween, rootFromPath, rootOf } from '../../domain/kernel/merkle';
-import { checkpointText, noteOf, parseVerifierKey, type VerifierKey } from '../../domain/kernel/note';
+import { checkpointText, noteOf, parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
 import { META, range } from '../support/commits';
 
 /** A receipt with these events, at a minute of the hour. */
@@ -249,7 +249,7 @@ test('an entry without a proof is none where the log holds what is five minutes 
   const leaf = leafHash(commitEntry(logged));
   const text = checkpointText({ origin, size: 1, root: leaf });
   const note = noteOf(text, signer.sign(origin, text));
-  const key = parseVerifierKey(signer.verifierKeys(origin)[0]!) as VerifierKey;
+  const key = parseVerifierKeys(signer.verifierKeys(origin)[0]!) as VerifierKeys;
   const others = [receipt('t/task/a', 0, 10, []), receipt('t/task/c', 0, 30, [])];
   const [early, proven, newer] = entriesOf([others[0]!, logged, others[1]!]).map((entry, i) => ({
     ...entry,

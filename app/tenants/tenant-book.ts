@@ -90,8 +90,10 @@ export class TenantBook implements Tenancy {
         const decided = decide(state);
         if (decided instanceof Rejection || decided.length === 0 || !isNew(state)) return decided;
         const entering = this.entering.get(key) ?? new Set();
-        const underway = [...entering].filter((other) => other !== stream && !census.has(other));
-        const has = census.size(tenant) + underway.length;
+        const counted = census.size(tenant);
+        let has = counted + entering.size;
+        // Who is counted as well, or is this one again, is looked for only where it matters: many may be under way.
+        if (has >= most) has = counted + [...entering].filter((other) => other !== stream && !census.has(other)).length;
         if (has >= most) {
           this.refused(of);
           return beyondLimit(tenant, of, most, has);

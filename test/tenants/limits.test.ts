@@ -46,6 +46,15 @@ test('of many at once exactly as many are let in as the limit says; the others h
   expect([refused.get('agents'), refused.get('tasks')]).toEqual([33, 31]);
 });
 
+test('far from the limit nobody is looked for among those that are under way, however many come at once', async () => {
+  await begin();
+  await create('contoso', { tasks: 1_000_000 });
+  const looked = jest.spyOn(stage.colony.market.taskCensus, 'has');
+  expect(counts(await Promise.all(Array.from({ length: 200 }, (_, i) => post('contoso', `t${i}`))))).toBe(200);
+  expect(looked).toHaveBeenCalledTimes(0);
+  looked.mockRestore();
+});
+
 test('a task in hands counts, one that is over does not; what is there is revised, finished and answered again', async () => {
   await begin();
   await create('contoso', { agents: 1, tasks: 2 });

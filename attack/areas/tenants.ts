@@ -46,6 +46,8 @@ async function fill(world: World): Promise<Victim> {
       headers: { 'idempotency-key': NAMES.key },
     },
   );
+  // Another one that waits: a page of one has a next.
+  await own('/v1/tasks', { ...WORK, id: `${NAMES.task}-2`, bid_seconds: 3_600 });
   const token = await world.introduce(NAMES.agent, { tenant: ALPHA, subject: NAMES.agent });
   await world.done(`/v1/agents/${NAMES.agent}`, {
     ...{ as: NAMES.agent, method: 'PUT' },

@@ -14,7 +14,7 @@ import {
   type VerifierKeys,
 } from '../../domain/kernel/note';
 import { asks, type Attempt, family, tries } from '../attempt';
-import { ALPHA, BETA, type World } from '../world';
+import { ALPHA, BETA, STAYS, type World } from '../world';
 
 // ------------------------------------------------------------------------------------------------- over the API
 
@@ -163,7 +163,14 @@ async function signed(world: World): Promise<Signed> {
   const long = world.fresh('long');
   await world.done('/v1/tasks', { as: 'crm', json: { id: short, task_type: 'attack.nobody' } });
   await world.done('/v1/tasks', { as: 'crm', json: { id: long, task_type: 'attack.nobody', bid_seconds: 3_600 } });
-  await world.done(`/v1/tasks/${long}/bids`, { as: 'ant', json: {} });
+  const bidder = world.fresh('bidder');
+  await world.introduce(bidder, { tenant: ALPHA, subject: bidder });
+  await world.done(`/v1/agents/${bidder}`, {
+    as: bidder,
+    method: 'PUT',
+    json: { agent_type: 'attack.bids', ...STAYS },
+  });
+  await world.done(`/v1/tasks/${long}/bids`, { as: bidder, json: {} });
   await world.ask('/v1/agents/deploy', { as: 'scribe', json: TOO_MUCH });
   await world.done('/v1/checkpoints', { as: 'crm', json: {} });
   await world.done('/v1/checkpoints', { as: 'spy', json: {} });

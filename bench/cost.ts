@@ -1,239 +1,179 @@
 /**
- * What a task and an approval ask of the services of the profile azure, counted: requests, bytes and request units of
- * Cosmos DB, operations of Service Bus. The services are our protocol servers, so nothing here is a time; request units
- * are what Microsoft's published figures come to (`test/servers/cosmos/`).
+ * What a task, an approval and a second at rest ask of the services of the profile azure, counted: requests and request
+ * units of Cosmos DB by purpose, operations of Service Bus, with one process and with several. The services are our
+ * protocol servers, so nothing here is a time; they charge as the service does, as far as that is known
+ * (`test/servers/cosmos/charges.ts`).
  */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Cosmos } from '../adapters/azure/cosmos';
-import { CosmosCheckpoints } from '../adapters/azure/cosmos-checkpoints';
-import { CosmosEventStore } from '../adapters/azure/cosmos-event-store';
-import { CosmosKeys } from '../adapters/azure/cosmos-keys';
-import { CosmosPresence } from '../adapters/azure/cosmos-presence';
-import { CosmosViewStore } from '../adapters/azure/cosmos-view-store';
-import { AzureClients } from '../adapters/azure/identity';
-import { ServiceBus } from '../adapters/azure/service-bus';
-import { ServiceBusDeadlines } from '../adapters/azure/service-bus-deadlines';
-import { ServiceBusWorkQueue } from '../adapters/azure/service-bus-queue';
-import { FileBlobArchive } from '../adapters/embedded/small-stores';
-import { EnvironmentSecrets } from '../adapters/outbound/secrets';
-import { HttpWebhooks } from '../adapters/outbound/webhooks';
-import { Colony } from '../app/colony';
-import type { StoreCost } from '../app/engine/ports';
+import type { Colony } from '../app/colony';
+import type { AgentProfile } from '../domain/market/agent';
+import { agentStream } from '../domain/market/agent';
 import type { TaskEvent } from '../domain/market/task';
-import { systemClock } from '../host/composition';
-import { shippedBundles } from '../host/policy';
-import { ServiceBusServer } from '../test/servers/amqp/service-bus';
-import { CosmosServer } from '../test/servers/cosmos/server';
-import { agentOf, POSTER, registerAgents, specOf } from './colony';
+import { agentId, agentOf, POSTER, profileOf, specOf, TENANT } from './colony';
+import { CountedColony, type Spent } from './cost-colony';
 import { approver } from './decisions';
 import { forEachOf, pause } from './measure';
 
 export interface CostSettings {
+  /** Tasks that come at `FAST` a second, as far as the machine can. */
   readonly tasks: number;
   readonly approvals: number;
-  /** For the cost of a colony that nobody asks. */
-  readonly idleSeconds: number;
+  /** For which one task a second comes, and for which nobody asks. */
+  readonly slowSeconds: number;
+  readonly restSeconds: number;
+  /** That give signs of life while nobody asks. */
+  readonly agentsAtRest: number;
+  readonly processes: readonly number[];
 }
 
-/** Of one task or approval, or of one second. */
-export interface Spent {
-  readonly requests: number;
-  readonly requestUnits: number;
-  /** Bodies, without headers. */
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  /** Operations of Service Bus: a message sent, received or settled is one, and so is a look that finds nothing. */
-  readonly busOperations: number;
-  /** Requests and request units by what the stores asked for. */
-  readonly by: Readonly<Record<string, { readonly requests: number; readonly requestUnits: number }>>;
+/** With so many processes. */
+export interface ProcessesCost {
+  readonly processes: number;
+  /** Posted, awarded by a standing offer, accepted, completed, the slot given back; the views follow. */
+  readonly task: {
+    /** One a second; what a second at rest costs is in it. */
+    readonly slow: Spent;
+    readonly fast: Spent;
+    readonly fastPerSecond: number;
+  };
+  /** An action proposed, held, approved by a person, cleared and executed, one after the other. */
+  readonly approval: Spent;
+  /** A second while nobody asks. */
+  readonly rest: Spent;
 }
 
 export interface CostReport {
   readonly tasks: number;
   readonly approvals: number;
-  readonly atOnce: number;
-  /** Posted, awarded by a standing offer, accepted, completed, the slot given back; the views follow. */
-  readonly task: { readonly single: Spent; readonly many: Spent };
-  /** An action proposed, held, approved by a person, cleared and executed, one after the other. */
-  readonly approval: Spent;
-  /** A second of one instance that is awake while nobody asks. */
-  readonly idle: Spent;
+  readonly agentsAtRest: number;
+  readonly by: readonly ProcessesCost[];
 }
 
+/** What the last line of `--json` says of it: a task and an approval with one process, rest with the most. */
+export interface CostHeadline {
+  readonly task: { readonly ru: number; readonly requests: number };
+  readonly approval: { readonly ru: number; readonly requests: number };
+  readonly rest: { readonly ruPerSecond: number; readonly operationsPerSecond: number };
+}
+
+/** Agents that do the tasks. */
 const AGENTS = 68;
-const AT_ONCE = 32;
+const FAST = 100;
+/** Under way at once. */
+const MOST = 64;
+/** Registered at once. */
+const REGISTERED = 64;
+/** An agent that polls gives a sign of life so often: a third of the usual limit. */
+const BEAT_SECONDS = 20;
+const PRESENCE_SECONDS = 60;
 
-export async function benchCost(folder: string, { tasks, approvals, idleSeconds }: CostSettings): Promise<CostReport> {
-  const colony = await CountedColony.open(join(folder, 'cost'));
+export async function benchCost(folder: string, settings: CostSettings): Promise<CostReport> {
+  const { tasks, approvals, agentsAtRest } = settings;
+  const by: ProcessesCost[] = [];
+  for (const processes of settings.processes)
+    by.push(await costOf(join(folder, `cost-${processes}`), processes, settings));
+  return { tasks, approvals, agentsAtRest, by };
+}
+
+export function headlineOf({ by }: CostReport): CostHeadline {
+  const [one, most] = [by[0], by.at(-1)] as [ProcessesCost, ProcessesCost];
+  const of = ({ requestUnits, requests }: Spent) => ({ ru: requestUnits, requests });
+  return {
+    task: of(one.task.fast),
+    approval: of(one.approval),
+    rest: { ruPerSecond: most.rest.requestUnits, operationsPerSecond: most.rest.busOperations },
+  };
+}
+
+async function costOf(
+  folder: string,
+  processes: number,
+  { tasks, approvals, slowSeconds, restSeconds, agentsAtRest }: CostSettings,
+): Promise<ProcessesCost> {
+  const counted = await CountedColony.open(folder, processes);
   try {
-    const idle = await colony.spent(idleSeconds, () => pause(idleSeconds * 1_000));
-    await colony.tasks(AT_ONCE, AT_ONCE); // what is asked for only once
-    const single = await colony.spent(tasks, () => colony.tasks(tasks, 1));
-    const many = await colony.spent(tasks, () => colony.tasks(tasks, AT_ONCE));
-    const approval = await colony.spent(approvals, () => colony.approvals(approvals));
-    return { tasks, approvals, atOnce: AT_ONCE, task: { single, many }, approval, idle };
+    const work = new Work(counted);
+    await work.register(0, AGENTS, profileOf);
+    await work.tasks(FAST, MOST); // what is asked for only once
+    const slow = await counted.spent(slowSeconds, () => work.tasks(slowSeconds, 1, 1));
+    const began = performance.now();
+    const fast = await counted.spent(tasks, () => work.tasks(tasks, MOST, FAST));
+    const fastPerSecond = (1_000 * tasks) / (performance.now() - began);
+    const approval = await counted.spent(approvals, () => work.approvals(approvals));
+    await work.register(AGENTS, agentsAtRest, (n) => ({ ...profileOf(n), presence_seconds: PRESENCE_SECONDS }));
+    const rest = await counted.spent(restSeconds, () => work.rest(agentsAtRest, restSeconds));
+    return { processes, task: { slow, fast, fastPerSecond }, approval, rest };
   } finally {
-    await colony.close();
+    await counted.close();
   }
 }
 
-/** A colony of the profile azure on servers of its own, which counts what it asks of them. */
-export class CountedColony {
+/** What agents, callers and people do; each request goes to the next process. */
+export class Work {
   private count = 0;
+  private readonly awarded = new Map<string, (claim: { agent: string; award: number }) => void>();
 
-  private constructor(
-    private readonly colony: Colony,
-    private readonly cosmos: Cosmos,
-    private readonly bus: CountingBus,
-    private readonly stopServers: () => Promise<void>,
-  ) {}
-
-  /** @param folder for what no service keeps here; removed at the end */
-  static async open(folder: string): Promise<CountedColony> {
-    const account = await CosmosServer.start();
-    const isQueue = (name: string) => name === 'deadlines' || name.startsWith('parked-');
-    const queues = await new ServiceBusServer({
-      now: () => Date.now(),
-      isQueue,
-      lockMs: 60_000,
-      duplicatesMs: 600_000,
-    }).listen();
-    const clients = new AzureClients({
-      cosmos: { endpoint: account.endpoint, key: account.key },
-      serviceBus: queues,
-      eventHubs: queues,
-      blobs: queues,
-    });
-    const cosmos = new Cosmos(() => clients.cosmos, 'formicary');
-    await cosmos.createContainers();
-    const bus = new CountingBus(() => clients.connectServiceBus());
-    const presence = new CosmosPresence(cosmos);
-    const colony = new Colony({
-      store: new CosmosEventStore(cosmos),
-      keys: new CosmosKeys(cosmos),
-      views: new CosmosViewStore(cosmos),
-      checkpoints: new CosmosCheckpoints(cosmos),
-      deadlines: new ServiceBusDeadlines(bus, 'deadlines'),
-      queue: new ServiceBusWorkQueue(bus),
-      blobs: new FileBlobArchive(folder),
-      presence,
-      policy: await shippedBundles(),
-      outbound: {
-        webhooks: new HttpWebhooks({ privateHosts: [], httpToLoopback: false }),
-        mail: undefined,
-        secrets: new EnvironmentSecrets(),
-      },
-      clock: systemClock,
-      report: (message, facts) => process.stderr.write(`  ${message} ${JSON.stringify(facts)}\n`),
-      async close() {
-        await presence.close();
-        await bus.close();
-        await clients.close();
-      },
-    });
-    await colony.start();
-    await registerAgents(colony, AGENTS);
-    return new CountedColony(colony, cosmos, bus, async () => {
-      await Promise.all([account.stop(), queues.close()]);
-      rmSync(folder, { recursive: true, force: true });
-    });
+  constructor(private readonly counted: CountedColony) {
+    for (const { colony } of counted.instances) this.listen(colony);
   }
 
-  async close(): Promise<void> {
-    await this.colony.stop();
-    await this.stopServers();
+  async register(from: number, to: number, profile: (n: number) => AgentProfile): Promise<void> {
+    let registered = from;
+    // Those that are there already live on while the others come.
+    const beating = setInterval(() => this.beat(0, registered, 1), (BEAT_SECONDS * 1_000) / 2);
+    await forEachOf(Math.max(0, to - from), REGISTERED, async (i) => {
+      const id = agentId(from + i);
+      taken(await this.counted.next().agents.register(agentOf(id), id, profile(from + i)));
+      registered = Math.max(registered, from + i + 1);
+    }).finally(() => clearInterval(beating));
   }
 
-  /** What is asked for until `work` is done and all consumers have caught up, divided by `count`. */
-  async spent(count: number, work: () => Promise<void>): Promise<Spent> {
-    await this.colony.feed.settled();
-    const before = new Map([...this.cosmos.meter.totals()].map(([name, cost]) => [name, { ...cost }]));
-    const operations = this.bus.operations;
-    await work();
-    await this.colony.feed.settled();
-    const costs = [...this.cosmos.meter.totals()]
-      .map(([name, cost]) => [name, less(cost, before.get(name))] as const)
-      .filter(([, { requests }]) => requests > 0);
-    const of = (name: 'requests' | 'requestUnits' | 'bytesSent' | 'bytesReceived') =>
-      costs.reduce((sum, [, cost]) => sum + cost[name], 0) / count;
-    return {
-      requests: of('requests'),
-      requestUnits: of('requestUnits'),
-      bytesSent: of('bytesSent'),
-      bytesReceived: of('bytesReceived'),
-      busOperations: (this.bus.operations - operations) / count,
-      by: Object.fromEntries(
-        costs.map(([name, { requests, requestUnits }]) => [
-          name,
-          { requests: requests / count, requestUnits: requestUnits / count },
-        ]),
-      ),
-    };
-  }
-
-  /** Life cycles of tasks, `atOnce` of them at once, each from its post to its completion. */
-  async tasks(count: number, atOnce: number): Promise<void> {
-    const { tasks, transactor } = this.colony;
-    const awarded = new Map<string, (claim: { agent: string; award: number }) => void>();
-    const stopListening = transactor.onCommitted(({ category, stream, commits }) => {
-      if (category !== 'task') return;
-      for (const event of commits.flatMap(({ events }) => events as readonly TaskEvent[])) {
-        if (event.type === 'TaskAwarded')
-          awarded.get(stream.slice(stream.lastIndexOf('/') + 1))?.({
-            agent: event.data.agent,
-            award: event.data.award,
-          });
-      }
-    });
-    await forEachOf(count, atOnce, async () => {
+  /**
+   * Life cycles of tasks, each from its post to its completion: `perSecond` of them are begun, as long as no more than
+   * `atOnce` are under way.
+   */
+  async tasks(count: number, atOnce: number, perSecond = Infinity): Promise<void> {
+    const began = performance.now();
+    await forEachOf(count, atOnce, async (i) => {
+      await pause(Math.max(0, began + (1_000 * i) / perSecond - performance.now()));
       const n = this.count++;
       const id = `task-${n}`;
-      const award = new Promise<{ agent: string; award: number }>((resolve) => awarded.set(id, resolve));
-      taken(await tasks.post(POSTER, id, specOf(n)));
+      const award = new Promise<{ agent: string; award: number }>((resolve) => this.awarded.set(id, resolve));
+      taken(await this.counted.next().tasks.post(POSTER, id, specOf(n)));
       const claim = await award;
-      taken(await tasks.accept(agentOf(claim.agent), id, claim));
-      taken(await tasks.complete(agentOf(claim.agent), id, claim, { ok: true }));
+      taken(await this.counted.next().tasks.accept(agentOf(claim.agent), id, claim));
+      taken(await this.counted.next().tasks.complete(agentOf(claim.agent), id, claim, { ok: true }));
     });
-    stopListening();
+    await pause(Math.max(0, began + (1_000 * count) / perSecond - performance.now()));
   }
 
   async approvals(count: number): Promise<void> {
-    const approved = approver(this.colony);
+    const approved = approver(this.counted.next());
     await forEachOf(count, 1, () => approved(`action-${this.count++}`));
   }
-}
 
-class CountingBus extends ServiceBus {
-  operations = 0;
-
-  override async send(...args: Parameters<ServiceBus['send']>): ReturnType<ServiceBus['send']> {
-    this.operations += args[1].length;
-    await super.send(...args);
+  /** Agents give signs of life, and nothing else happens. */
+  async rest(agents: number, seconds: number): Promise<void> {
+    const began = performance.now();
+    for (let second = 0; second < seconds; second += 1) {
+      this.beat(second % BEAT_SECONDS, agents, BEAT_SECONDS);
+      await pause(Math.max(0, began + 1_000 * (second + 1) - performance.now()));
+    }
   }
 
-  override async receive(...args: Parameters<ServiceBus['receive']>): ReturnType<ServiceBus['receive']> {
-    const messages = await super.receive(...args);
-    this.operations += Math.max(1, messages.length);
-    return messages;
+  private beat(from: number, to: number, step: number): void {
+    for (let n = from; n < to; n += step)
+      this.counted.next().ports.presence.beat([agentStream(TENANT, agentId(n))], Date.now());
   }
 
-  override async settle(...args: Parameters<ServiceBus['settle']>): ReturnType<ServiceBus['settle']> {
-    this.operations += 1;
-    return await super.settle(...args);
+  private listen({ transactor }: Colony): void {
+    transactor.onCommitted(({ here, category, stream, commits }) => {
+      if (category !== 'task' || !here) return;
+      for (const { type, data } of commits.flatMap(({ events }) => events as readonly TaskEvent[]))
+        if (type === 'TaskAwarded')
+          this.awarded.get(stream.slice(stream.lastIndexOf('/') + 1))?.({ agent: data.agent, award: data.award });
+    });
   }
-
-  override async peek(...args: Parameters<ServiceBus['peek']>): ReturnType<ServiceBus['peek']> {
-    this.operations += 1;
-    return await super.peek(...args);
-  }
-}
-
-function less(cost: StoreCost, before: StoreCost | undefined): StoreCost {
-  if (before === undefined) return cost;
-  return Object.fromEntries(
-    Object.entries(cost).map(([name, value]: [string, number]) => [name, value - before[name as keyof StoreCost]]),
-  ) as unknown as StoreCost;
 }
 
 function taken(

@@ -9,7 +9,7 @@ import { benchAgents, type IdleReport, type IdleSettings } from './agents';
 import { type AppendReport, type AppendSettings, benchAppend } from './append';
 import { type BacklogReport, type BacklogSettings, benchBacklog } from './backlog';
 import { openBenchColony, registerAgents } from './colony';
-import { benchCost, type CostReport, type CostSettings } from './cost';
+import { benchCost, type CostHeadline, type CostReport, type CostSettings, headlineOf } from './cost';
 import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
 import { decisionTables } from './decisions-report';
 import { held, HELD_FOLDER, type HeldReport } from './held';
@@ -83,7 +83,10 @@ const FULL: Settings = {
   append: { seconds: 2, writers: [1, 32, 256], length: 20_000 },
   signals: { seconds: 3, trails: 10_000, length: 50_000 },
   decisions: { voters: 50, rounds: 400, httpRounds: 100, atOnce: 20, approvals: 500, waiting: 1_000 },
-  cost: { tasks: 500, approvals: 100, idleSeconds: 10 },
+  cost: {
+    ...{ tasks: 1_000, approvals: 100, slowSeconds: 30, restSeconds: 60 },
+    ...{ agentsAtRest: 12_000, processes: [1, 8] },
+  },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
   // As long as a poll waits: each asks once meanwhile.
   idle: { gateways: [1_000, 4_000, 12_000, 24_000], singly: [1_000], seconds: 20 },
@@ -116,7 +119,7 @@ const SMOKE: Settings = {
   append: { seconds: 0.1, writers: [1, 32, 256], length: 500 },
   signals: { seconds: 0.2, trails: 100, length: 1_000 },
   decisions: { voters: 10, rounds: 4, httpRounds: 4, atOnce: 2, approvals: 5, waiting: 20 },
-  cost: { tasks: 8, approvals: 2, idleSeconds: 1 },
+  cost: { tasks: 8, approvals: 2, slowSeconds: 1, restSeconds: 1, agentsAtRest: 80, processes: [1, 2] },
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
@@ -182,7 +185,7 @@ export interface HttpReport {
   readonly slower: number;
 }
 
-export interface BenchReport {
+export interface BenchReport extends Partial<CostHeadline> {
   readonly at: string;
   readonly smoke: boolean;
   readonly machine: {
@@ -517,7 +520,8 @@ async function main(): Promise<void> {
   report.seconds = Math.round((performance.now() - began) / 100) / 10;
   process.stdout.write(printReport(report));
   if (report.decisions !== undefined) process.stdout.write(decisionTables(report.decisions));
-  if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  const headline = report.cost === undefined ? {} : headlineOf(report.cost);
+  if (json) process.stdout.write(`${JSON.stringify({ ...report, ...headline })}\n`);
 }
 
 void main();

@@ -3,7 +3,8 @@ import Table from 'cli-table3';
 import type { IdleReport } from './agents';
 import type { AppendReport } from './append';
 import type { BacklogReport } from './backlog';
-import type { CostReport, Spent } from './cost';
+import type { CostReport } from './cost';
+import type { Spent } from './cost-colony';
 import type { HostileReport } from './hostile';
 import type { Dearer, LogReport } from './log';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
@@ -354,23 +355,37 @@ function hostileTable({ tenants, scale, attacks }: HostileReport): string {
 ${table(['attack', 'seconds without', 'with', 'slower', 'cores of the host', 'MB'], rows)}`;
 }
 
-function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {
-  const row = (name: string, { requests, requestUnits, bytesSent, bytesReceived, busOperations }: Spent): string[] => [
+function costTable({ tasks, approvals, agentsAtRest, by }: CostReport): string {
+  const spents = by.flatMap(({ processes, task, approval, rest }): [string, Spent][] => {
+    const where = `with ${processes} process${processes === 1 ? '' : 'es'}`;
+    return [
+      [`a task, 1 a second, ${where}`, task.slow],
+      [`a task, ${n(task.fastPerSecond)} a second, ${where}`, task.fast],
+      [`an approval, ${where}`, approval],
+      [`a second at rest, ${where}`, rest],
+    ];
+  });
+  const rows = spents.map(([name, { requests, requestUnits, bytesSent, bytesReceived, busOperations }]) => [
     name,
     n(requests, 1),
     n(requestUnits, 1),
     n(bytesSent),
     n(bytesReceived),
     n(busOperations, 1),
-  ];
-  const rows = [
-    row('a task', task.single),
-    row(`a task, ${atOnce} at once`, task.many),
-    row('an approval', approval),
-    row('a second at rest', idle),
-  ];
-  return `${heading('Cost in the profile azure', `counted on our protocol servers over ${n(tasks)} tasks, as many at once, and ${n(approvals)} approvals; request units by Microsoft's published figures`)}
-${table(['', 'requests to Cosmos DB', 'request units', 'bytes sent', 'received', 'operations of Service Bus'], rows)}`;
+  ]);
+  const purposes = spents.flatMap(([name, spent]) =>
+    Object.entries(spent.by)
+      .sort(([, a], [, b]) => b.requestUnits - a.requestUnits)
+      .map(([purpose, { requests, requestUnits }], i) => [
+        i === 0 ? name : '',
+        purpose,
+        n(requests, 2),
+        n(requestUnits, 2),
+      ]),
+  );
+  return `${heading('Cost in the profile azure', `counted on our protocol servers over ${n(tasks)} tasks, ${n(approvals)} approvals, and with ${n(agentsAtRest)} agents at rest; request units by what is published of Microsoft's charges`)}
+${table(['', 'requests to Cosmos DB', 'request units', 'bytes sent', 'received', 'operations of Service Bus'], rows)}
+${table(['', 'for', 'requests', 'request units'], purposes)}`;
 }
 
 function heading(title: string, explanation: string): string {

@@ -6,38 +6,15 @@
  */
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import type { ConsumerGroup } from '../../app/colony';
+import { feedTrigger } from '../feed-trigger';
 import { connectOrchestrations } from '../orchestrations/client';
 import { openedColony, runtime } from '../runtime';
 
 const SHARED = process.env.FORMICARY_PROFILE === 'azure';
 
-function trigger(group: ConsumerGroup) {
-  return {
-    connection: 'FORMICARY_COSMOS',
-    databaseName: '%FORMICARY_COSMOS_DATABASE%',
-    containerName: 'events',
-    leaseContainerName: 'leases',
-    leaseContainerPrefix: group,
-    startFromBeginning: true,
-    maxItemsPerInvocation: 500,
-    feedPollDelay: 200,
-    // What an instance held when it died is another one's after so long; the defaults would take more than a minute.
-    leaseRenewInterval: 5_000,
-    leaseExpirationInterval: 20_000,
-    leaseAcquireInterval: 5_000,
-    retry: {
-      strategy: 'exponentialBackoff',
-      maxRetryCount: -1,
-      minimumInterval: { seconds: 1 },
-      maximumInterval: { seconds: 60 },
-    },
-  } as const;
-}
-
 if (SHARED) {
   app.cosmosDB('projections', {
-    ...trigger('projections'),
+    ...feedTrigger('projections'),
     async handler(documents: unknown) {
       const colony = await openedColony();
       await colony.deliver('projections', documents as readonly unknown[]);
@@ -46,7 +23,7 @@ if (SHARED) {
 
   if ((process.env.FORMICARY_EVENT_HUB ?? '') !== '') {
     app.cosmosDB('publications', {
-      ...trigger('publications'),
+      ...feedTrigger('publications'),
       async handler(documents: unknown) {
         const colony = await openedColony();
         await colony.deliver('publications', documents as readonly unknown[]);
@@ -55,7 +32,7 @@ if (SHARED) {
   }
 
   app.cosmosDB('reactions', {
-    ...trigger('reactions'),
+    ...feedTrigger('reactions'),
     extraInputs: [df.input.durableClient()],
     async handler(documents: unknown, context: InvocationContext) {
       const { colony } = await runtime();

@@ -1,5 +1,16 @@
 /** A container in memory: items in logical partitions, transactions with rollback, queries, the change feed. */
 import { createHash } from 'node:crypto';
+import {
+  changesCharge,
+  CONDITION,
+  createCharge,
+  indexedValues,
+  type IndexingPolicy,
+  queryCharge,
+  readCharge,
+  REFUSED,
+  replaceCharge,
+} from './charges';
 import { compareInOrder, parseCondition, parseQuery, type Path, type Query, valueAt } from './sql';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -20,9 +31,7 @@ export interface ContainerDefinition {
   readonly id: string;
   readonly partitionKey: { readonly paths: readonly string[]; readonly kind?: string; readonly version?: number };
   readonly defaultTtl?: number;
-  readonly indexingPolicy?: {
-    readonly compositeIndexes?: readonly (readonly { readonly path: string; readonly order?: string }[])[];
-  };
+  readonly indexingPolicy?: IndexingPolicy;
 }
 
 export interface Item {
@@ -154,7 +163,7 @@ export class Container {
           status: 207,
           results: operations.map((_, i) => ({
             statusCode: i === results.length ? error.status : 424,
-            requestCharge: i > results.length ? 0 : 1,
+            requestCharge: i > results.length ? 0 : REFUSED,
           })),
         };
       }
@@ -217,7 +226,7 @@ export class Container {
         .map(({ item }) => (query.value === undefined ? item.body : valueAt(item.body, query.value)))
         .filter((value) => value !== undefined) as Json[],
       continuation: more ? Buffer.from(JSON.stringify(last.place)).toString('base64') : undefined,
-      charge: 2 + readCharge(bytes),
+      charge: queryCharge(bytes),
     };
   }
 
@@ -249,7 +258,7 @@ export class Container {
     return {
       items: items.map(({ body, lsn }) => ({ ...body, _lsn: lsn })),
       lsn: items.at(-1)?.lsn ?? this.lsn(range),
-      charge: items.length === 0 ? 1 : 1 + readCharge(bytes),
+      charge: changesCharge(bytes),
     };
   }
 
@@ -299,7 +308,7 @@ export class Container {
       };
     if (operationType === 'Delete') {
       transaction.written.set(id, undefined);
-      return { statusCode: 204, requestCharge: 5 };
+      return { statusCode: 204, requestCharge: this.charge(createCharge, (before as Item).body) };
     }
     const body =
       operationType === 'Patch' ? patched((before as Item).body, resourceBody ?? {}) : (resourceBody as Json);
@@ -308,10 +317,16 @@ export class Container {
     transaction.written.set(id, item);
     return {
       statusCode: operationType === 'Create' || (operationType === 'Upsert' && before === undefined) ? 201 : 200,
-      requestCharge: 5 * readCharge(sizeOf(body)),
+      requestCharge:
+        this.charge(before === undefined ? createCharge : replaceCharge, body) +
+        (typeof resourceBody?.condition === 'string' ? CONDITION : 0),
       eTag: item.etag,
       resourceBody: item.body,
     };
+  }
+
+  private charge(of: (bytes: number, indexed: number) => number, body: Json): number {
+    return of(sizeOf(body), indexedValues(body, this.definition.indexingPolicy));
   }
 
   private made({ key, range }: Transaction, id: string, body: Json, before: Item | undefined): Item {
@@ -414,9 +429,4 @@ function patched(body: Json, patch: Json): Json {
 
 function sizeOf(body: Json): number {
   return Buffer.byteLength(JSON.stringify(body));
-}
-
-/** 1 request unit for 1 KB and 10 for 100 KB, as published; a write costs five times that. */
-function readCharge(bytes: number): number {
-  return 1 + (9 * Math.max(0, bytes / 1024 - 1)) / 99;
 }

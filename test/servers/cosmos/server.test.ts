@@ -1,5 +1,6 @@
 /** The test server is as strict as the service, as the unmodified SDK sees it. */
 import { type Container as Connected, CosmosClient, type OperationInput } from '@azure/cosmos';
+import { createCharge, indexedValues, readCharge } from './charges';
 import { Container, type Operation, Refused } from './container';
 import { CosmosServer } from './server';
 import { parseQuery, SqlError } from './sql';
@@ -188,5 +189,65 @@ describe('conditions', () => {
     "SELECT * FROM c WHERE c.n = 'a",
   ])('what is no query is refused: %s', (text) => {
     expect(() => parseQuery(text)).toThrow(SqlError);
+  });
+});
+
+describe('charges', () => {
+  const policy = (...included: string[]) => ({
+    includedPaths: included.map((path) => ({ path })),
+    excludedPaths: included.includes('/*') ? [] : [{ path: '/*' }],
+  });
+  const document = { id: 'x', p: 'k', status: 'open', list: ['a', 'b'], inner: { deep: 1 }, _etag: 'e' };
+
+  test.each([
+    [undefined, 6],
+    [policy(), 0],
+    [policy('/status/?'), 1],
+    [policy('/list/[]/?', '/inner/*'), 3],
+    [{ ...policy('/*'), excludedPaths: [{ path: '/inner/*' }] }, 5],
+    [
+      {
+        ...policy(),
+        compositeIndexes: [
+          [{ path: '/p' }, { path: '/status' }],
+          [{ path: '/p' }, { path: '/no' }],
+        ],
+      },
+      1,
+    ],
+  ])('values in the index of %j', (indexingPolicy, count) => {
+    expect(indexedValues(document, indexingPolicy)).toBe(count);
+  });
+
+  test('as published: 1 KB read is 1, inserted 5.5, replaced twice that; strong reads twice, weaker ones once', async () => {
+    const { database } = await client.databases.createIfNotExists({ id: 'd' });
+    const { container: plain } = await database.containers.create({
+      id: 'charged',
+      partitionKey: { paths: ['/p'], version: 2 },
+      indexingPolicy: {
+        indexingMode: 'consistent',
+        automatic: true,
+        includedPaths: [],
+        excludedPaths: [{ path: '/*' }],
+      },
+    });
+    const item = { id: 'one', p: 'x' };
+    expect((await plain.items.create(item)).requestCharge).toBe(5.5);
+    expect((await plain.items.upsert(item)).requestCharge).toBe(11);
+    expect((await plain.item('one', 'x').replace(item)).requestCharge).toBe(11);
+    expect((await plain.item('one', 'x').patch([{ op: 'set', path: '/n', value: 1 }])).requestCharge).toBe(11);
+    expect((await plain.item('one', 'x').read()).requestCharge).toBe(2);
+    expect((await plain.item('none', 'x').read()).requestCharge).toBe(2);
+    const { requestCharge } = await plain.items.query('SELECT * FROM c', { partitionKey: 'x' }).fetchAll();
+    expect(requestCharge).toBeGreaterThanOrEqual(5.6);
+    expect((await plain.item('one', 'x').delete()).requestCharge).toBe(5.5);
+    const weak = new CosmosClient({ endpoint: server.endpoint, key: server.key, consistencyLevel: 'Session' });
+    expect((await weak.database('d').container('charged').item('none', 'x').read()).requestCharge).toBe(1);
+    weak.dispose();
+    expect(server.spent.get('charged create')).toEqual({ requests: 1, units: 5.5 });
+  });
+
+  test('100 KB read is 10, inserted 50', () => {
+    expect([readCharge(100 * 1_024), createCharge(100 * 1_024, 0)]).toEqual([10, 50]);
   });
 });

@@ -5,6 +5,7 @@
 import { createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { REFUSED } from './charges';
 import { Container, type ContainerDefinition, type Json, type Operation, Refused } from './container';
 import { SqlError } from './sql';
 
@@ -16,6 +17,18 @@ import { SqlError } from './sql';
 export type Fault = 'lost' | 'cut' | 'slow' | 'moved' | 403 | 408 | 410 | 429 | 449 | 503;
 export type RequestKind = 'metadata' | 'read' | 'write' | 'batch' | 'query' | 'changes';
 export type FaultPlan = (kind: RequestKind) => Fault | undefined;
+
+/** What was asked of the account, and what it has charged for it. */
+export interface Spent {
+  readonly requests: number;
+  readonly units: number;
+}
+
+/**
+ * What whoever asks may do with the items of a container: data actions, as roles of the service name them after
+ * `Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/`.
+ */
+export type Role = readonly string[];
 
 /** Milliseconds that a 429 asks to wait. */
 const RETRY_AFTER_MS = 5;
@@ -39,6 +52,8 @@ export class CosmosServer {
   readonly key = Buffer.from('the key of a test server').toString('base64');
   /** Requests by kind, those that a fault befell included. */
   readonly requests: Record<RequestKind, number> = { metadata: 0, read: 0, write: 0, batch: 0, query: 0, changes: 0 };
+  /** By container and what was asked of its items, as `events create`; `metadata` is all else. */
+  readonly spent = new Map<string, Spent>();
   faults: FaultPlan = () => undefined;
   /** Request units a second; what comes when they are used up is answered with 429. */
   throughput = Infinity;
@@ -53,6 +68,8 @@ export class CosmosServer {
   private constructor(
     private ranges: number,
     private readonly now: () => number,
+    /** By container; who asks for the items of others may do everything. */
+    private readonly roles: Readonly<Record<string, Role>>,
   ) {
     this.server = createServer((request, response) => {
       const parts: Buffer[] = [];
@@ -65,8 +82,13 @@ export class CosmosServer {
   static async start({
     ranges = 1,
     now = () => Date.now(),
-  }: { readonly ranges?: number; readonly now?: () => number } = {}): Promise<CosmosServer> {
-    const server = new CosmosServer(ranges, now);
+    roles = {},
+  }: {
+    readonly ranges?: number;
+    readonly now?: () => number;
+    readonly roles?: Readonly<Record<string, Role>>;
+  } = {}): Promise<CosmosServer> {
+    const server = new CosmosServer(ranges, now, roles);
     await new Promise<void>((resolve) => server.server.listen(0, '127.0.0.1', resolve));
     return server;
   }
@@ -81,6 +103,12 @@ export class CosmosServer {
     this.ranges *= 2;
     for (const { containers } of this.databases.values())
       for (const container of containers.values()) container.split();
+  }
+
+  /** The number of the last transaction in the first physical partition of a container. */
+  lastChange(container: string): number {
+    const found = [...this.databases.values()].flatMap(({ containers }) => containers.get(container) ?? []);
+    return found[0]?.lsn(0) ?? 0;
   }
 
   async stop(): Promise<void> {
@@ -105,18 +133,25 @@ export class CosmosServer {
       refused === undefined
         ? this.answer(request, path, body)
         : refusal(new Refused(refused, 'Refused', `refused on demand: ${refused}`));
-    this.used.units += Number(answer.headers?.['x-ms-request-charge'] ?? 0);
+    const charge = chargeOf(request, kind, answer);
+    this.used.units += charge;
+    this.count(kind === 'metadata' ? kind : `${path[3]} ${operationOf(request, kind)}`, charge);
     if (fault === 'lost') return void response.destroy();
     if (fault === 'moved')
       answer = refusal(new Refused(403, 'Forbidden', 'The requested operation cannot be performed at this region', 3));
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       'x-ms-activity-id': randomUUID(),
-      'x-ms-request-charge': '1',
       ...answer.headers,
+      'x-ms-request-charge': String(charge),
     };
     if (answer.status === 429) headers['x-ms-retry-after-ms'] = String(RETRY_AFTER_MS);
     response.writeHead(answer.status, headers).end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+  }
+
+  private count(purpose: string, charge: number): void {
+    const { requests, units } = this.spent.get(purpose) ?? { requests: 0, units: 0 };
+    this.spent.set(purpose, { requests: requests + 1, units: units + charge });
   }
 
   /** True when the units of this second are used up. */
@@ -252,6 +287,7 @@ export class CosmosServer {
       };
     }
     if (collection !== 'docs') throw new Refused(404, 'NotFound', 'Resource Not Found');
+    this.demandRole(container.definition.id, actionsOf(request, path, body));
     const answer =
       id === undefined ? this.onItems(request, container, body) : this.onItem(request, container, id, body);
     const key = keyOf(request);
@@ -265,6 +301,19 @@ export class CosmosServer {
         ...answer.headers,
       },
     };
+  }
+
+  /** Refuses what the role of the container lacks, in the service's own words. */
+  private demandRole(container: string, actions: readonly string[]): void {
+    const role = this.roles[container];
+    const lacking = role === undefined ? undefined : actions.find((action) => !role.includes(action));
+    if (lacking !== undefined)
+      throw new Refused(
+        403,
+        'Forbidden',
+        `Request blocked by Auth test : Request is blocked because principal does not have required RBAC permissions to perform action [Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/${lacking}] on resource [dbs/formicary/colls/${container}].`,
+        5302,
+      );
   }
 
   private onItems(request: IncomingMessage, container: Container, body: Buffer): Answer {
@@ -305,9 +354,8 @@ export class CosmosServer {
         body: quiet(request) ? results.map(({ resourceBody: _, ...rest }) => rest) : results,
       };
     }
-    const upsert = header(request, 'x-ms-documentdb-is-upsert')?.toLowerCase() === 'true';
     return this.executed(request, container, key, {
-      operationType: upsert ? 'Upsert' : 'Create',
+      operationType: operationOf(request, 'write') === 'upsert' ? 'Upsert' : 'Create',
       resourceBody: parsed(body),
     });
   }
@@ -397,6 +445,50 @@ function kindOf(request: IncomingMessage, path: readonly string[]): RequestKind 
   if (request.method !== 'GET') return 'write';
   return path.length === 5 ? 'changes' : 'read';
 }
+
+/** What is asked of the items: an item's own kind of write, or the kind of request. */
+function operationOf(request: IncomingMessage, kind: RequestKind): string {
+  if (kind !== 'write') return kind;
+  const upsert = header(request, 'x-ms-documentdb-is-upsert')?.toLowerCase() === 'true';
+  return { POST: upsert ? 'upsert' : 'create', PUT: 'replace', PATCH: 'patch' }[request.method ?? ''] ?? 'delete';
+}
+
+/** The data action of each kind of operation. Which one covers a patch is not documented: the nearest is taken. */
+const ACTIONS: Readonly<Record<string, string>> = {
+  read: 'items/read',
+  create: 'items/create',
+  upsert: 'items/upsert',
+  replace: 'items/replace',
+  patch: 'items/replace',
+  delete: 'items/delete',
+  query: 'executeQuery',
+  changes: 'readChangeFeed',
+};
+
+function actionsOf(request: IncomingMessage, path: readonly string[], body: Buffer): string[] {
+  const kind = kindOf(request, path);
+  if (kind === 'metadata') return [];
+  const operations =
+    kind === 'batch'
+      ? (parsed(body) as unknown as readonly Operation[]).map(({ operationType }) => operationType.toLowerCase())
+      : [operationOf(request, kind)];
+  return operations.map((operation) => ACTIONS[operation] as string);
+}
+
+/**
+ * What the request costs. Metadata is paid from a share of the service's own, what is refused unseen is free, and under
+ * strong consistency, which is the account's unless the request asks for less, a read costs twice as much.
+ */
+function chargeOf(request: IncomingMessage, kind: RequestKind, { status, headers }: Answer): number {
+  if (kind === 'metadata' || UNSEEN.has(status)) return 0;
+  const charge = Number(headers?.['x-ms-request-charge'] ?? REFUSED);
+  const weaker = WEAKER.has(header(request, 'x-ms-consistency-level') ?? '');
+  return READS.has(kind) && !weaker ? 2 * charge : charge;
+}
+
+const UNSEEN: ReadonlySet<number> = new Set([400, 401, 403, 408, 410, 413, 429, 449, 503]);
+const READS: ReadonlySet<RequestKind> = new Set(['read', 'query', 'changes']);
+const WEAKER: ReadonlySet<string> = new Set(['Session', 'ConsistentPrefix', 'Eventual']);
 
 function header(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];

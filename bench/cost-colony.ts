@@ -30,6 +30,7 @@ import { installCore, type Registration, registrations, triggerOf } from '../loc
 import { CosmosTrigger } from '../local/cosmos-trigger';
 import { ServiceBusTrigger } from '../local/service-bus-trigger';
 import { ServiceBusServer } from '../test/servers/amqp/service-bus';
+import { ROLES } from '../test/servers/cosmos/roles';
 import { CosmosServer } from '../test/servers/cosmos/server';
 import { pause } from './measure';
 
@@ -86,7 +87,7 @@ export class CountedColony {
 
   /** @param folder for what no service keeps here; removed at the end */
   static async open(folder: string, processes = 1): Promise<CountedColony> {
-    const account = await CosmosServer.start();
+    const account = await CosmosServer.start({ roles: ROLES });
     const isQueue = (name: string) => name === DEADLINES || name.startsWith('parked-');
     const queues = await new ServiceBusServer({
       now: () => Date.now(),
@@ -195,7 +196,11 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
     eventHubs: queues,
     blobs: queues,
   });
-  const cosmos = new Cosmos(() => clients.cosmos, DATABASE);
+  const cosmos = new Cosmos(
+    () => clients.cosmos,
+    DATABASE,
+    () => clients.cosmosDerived,
+  );
   if (n === 0) await cosmos.createContainers();
   const bus = new CountingBus(() => clients.connectServiceBus());
   const presence = new CosmosPresence(cosmos);

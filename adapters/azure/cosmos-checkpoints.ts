@@ -15,7 +15,7 @@ export class CosmosCheckpoints implements Checkpoints {
   async load(name: string): Promise<Checkpoint | undefined> {
     const id = idOf(name);
     const { resource } = await this.cosmos.call('checkpoint.load', (options) =>
-      this.cosmos.container('state').item(id, id).read<CheckpointDocument>(options),
+      this.cosmos.derived('state').item(id, id).read<CheckpointDocument>(options),
     );
     return resource?.value;
   }
@@ -23,7 +23,7 @@ export class CosmosCheckpoints implements Checkpoints {
   async save(name: string, checkpoint: Checkpoint): Promise<void> {
     const document: CheckpointDocument = { id: idOf(name), name, value: checkpoint };
     await this.cosmos.call('checkpoint.save', (options) =>
-      this.cosmos.container('state').items.upsert(document, options),
+      this.cosmos.derived('state').items.upsert(document, options),
     );
   }
 }

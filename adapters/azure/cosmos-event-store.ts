@@ -2,22 +2,23 @@
  * The event store on Cosmos DB. In the container `events` each stream is a logical partition that holds
  *
  *   000000000042   one document per commit: its canonical bytes and their hash, created and never rewritten
- *   head           where the stream ends, and its snapshot when that is small
- *   state-000000000042   a snapshot, as it was made at that commit; those before the last one are for states of long
- * ago
- *   body-…, snapshot-…   what was too large to go with the batch, written before it, seen only through it
+ *   body-…         what was too large to go with its commits, created before them, seen only through them
  *
- * An append is one transactional batch: the commits, then the head on the condition that it still is at the expected
- * index. Each batch bears a number of its own, by which it is recognised when its answer was lost.
+ * Nothing else: where a stream ends is the last id that there is. An append creates its commits, and their ids are the
+ * check of the version: of two that append at the same place, the service refuses one. Each append bears a number of
+ * its own, by which it is recognised when its answer was lost. Nothing is ever replaced or deleted, so that whoever
+ * appends needs no right to do so; what a store of an earlier version has left there of heads and snapshots is passed
+ * over.
  */
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as Sdk from '@azure/cosmos';
-import type { ChangeFeedPullModelIterator, ChangeFeedStartFrom, JSONObject, OperationInput } from '@azure/cosmos';
+import type { ChangeFeedPullModelIterator, ChangeFeedStartFrom, JSONObject } from '@azure/cosmos';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/engine/ports';
 import { AlteredReceipt, checkAppend, commandOf, type Commit, unsealAt } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
-import { AnsweredWith, type Cosmos } from './cosmos';
+import { AnsweredWith, codeOf, commitId, type Cosmos } from './cosmos';
+import { CosmosSnapshots } from './cosmos-snapshots';
 
 const load = createRequire(__filename);
 
@@ -34,24 +35,6 @@ interface CommitDocument {
   /** RFC 8785 form of the commit without `hash`; undefined when it is the text of document `body-<hash>`. */
   readonly body?: string;
 }
-
-interface HeadDocument {
-  readonly id: 'head';
-  readonly stream: string;
-  readonly kind: 'head';
-  readonly index: number;
-  readonly hash: string;
-  /** The state as JSON text, or the id of the document whose text it is. */
-  readonly snapshot?: {
-    readonly version: number;
-    readonly index: number;
-    readonly state?: string;
-    readonly document?: string;
-  };
-}
-
-/** What an append changes of the head; a snapshot stays until the next one. */
-type Moved = Pick<HeadDocument, 'index' | 'hash' | 'snapshot'>;
 
 interface TextDocument {
   readonly id: string;
@@ -75,39 +58,46 @@ interface Changes {
   readonly reader: ChangeFeedPullModelIterator<unknown>;
 }
 
-/** Digits of a commit's id, so that ids are in the order of indexes. */
-const ID_DIGITS = 12;
-/** Cosmos DB takes 2 MB in a batch. */
-/** And 100 operations. */
-const MAX_OPERATIONS = 100;
+/** Cosmos DB takes 2 MB in a batch, and 100 operations. */
 const MAX_BATCH_BYTES = 2 * 1024 * 1024 - 16 * 1024;
-/** What a snapshot takes as a document of its own, escaped as text in JSON. */
-const PAST_BYTES = 64 * 1024;
+const MAX_OPERATIONS = 100;
 /** 99 bodies of this size fit into a batch. A character takes 3 bytes at most: in UTF-8, or as an escape in JSON. */
 const SMALL_BODY_BYTES = 16 * 1024;
 const MAX_BYTES_PER_CHARACTER = 3;
-const MAX_HEAD_SNAPSHOT_BYTES = 16 * 1024;
 const NONE: ReadonlySet<string> = new Set();
 const COUNTING_PAGE = 1_000;
 /** Readers of the change feed that are kept where they stand: one that is opened anew asks for the container first. */
 const KEPT_READERS = 16;
+/** Streams of which it is known that they have come so far. */
+const KNOWN_STREAMS = 100_000;
+/** The ids of commits, which are digits, come before this. */
+const AFTER_DIGITS = ':';
 
 export class CosmosEventStore implements EventStore {
   private readonly listeners = new Set<() => void>();
   private readonly readers = new Recent<string, ChangeFeedPullModelIterator<unknown>>(KEPT_READERS);
 
-  constructor(private readonly cosmos: Cosmos) {}
+  /**
+   * How far streams have come at least, as this process has written or read: what is there stays there, so an append
+   * on top of it needs no look.
+   */
+  private readonly known = new Recent<string, Head>(KNOWN_STREAMS);
+  private readonly snapshots: CosmosSnapshots;
+
+  constructor(private readonly cosmos: Cosmos) {
+    this.snapshots = new CosmosSnapshots(cosmos);
+  }
 
   async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {
     checkAppend(stream, expected, commits);
     const append = randomUUID();
     const last = commits.at(-1)?.commit as Commit;
     const staged = await this.stageBodies(stream, commits);
-    const operations = commits.map(({ commit, body }) => {
+    const documents = commits.map(({ commit, body }): CommitDocument => {
       const { index, hash } = commit;
       const command = commandOf(commit);
-      const document: CommitDocument = {
-        id: idOf(index),
+      return {
+        id: commitId(index),
         stream,
         kind: 'commit',
         index,
@@ -116,54 +106,38 @@ export class CosmosEventStore implements EventStore {
         ...(command !== undefined && { command }),
         ...(!staged.has(hash) && { body }),
       };
-      return created(document);
     });
-    const head: Moved = {
-      index: last.index,
-      hash: last.hash,
-      ...(snapshot !== undefined && { snapshot: await this.kept(stream, append, snapshot) }),
-    };
-    operations.push(
-      expected < 0
-        ? created({ id: 'head', stream, kind: 'head', ...head } satisfies HeadDocument)
-        : moved(expected, head),
-    );
-    // Room for it is not promised: a state of long ago is then folded from an earlier one.
-    if (
-      snapshot !== undefined &&
-      operations.length < MAX_OPERATIONS &&
-      bytesOf(commits) <= MAX_BATCH_BYTES - PAST_BYTES
-    )
-      operations.push(...past(stream, snapshot));
-    if (!(await this.cosmos.batch('append', this.events, stream, operations))) {
-      // Perhaps with this very append: an answer was lost, and the batch was sent again. Who can't see it doesn't know.
-      const there = await this.document<CommitDocument>('append.recognise', stream, idOf(expected + 1)).catch(
+    if (!(await this.created(stream, expected, documents))) {
+      // Perhaps with this very append: an answer was lost, and it was sent again. Who can't see it doesn't know.
+      const there = await this.document<CommitDocument>('append.recognise', stream, commitId(expected + 1)).catch(
         (error: unknown) => {
           throw new Error(`it is not known whether ${stream} was written`, { cause: error });
         },
       );
       if (there?.append !== append) return { kind: 'conflict', head: (await this.head(stream))?.index ?? -1 };
     }
+    this.note(stream, last);
+    // After the commits, which it must not outlive; a reader finds those that come after it.
+    if (snapshot !== undefined) await this.snapshots.keep(stream, snapshot);
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
   }
 
   async head(stream: string): Promise<Head | undefined> {
-    const head = await this.document<HeadDocument>('head', stream, 'head');
-    return head === undefined ? undefined : { index: head.index, hash: head.hash };
+    const known = this.known.get(stream);
+    // Mostly nothing has come since: that nothing stands at the next place is the cheapest question there is.
+    if (known !== undefined && (await this.document('head', stream, commitId(known.index + 1))) === undefined)
+      return known;
+    const query = {
+      query: 'SELECT * FROM c WHERE c.id < @after ORDER BY c.id DESC',
+      parameters: [{ name: '@after', value: AFTER_DIGITS }],
+    };
+    const [last] = await this.cosmos.query<CommitDocument>('head', this.events, stream, query, 1);
+    return last === undefined ? undefined : this.note(stream, last);
   }
 
   async snapshot(stream: string, upTo = Number.MAX_SAFE_INTEGER): Promise<Snapshot | undefined> {
-    const kept = (await this.document<HeadDocument>('snapshot', stream, 'head'))?.snapshot;
-    if (kept === undefined) return undefined;
-    if (kept.index > upTo) return await this.pastSnapshot(stream, upTo);
-    const state =
-      kept.document === undefined
-        ? kept.state
-        : (await this.document<TextDocument>('snapshot', stream, kept.document))?.text;
-    return state === undefined
-      ? undefined
-      : { version: kept.version, index: kept.index, state: JSON.parse(state) as unknown };
+    return await this.snapshots.find(stream, upTo);
   }
 
   async answered(stream: string, command: string): Promise<number | undefined> {
@@ -177,24 +151,24 @@ export class CosmosEventStore implements EventStore {
 
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
     if (limit === 1) {
-      const document = await this.document<CommitDocument>('read', stream, idOf(from));
+      const document = await this.document<CommitDocument>('read', stream, commitId(from));
       return document === undefined ? [] : [await this.commitOf(document)];
     }
     const query = {
       query: 'SELECT * FROM c WHERE c.id >= @from AND c.id <= @to ORDER BY c.id',
       parameters: [
-        { name: '@from', value: idOf(from) },
-        { name: '@to', value: idOf(from + limit - 1) },
+        { name: '@from', value: commitId(from) },
+        { name: '@to', value: commitId(from + limit - 1) },
       ],
     };
     const documents = await this.cosmos.query<CommitDocument>('read', this.events, stream, query, limit);
     return await Promise.all(documents.map((document) => this.commitOf(document)));
   }
 
-  async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
+  async feed(from: Checkpoint | undefined, limit: number, mayLag = false): Promise<FeedPage> {
     const place = placeOf(from);
     for (let at = place; ;) {
-      const { documents, token, end, reader } = await this.changes(at.token, limit);
+      const { documents, token, end, reader } = await this.changes(at.token, limit, mayLag);
       const after: Place = { token, seen: {} };
       const fresh = byStream(
         documents.filter((document) => isCommit(document) && document.index > (at.seen[document.stream] ?? -1)),
@@ -211,9 +185,9 @@ export class CosmosEventStore implements EventStore {
           ...rest,
         };
       }
-      this.readers.set(readerKey(token, limit), reader);
+      this.readers.set(readerKey(token, limit, mayLag), reader);
       if (commits.length > 0 || altered.length > 0 || end) return { commits, checkpoint: encode(after), end, ...rest };
-      at = after; // heads alone
+      at = after; // texts alone
     }
   }
 
@@ -245,7 +219,7 @@ export class CosmosEventStore implements EventStore {
   }
 
   /**
-   * The commits among documents of the change feed, of this store's own reading or of a trigger's: without heads, in
+   * The commits among documents of the change feed, of this store's own reading or of a trigger's: without texts, in
    * order per stream; a gap between two of one stream is filled from the stream. What was altered is left out.
    */
   async delivered(documents: readonly unknown[]): Promise<Commit[]> {
@@ -283,6 +257,7 @@ export class CosmosEventStore implements EventStore {
   }
 
   private async commitOf({ stream, index, hash, body }: CommitDocument): Promise<Commit> {
+    this.note(stream, { index, hash });
     const text = body ?? (await this.document<TextDocument>('read.body', stream, `body-${hash}`))?.text;
     if (text === undefined) throw new Error(`the body of commit ${hash} of ${stream} is missing`);
     return unsealAt({ stream, index }, text, hash);
@@ -299,45 +274,56 @@ export class CosmosEventStore implements EventStore {
     return new Set(large.map(({ commit }) => commit.hash));
   }
 
-  private async kept(
-    stream: string,
-    append: string,
-    { version, index, state }: Snapshot,
-  ): Promise<NonNullable<HeadDocument['snapshot']>> {
-    const text = JSON.stringify(state);
-    if (Buffer.byteLength(text) <= MAX_HEAD_SNAPSHOT_BYTES) return { version, index, state: text };
-    const document = `snapshot-${append}`;
-    await this.stage(stream, document, text);
-    return { version, index, document };
+  /**
+   * Creates the commits, all or none: on top of `expected`, which is looked for in the same step where it is not known
+   * to be there. False when it is not, or the next place is taken.
+   */
+  private async created(stream: string, expected: number, documents: readonly CommitDocument[]): Promise<boolean> {
+    const [first] = documents as readonly [CommitDocument];
+    const isKnown = expected < 0 || (this.known.get(stream)?.index ?? -1) >= expected;
+    if (!isKnown || documents.length > 1)
+      return await this.cosmos.batch('append', this.events, stream, [
+        ...(isKnown ? [] : [{ operationType: 'Read' as const, id: commitId(expected) }]),
+        ...documents.map((document) => ({
+          operationType: 'Create' as const,
+          resourceBody: document as unknown as JSONObject,
+        })),
+      ]);
+    try {
+      await this.cosmos.call('append', (options) => this.events.items.create(first, options));
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 409) return false;
+      throw error;
+    }
   }
 
-  private async pastSnapshot(stream: string, upTo: number): Promise<Snapshot | undefined> {
-    const query = {
-      query: 'SELECT * FROM c WHERE c.id >= @from AND c.id <= @to ORDER BY c.id DESC',
-      parameters: [
-        { name: '@from', value: stateId(0) },
-        { name: '@to', value: stateId(upTo) },
-      ],
-    };
-    const [found] = await this.cosmos.query<TextDocument>('snapshot', this.events, stream, query, 1);
-    return found === undefined ? undefined : (JSON.parse(found.text) as Snapshot);
+  private note(stream: string, { index, hash }: Head): Head {
+    const head = { index, hash };
+    if ((this.known.peek(stream)?.index ?? -1) < index) this.known.set(stream, head);
+    return head;
   }
 
+  /** The id names the text: who finds it there finds the same. */
   private async stage(stream: string, id: string, text: string): Promise<void> {
     const document: TextDocument = { id, stream, kind: 'text', text };
-    await this.cosmos.call('append.stage', (options) => this.events.items.upsert(document, options));
+    await this.cosmos
+      .call('append.stage', (options) => this.events.items.create(document, options))
+      .catch((error: unknown) => {
+        if (codeOf(error) !== 409) throw error;
+      });
   }
 
   /** The next page of changes; one that is empty is the end. */
-  private async changes(token: string | null, limit: number): Promise<Changes> {
-    const key = readerKey(token, limit);
+  private async changes(token: string | null, limit: number, mayLag = false): Promise<Changes> {
+    const key = readerKey(token, limit, mayLag);
     let kept = this.readers.peek(key);
     this.readers.delete(key);
     const changes = this.readChanges('feed', () => {
       // One that has failed has lost its place.
       const reader =
         kept ??
-        this.events.items.getChangeFeedIterator({
+        (mayLag ? this.cosmos.derived('events') : this.events).items.getChangeFeedIterator({
           maxItemCount: limit,
           changeFeedStartFrom: token === null ? startFrom().Beginning() : startFrom().Continuation(token),
         });
@@ -375,31 +361,6 @@ function bytesOf(commits: Append['commits']): number {
   return MAX_BYTES_PER_CHARACTER * commits.reduce((sum, { body }) => sum + body.length, 0);
 }
 
-/** The snapshot as a document of its own, when it is small. */
-function past(stream: string, snapshot: Snapshot): OperationInput[] {
-  const text = JSON.stringify(snapshot);
-  if (Buffer.byteLength(text) > MAX_HEAD_SNAPSHOT_BYTES) return [];
-  return [created({ id: stateId(snapshot.index), stream, kind: 'text', text } satisfies TextDocument)];
-}
-
-function stateId(index: number): string {
-  return `state-${idOf(index)}`;
-}
-
-function created(document: CommitDocument | HeadDocument | TextDocument): OperationInput {
-  return { operationType: 'Create', resourceBody: document as unknown as JSONObject };
-}
-
-/** Moves the head on the condition that it is at `expected`. */
-function moved(expected: number, head: Moved): OperationInput {
-  const operations = Object.entries(head).map(([name, value]) => ({ op: 'set' as const, path: `/${name}`, value }));
-  return {
-    operationType: 'Patch',
-    id: 'head',
-    resourceBody: { condition: `FROM c WHERE c.index = ${expected}`, operations },
-  };
-}
-
 /**
  * By stream, the index up to which a page shows it; what was altered comes again as long as something before it is cut
  * off.
@@ -416,10 +377,6 @@ function seenOf(
   return seen;
 }
 
-function idOf(index: number): string {
-  return String(index).padStart(ID_DIGITS, '0');
-}
-
 function isCommit(document: unknown): document is CommitDocument {
   return (document as { kind?: unknown }).kind === 'commit';
 }
@@ -430,8 +387,8 @@ function byStream(documents: readonly unknown[]): CommitDocument[][] {
   return [...streams.values()].map((found) => found.sort((a, b) => a.index - b.index));
 }
 
-function readerKey(token: string | null, limit: number): string {
-  return `${limit} ${token ?? ''}`;
+function readerKey(token: string | null, limit: number, mayLag = false): string {
+  return `${limit} ${mayLag} ${token ?? ''}`;
 }
 
 /** As it may stand in an address: callers of the API are given checkpoints. */

@@ -37,6 +37,8 @@ const MAX_BATCH_CHARACTERS = 300_000;
 const KNOWN = 100_000;
 
 export class CosmosViewStore implements ViewStore {
+  /** Fields by view, as this process has declared them. */
+  private readonly declared = new Map<string, ReadonlySet<string>>();
   /** Partitions whose tenant is in the directory. */
   private readonly listed = new Set<string>();
   /** Rows that this process has written, by partition and id: most likely they are still there. */
@@ -44,10 +46,14 @@ export class CosmosViewStore implements ViewStore {
 
   constructor(private readonly cosmos: Cosmos) {}
 
-  /** Every field is indexed: the names are only checked. */
+  /**
+   * The container has the fields of all views in its index (`CONTAINERS`); of those that are not there a query reads
+   * every row of its tenant.
+   */
   async declare(view: string, fields: readonly string[]): Promise<void> {
     const name = checkedView(view);
     fields.forEach(checkedField);
+    this.declared.set(name, new Set(fields));
     this.forgetListed(name);
     await this.enter({ id: name, partition: VIEWS });
   }
@@ -102,7 +108,11 @@ export class CosmosViewStore implements ViewStore {
     for (const [field, value] of Object.entries(query.where ?? {})) {
       const path = pathOf(field);
       const equal = bound(value);
-      conditions.push(`(${path} = ${equal} OR ARRAY_CONTAINS(${path}, ${equal}))`);
+      const [one, several] = [`${path} = ${equal}`, `ARRAY_CONTAINS(${path}, ${equal})`];
+      // The index has a field as one or the other: a question for both would be answered without it.
+      const fields = this.declared.get(view);
+      if (fields?.has(`${field}[]`) === true) conditions.push(several);
+      else conditions.push(fields?.has(field) === true ? one : `(${one} OR ${several})`);
     }
     for (const [field, value] of Object.entries(query.atLeast ?? {}))
       conditions.push(`${pathOf(field)} >= ${bound(value)}`);
@@ -143,7 +153,7 @@ export class CosmosViewStore implements ViewStore {
   }
 
   private get views() {
-    return this.cosmos.container('views');
+    return this.cosmos.derived('views');
   }
 
   /**

@@ -31,13 +31,47 @@ export const CONTAINERS = {
       excludedPaths: [{ path: '/*' }],
     },
   },
+  // Of streams: derived from `events`, and apart from it, as nothing there may be rewritten.
+  snapshots: {
+    id: 'snapshots',
+    partitionKey: { paths: ['/stream'], kind: 'Hash', version: 2 },
+    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
+  },
   views: {
     id: 'views',
     partitionKey: { paths: ['/partition'], kind: 'Hash', version: 2 },
     indexingPolicy: {
       indexingMode: 'consistent',
       automatic: true,
-      includedPaths: [{ path: '/*' }],
+      // What queries filter on: where a row stands, and the fields that views declare.
+      includedPaths: [
+        { path: '/key/?' },
+        { path: '/source/?' },
+        { path: '/doc/agent/?' },
+        { path: '/doc/agent_type/?' },
+        { path: '/doc/api/?' },
+        { path: '/doc/by/?' },
+        { path: '/doc/capability/[]/?' },
+        { path: '/doc/compensation/?' },
+        { path: '/doc/deprecated/?' },
+        { path: '/doc/escalated/?' },
+        { path: '/doc/events/[]/?' },
+        { path: '/doc/goneAt/?' },
+        { path: '/doc/group/[]/?' },
+        { path: '/doc/kind/?' },
+        { path: '/doc/operations/[]/?' },
+        { path: '/doc/outcome/?' },
+        { path: '/doc/pool/?' },
+        { path: '/doc/requester/?' },
+        { path: '/doc/severity/?' },
+        { path: '/doc/status/?' },
+        { path: '/doc/stream/?' },
+        { path: '/doc/strength/?' },
+        { path: '/doc/task_type/?' },
+        { path: '/doc/type/?' },
+        { path: '/doc/voter/[]/?' },
+      ],
+      excludedPaths: [{ path: '/*' }],
       compositeIndexes: [
         [
           { path: '/key', order: 'ascending' },
@@ -113,16 +147,28 @@ export const CONNECTION_POLICY: ConnectionPolicy = {
 export class Cosmos {
   readonly meter = new CostMeter();
   private opened: Database | undefined;
+  private openedDerived: Database | undefined;
 
-  /** The client is asked for when it is first needed; it has `CONNECTION_POLICY`. */
+  /**
+   * The clients are asked for when they are first needed, and have `CONNECTION_POLICY`. `clientDerived` may be less
+   * consistent than the account.
+   */
   constructor(
     private readonly client: () => CosmosClient,
     private readonly database: string,
+    private readonly clientDerived: () => CosmosClient = client,
   ) {}
 
+  /** For what is true: what was acknowledged is read by whoever reads next. */
   container(name: keyof typeof CONTAINERS): Container {
     this.opened ??= this.client().database(this.database);
     return this.opened.container(name);
+  }
+
+  /** For what is derived, or heals itself: what others have written may be read a moment later. */
+  derived(name: keyof typeof CONTAINERS): Container {
+    this.openedDerived ??= this.clientDerived().database(this.database);
+    return this.openedDerived.container(name);
   }
 
   /**
@@ -217,11 +263,11 @@ export class Cosmos {
     return done;
   }
 
-  /** Every item of a query in one partition, at most `limit`. */
+  /** Every item of a query in one partition, or in all of a small container, at most `limit`. */
   async query<T>(
     operation: string,
     container: Container,
-    partitionKey: string,
+    partitionKey: string | undefined,
     query: SqlQuerySpec,
     limit: number,
   ): Promise<T[]> {
@@ -237,6 +283,14 @@ export class Cosmos {
       if (continuationToken === undefined || found.length >= limit) return found;
     }
   }
+}
+
+/** Digits of a commit's id. */
+const ID_DIGITS = 12;
+
+/** The id of a commit's document, or of what belongs to it: in the order of indexes. */
+export function commitId(index: number): string {
+  return String(index).padStart(ID_DIGITS, '0');
 }
 
 /** The status or the system's error code of what the SDK throws. */

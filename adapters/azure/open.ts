@@ -33,7 +33,11 @@ export interface AzureSettings extends Services {
  */
 export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   const clients = new AzureClients(settings);
-  const cosmos = new Cosmos(() => clients.cosmos, settings.cosmos.database);
+  const cosmos = new Cosmos(
+    () => clients.cosmos,
+    settings.cosmos.database,
+    () => clients.cosmosDerived,
+  );
   if (settings.cosmos.key !== undefined) await cosmos.createContainers();
   const lapsing = await lapse(cosmos);
   if (lapsing !== undefined) {
@@ -87,7 +91,7 @@ const PROBE_MS = 4_000;
 
 /** Undefined when Cosmos DB answers, or says that it has too much to do: that is no outage. */
 async function probe(store: CosmosEventStore): Promise<string | undefined> {
-  const asked = store.head('default/probe/none').then(
+  const asked = store.read('default/probe/none', 0, 1).then(
     () => undefined,
     (error: unknown) =>
       error instanceof StoreBusy

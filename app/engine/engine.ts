@@ -31,7 +31,7 @@ export interface Traits<S, D> {
   readonly followed?: boolean;
 }
 
-const SHARED_VIEWS: Sharing = { refreshMs: 5_000, handoverMs: 30_000 };
+const SHARED_VIEWS: Sharing = { refreshMs: 10_000, handoverMs: 30_000 };
 
 export class Engine {
   readonly clock: Clock;

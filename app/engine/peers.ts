@@ -50,11 +50,11 @@ export class Peers {
     await this.running;
   }
 
-  /** Takes note of all that is in the feed now. */
-  async look(): Promise<void> {
+  /** Takes note of all that is in the feed now; with `mayLag`, of what has come but a moment ago perhaps later. */
+  async look(mayLag = false): Promise<void> {
     // A look that is under way may be past what the caller has in mind.
     await this.looking?.catch(() => undefined);
-    this.looking ??= this.read().finally(() => (this.looking = undefined));
+    this.looking ??= this.read(mayLag).finally(() => (this.looking = undefined));
     await this.looking;
   }
 
@@ -80,7 +80,7 @@ export class Peers {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        await this.look();
+        await this.look(true);
       } catch (error) {
         this.report('what other processes commit could not be read', { error: String(error) });
       }
@@ -93,10 +93,10 @@ export class Peers {
     return Math.max(0, this.clock.now() - this.heardUntil);
   }
 
-  private async read(): Promise<void> {
+  private async read(mayLag: boolean): Promise<void> {
     const began = this.clock.now();
     for (let end = false; !end && !this.stopping.signal.aborted;) {
-      const page = await this.store.feed(this.position, PAGE);
+      const page = await this.store.feed(this.position, PAGE, mayLag);
       await this.handle(page.commits);
       this.saw(page.commits);
       this.position = page.checkpoint;

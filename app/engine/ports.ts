@@ -101,8 +101,9 @@ export interface EventStore {
   /**
    * The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once.
    * Rejects with RangeError when `from` is no place in this log; beyond its end none is, as far as the store can tell.
+   * With `mayLag`, what was written a moment ago may be left out, and comes after this page: that costs less.
    */
-  feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage>;
+  feed(from: Checkpoint | undefined, limit: number, mayLag?: boolean): Promise<FeedPage>;
   /** How many commits lie between a checkpoint and the end. */
   lag(from: Checkpoint | undefined): Promise<number>;
   /** The end of the feed now. */

@@ -76,7 +76,26 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
       }
     }
 
-    // Read models: derived, rebuilt at will. They are filtered by any field, and read in order of key and source.
+    // Snapshots of streams: derived, and apart from receipts, as nothing of those is ever rewritten.
+    resource snapshots 'containers' = {
+      name: 'snapshots'
+      properties: {
+        resource: {
+          id: 'snapshots'
+          partitionKey: { paths: ['/stream'], kind: 'Hash', version: 2 }
+          indexingPolicy: {
+            indexingMode: 'consistent'
+            automatic: true
+            includedPaths: []
+            excludedPaths: [{ path: '/*' }]
+          }
+        }
+        options: smallOptions
+      }
+    }
+
+    // Read models: derived, rebuilt at will. They are filtered by the fields that they declare, and read in order of key
+    // and source; whatever else is in them is not indexed, as each value makes a write dearer.
     resource views 'containers' = {
       name: 'views'
       properties: {
@@ -86,7 +105,34 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
           indexingPolicy: {
             indexingMode: 'consistent'
             automatic: true
-            includedPaths: [{ path: '/*' }]
+            includedPaths: [
+              { path: '/key/?' }
+              { path: '/source/?' }
+              { path: '/doc/agent/?' }
+              { path: '/doc/agent_type/?' }
+              { path: '/doc/api/?' }
+              { path: '/doc/by/?' }
+              { path: '/doc/capability/[]/?' }
+              { path: '/doc/compensation/?' }
+              { path: '/doc/deprecated/?' }
+              { path: '/doc/escalated/?' }
+              { path: '/doc/events/[]/?' }
+              { path: '/doc/goneAt/?' }
+              { path: '/doc/group/[]/?' }
+              { path: '/doc/kind/?' }
+              { path: '/doc/operations/[]/?' }
+              { path: '/doc/outcome/?' }
+              { path: '/doc/pool/?' }
+              { path: '/doc/requester/?' }
+              { path: '/doc/severity/?' }
+              { path: '/doc/status/?' }
+              { path: '/doc/stream/?' }
+              { path: '/doc/strength/?' }
+              { path: '/doc/task_type/?' }
+              { path: '/doc/type/?' }
+              { path: '/doc/voter/[]/?' }
+            ]
+            excludedPaths: [{ path: '/*' }]
             compositeIndexes: [
               [
                 { path: '/key', order: 'ascending' }
@@ -146,10 +192,12 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     }
   }
 
+  // A receipt is created and read; no right to replace, patch or delete one is given to anybody here, so the service
+  // itself keeps it as it was written.
   resource keepsReceipts 'sqlRoleDefinitions' = {
     name: guid(account.id, 'keeps-receipts')
     properties: {
-      roleName: 'Formicary: read and write, never delete'
+      roleName: 'Formicary: create and read'
       type: 'CustomRole'
       assignableScopes: [account.id]
       permissions: [
@@ -160,7 +208,25 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
             'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/readChangeFeed'
             'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/create'
             'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/read'
-            'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/replace'
+          ]
+        }
+      ]
+    }
+  }
+
+  // The key of a person who was erased is replaced by a document without one, and that is never deleted.
+  resource keepsKeys 'sqlRoleDefinitions' = {
+    name: guid(account.id, 'keeps-keys')
+    properties: {
+      roleName: 'Formicary: create, read and replace'
+      type: 'CustomRole'
+      assignableScopes: [account.id]
+      permissions: [
+        {
+          dataActions: [
+            'Microsoft.DocumentDB/databaseAccounts/readMetadata'
+            'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/create'
+            'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/read'
             'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/upsert'
           ]
         }
@@ -168,28 +234,66 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     }
   }
 
-  // The app appends commits, replaces heads and follows the feed, but can't delete a receipt.
-  resource appKeepsReceipts 'sqlRoleAssignments' = {
-    name: guid(account.id, appPrincipalId, 'keeps-receipts')
+  // What SDKs ask of a database before anything else: where it is, and which containers it has.
+  resource readsMetadata 'sqlRoleDefinitions' = {
+    name: guid(account.id, 'reads-metadata')
     properties: {
-      roleDefinitionId: keepsReceipts.id
+      roleName: 'Formicary: read metadata'
+      type: 'CustomRole'
+      assignableScopes: [account.id]
+      permissions: [{ dataActions: ['Microsoft.DocumentDB/databaseAccounts/readMetadata'] }]
+    }
+  }
+
+  // The app's clients find the database.
+  resource appReadsMetadata 'sqlRoleAssignments' = {
+    name: guid(account.id, appPrincipalId, 'reads-metadata')
+    properties: {
+      roleDefinitionId: readsMetadata.id
       principalId: appPrincipalId
       scope: '${account.id}/dbs/${database.name}'
     }
   }
 
-  // The app drops views that were rebuilt, checkpoints and presence; the host takes leases and gives them up. One after
-  // the other, as the account locks itself for each.
+  // The app appends receipts and follows the feed, and can't change what is there.
+  resource appKeepsReceipts 'sqlRoleAssignments' = {
+    name: guid(account.id, appPrincipalId, 'keeps-receipts')
+    properties: {
+      roleDefinitionId: keepsReceipts.id
+      principalId: appPrincipalId
+      scope: '${account.id}/dbs/${database.name}/colls/${database::events.name}'
+    }
+    dependsOn: [appReadsMetadata]
+  }
+
+  // The app keeps the keys of persons, and takes them away when a person is erased.
+  resource appKeepsKeys 'sqlRoleAssignments' = {
+    name: guid(account.id, appPrincipalId, 'keeps-keys')
+    properties: {
+      roleDefinitionId: keepsKeys.id
+      principalId: appPrincipalId
+      scope: '${account.id}/dbs/${database.name}/colls/${database::subjects.name}'
+    }
+    dependsOn: [appKeepsReceipts]
+  }
+
+  // The app drops views that were rebuilt, checkpoints and presence, and replaces snapshots; the host takes leases and
+  // gives them up. One after the other, as the account locks itself for each.
   @batchSize(1)
   resource appUsesDerived 'sqlRoleAssignments' = [
-    for container in [database::views.name, database::state.name, database::leases.name]: {
+    for container in [
+      database::views.name
+      database::state.name
+      database::leases.name
+      database::snapshots.name
+    ]: {
       name: guid(account.id, appPrincipalId, container)
       properties: {
         roleDefinitionId: '${account.id}/sqlRoleDefinitions/${cosmosRoles.dataContributor}'
         principalId: appPrincipalId
         scope: '${account.id}/dbs/${database.name}/colls/${container}'
       }
-      dependsOn: [appKeepsReceipts]
+      dependsOn: [appKeepsKeys]
     }
   ]
 

@@ -95,7 +95,7 @@ test('what that asked of Cosmos DB is counted by operation; throttling too', asy
   const more = (name: string, labels: string) =>
     (after[`formicary_store_${name}_total{${labels}}`] ?? NaN) -
     (before[`formicary_store_${name}_total{${labels}}`] ?? 0);
-  // The post, the reservation and the award: a batch of two documents each.
+  // The post, the reservation and the award.
   expect(more('requests', 'operation="append"')).toBeGreaterThanOrEqual(3);
   expect(more('requests', 'operation="append"')).toBeLessThan(10);
   expect(more('request_units', 'operation="append"')).toBeGreaterThan(3 * 5);

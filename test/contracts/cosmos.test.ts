@@ -1,7 +1,7 @@
 /**
  * The adapters on Cosmos DB under the contracts of their ports, through the unmodified SDK, against the test server.
  */
-import { CosmosClient } from '@azure/cosmos';
+import { ConsistencyLevel, CosmosClient } from '@azure/cosmos';
 import { CONNECTION_POLICY, Cosmos } from '../../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../../adapters/azure/cosmos-event-store';
@@ -12,8 +12,10 @@ import { CosmosSubjectKeys } from '../../adapters/azure/cosmos-subject-keys';
 import { CosmosViewStore } from '../../adapters/azure/cosmos-view-store';
 import { StoreBusy } from '../../app/engine/ports';
 import type { Commit, SealedCommit } from '../../domain/kernel/commit';
+import { ROLES } from '../servers/cosmos/roles';
 import { CosmosServer, type Fault, type FaultPlan, type RequestKind } from '../servers/cosmos/server';
 import { chain, faultsOf, newTenant, nextCommit } from '../support/commits';
+import { eventually } from '../support/eventually';
 import { randomOf } from '../support/shuffle';
 import type { Opened } from './contract';
 import { eventStoreContract } from './event-store.contract';
@@ -31,18 +33,20 @@ jest.mock(
 const SEED = Date.now() % 1_000_000;
 const NO_FAULTS: FaultPlan = () => undefined;
 
-/** An account with the containers of the product; every connection has a client of its own. */
+/** An account with the containers of the product, and the app's own roles; every connection has a client of its own. */
 async function account(options: Parameters<typeof CosmosServer.start>[0] = {}) {
-  const server = await CosmosServer.start(options);
+  const server = await CosmosServer.start({ roles: ROLES, ...options });
   const clients: CosmosClient[] = [];
   const connect = (): Cosmos => {
-    const client = new CosmosClient({
-      endpoint: server.endpoint,
-      key: server.key,
-      connectionPolicy: CONNECTION_POLICY,
-    });
-    clients.push(client);
-    return new Cosmos(() => client, 'formicary');
+    const options = { endpoint: server.endpoint, key: server.key, connectionPolicy: CONNECTION_POLICY };
+    const client = new CosmosClient(options);
+    const derived = new CosmosClient({ ...options, consistencyLevel: ConsistencyLevel.Session });
+    clients.push(client, derived);
+    return new Cosmos(
+      () => client,
+      'formicary',
+      () => derived,
+    );
   };
   await connect().createContainers();
   const close = async () => {
@@ -171,13 +175,76 @@ describe('the event store on Cosmos DB', () => {
   test.each<Fault>(['lost', 'cut', 'moved', 408, 410, 429, 449, 503])(
     'an append that meets %s is written once, and the same again is a conflict',
     async (fault) => {
-      const commits = chain(stream, 2);
-      opened.server.faults = scripted('batch', fault);
-      expect(await write(commits)).toEqual({ kind: 'written' });
-      expect(await write(commits)).toEqual({ kind: 'conflict', head: 1 });
-      expect(await store.read(stream, 0, 10)).toEqual(commitsOf(commits));
+      for (const [kind, count] of [
+        ['write', 1],
+        ['batch', 2],
+      ] as const) {
+        const commits = chain(`${stream}-${count}`, count);
+        opened.server.faults = scripted(kind, fault);
+        expect(await write(commits)).toEqual({ kind: 'written' });
+        expect(await write(commits)).toEqual({ kind: 'conflict', head: count - 1 });
+        expect(await store.read(`${stream}-${count}`, 0, 10)).toEqual(commitsOf(commits));
+      }
     },
   );
+
+  test('nothing is left in between: on top of what is not there nothing is written, whoever knows less', async () => {
+    const commits = chain(stream, 4);
+    await write(commits.slice(0, 2));
+    const stranger = new CosmosEventStore(opened.connect());
+    expect(await write(commits.slice(3), stranger)).toEqual({ kind: 'conflict', head: 1 });
+    const another = new CosmosEventStore(opened.connect());
+    expect(await asked(() => write(commits.slice(2, 3), another))).toMatchObject({ batch: 1 });
+    expect(await asked(() => write(commits.slice(3), another))).toMatchObject({ write: 1 });
+    expect(await store.head(stream)).toEqual({ index: 3, hash: commits[3]?.commit.hash });
+  });
+
+  test('what is there can be neither replaced nor deleted by the app, in any container of receipts', async () => {
+    const [commit] = chain(stream, 1) as [SealedCommit];
+    await write([commit]);
+    const item = cosmos.container('events').item('000000000000', stream);
+    const { resource } = await item.read<{ id: string }>();
+    const other = { ...resource, id: '000000000000', body: '{}' };
+    const tries = [
+      () => item.replace(other),
+      () => cosmos.container('events').items.upsert(other),
+      () => item.patch([{ op: 'set', path: '/body', value: '{}' }]),
+      () => item.delete(),
+      () => cosmos.container('events').items.batch([{ operationType: 'Delete', id: '000000000000' }], stream),
+    ];
+    for (const attempt of tries) await expect(attempt()).rejects.toMatchObject({ message: /RBAC permissions/ });
+    expect(await store.read(stream, 0, 10)).toEqual(commitsOf([commit]));
+  });
+
+  test('a store of an earlier version is read and written as it is: its heads and snapshots are passed over', async () => {
+    const from = await store.end();
+    const commits = chain(stream, 3);
+    await write(commits.slice(0, 2));
+    const events = cosmos.container('events');
+    const { index, hash } = (commits[1] as SealedCommit).commit;
+    const snapshot = { version: 1, index, state: '{"old":true}' };
+    await events.items.create({ id: 'head', stream, kind: 'head', index, hash, snapshot });
+    await events.items.create({ id: 'state-000000000001', stream, kind: 'text', text: JSON.stringify(snapshot) });
+    const after = new CosmosEventStore(opened.connect());
+    expect(await after.head(stream)).toEqual({ index, hash });
+    expect(await after.snapshot(stream)).toBeUndefined();
+    expect(await write(commits.slice(2), after)).toEqual({ kind: 'written' });
+    expect(await after.read(stream, 0, 10)).toEqual(commitsOf(commits));
+    expect((await after.feed(from, 10)).commits.filter((commit) => commit.stream === stream)).toEqual(
+      commitsOf(commits),
+    );
+  });
+
+  test('a snapshot that can not be kept takes nothing from its append', async () => {
+    const commits = chain(stream, 1);
+    const refused = { ...ROLES, snapshots: [] };
+    const elsewhere = await account({ roles: refused });
+    const poor = new CosmosEventStore(elsewhere.connect());
+    const kept = { stream, expected: -1, commits, snapshot: { version: 1, index: 0, state: {} } };
+    expect(await poor.append(kept)).toEqual({ kind: 'written' });
+    expect(await poor.read(stream, 0, 10)).toEqual(commitsOf(commits));
+    await elsewhere.close();
+  });
 
   test('after a lost answer the commits of another, equal to the last byte, are not taken for its own', async () => {
     const commits = chain(stream, 1);
@@ -185,7 +252,7 @@ describe('the event store on Cosmos DB', () => {
     let first = true;
     const written: Promise<unknown>[] = [];
     opened.server.faults = (kind) => {
-      if (kind !== 'batch' || !first) return undefined;
+      if (kind !== 'write' || !first) return undefined;
       first = false;
       written.push(write(commits, rival));
       return 'cut';
@@ -210,13 +277,13 @@ describe('the event store on Cosmos DB', () => {
   });
 
   test.each<[string, FaultPlan]>([
-    ['a batch', scripted('batch', 'lost', ...Array.from({ length: 99 }, () => 429 as const))],
+    ['a write', scripted('write', 'lost', ...Array.from({ length: 99 }, () => 429 as const))],
     ['the look for what became of it', (kind) => (kind === 'read' ? 429 : undefined)],
   ])('throttling of %s after an answer was lost does not say that nothing was written', async (what, plan) => {
     await store.head(stream); // the SDK asks for the account and the container first
     const commits = chain(stream, 1);
-    const lost = scripted('batch', 'lost');
-    opened.server.faults = what === 'a batch' ? plan : (kind) => lost(kind) ?? plan(kind);
+    const lost = scripted('write', 'lost');
+    opened.server.faults = what === 'a write' ? plan : (kind) => lost(kind) ?? plan(kind);
     const told = await write(commits).catch((thrown: unknown) => ({ thrown }));
     expect(told).toEqual({ thrown: expect.anything() as unknown });
     expect((told as { thrown: unknown }).thrown).not.toBeInstanceOf(StoreBusy);
@@ -254,14 +321,14 @@ describe('the event store on Cosmos DB', () => {
   });
 
   test('what it costs: a command one request, and so a commit that is read', async () => {
-    await store.head(stream); // the SDK asks for the account and the container first
+    await write(chain(`${stream}-first`, 1)); // the SDK asks for the account and the container first
     const [first, second, third] = chain(stream, 3) as [SealedCommit, SealedCommit, SealedCommit];
-    expect(await asked(() => write([first]))).toEqual({ batch: 1 });
-    expect(await asked(() => write([second]))).toEqual({ batch: 1 });
+    expect(await asked(() => write([first]))).toEqual({ write: 1 });
+    expect(await asked(() => write([second]))).toEqual({ write: 1 });
     expect(await asked(() => store.read(stream, 1, 1))).toEqual({ read: 1 });
     expect(await asked(() => store.head(stream))).toEqual({ read: 1 });
     expect(await asked(() => store.read(stream, 0, 100))).toEqual({ metadata: 1, query: 1 });
-    expect(await asked(() => write([second]))).toEqual({ batch: 1, read: 2 });
+    expect(await asked(() => write([second]))).toEqual({ write: 1, read: 2 });
     const from = await store.end();
     const page = await store.feed(from, 10); // opens a reader, which asks for the container
     await write([third]);
@@ -269,10 +336,10 @@ describe('the event store on Cosmos DB', () => {
       changes: expect.any(Number) as number,
     });
     const cost = cosmos.meter.totals().get('append');
-    expect(cost).toMatchObject({ calls: 4, requests: 4, throttled: 0 });
-    // Two documents of less than a kilobyte each, thrice; then a refusal.
-    expect(cost?.requestUnits).toBeGreaterThanOrEqual(30);
-    expect(cost?.requestUnits).toBeLessThan(35);
+    expect(cost).toMatchObject({ calls: 5, throttled: 0 });
+    // A document of less than a kilobyte, four times; and a refusal.
+    expect(cost?.requestUnits).toBeGreaterThanOrEqual(4 * 5.5);
+    expect(cost?.requestUnits).toBeLessThan(25);
     expect(cost?.bytesSent).toBeGreaterThan(first.body.length + second.body.length + third.body.length);
   });
 
@@ -315,12 +382,13 @@ describe('the event store on Cosmos DB', () => {
     expect(await store.end()).toBe(await store.end());
   });
 
-  test('what a trigger hands over is put in order, without heads, and a gap is filled from the stream', async () => {
+  test('what a trigger hands over is put in order, without texts, and a gap is filled from the stream', async () => {
     const commits = chain(stream, 4);
     await write(commits);
     const events = cosmos.container('events');
+    await events.items.create({ id: 'body-0', stream, kind: 'text', text: '' });
     const document = async (id: string) => (await events.item(id, stream).read()).resource as unknown;
-    const documents = await Promise.all(['000000000003', 'head', '000000000001', '000000000000'].map(document));
+    const documents = await Promise.all(['000000000003', 'body-0', '000000000001', '000000000000'].map(document));
     expect(await store.delivered(documents)).toEqual(commitsOf(commits));
     expect(await store.delivered(documents.slice(0, 2))).toEqual(commitsOf(commits.slice(3)));
     expect(await store.delivered([])).toEqual([]);
@@ -351,20 +419,77 @@ describe('views on Cosmos DB', () => {
 });
 
 describe('presence on Cosmos DB', () => {
+  let opened: Awaited<ReturnType<typeof account>>;
+  let open: CosmosPresence[];
+  const start = () => {
+    const presence = new CosmosPresence(opened.connect());
+    open.push(presence);
+    return presence;
+  };
+
+  beforeEach(async () => {
+    opened = await account();
+    open = [];
+  });
+  afterEach(async () => {
+    for (const presence of open) await presence.close();
+    await opened.close();
+  });
+
   test('one instance knows what another heard, once that is written, and the later beat stands', async () => {
-    const { connect, close } = await account();
-    const [here, there] = [new CosmosPresence(connect()), new CosmosPresence(connect())];
+    const [here, there] = [start(), start()];
     here.beat(['a', 'b'], 50_000);
     there.beat(['a'], 40_000);
     await here.flush();
     await there.flush();
     expect([await there.last('a'), await there.last('b'), await there.last('c')]).toEqual([50_000, 50_000, undefined]);
     here.forget(['b']);
-    here.beat(['b'], 500);
-    expect(await here.last('b')).toBe(500);
+    expect(await here.last('b')).toBeUndefined();
+    here.beat(['b'], 5_000);
+    expect(await here.last('b')).toBe(5_000);
     await here.close();
-    expect(await there.last('b')).toBe(500);
-    await there.close();
-    await close();
+    expect(await start().last('b')).toBe(5_000);
+  });
+
+  test('a process writes one document, however many it hears; a beat that was later elsewhere is dropped', async () => {
+    const keys = Array.from({ length: 5_000 }, (_, n) => `acme/agent/agent-${n}`);
+    const [here, there] = [start(), start()];
+    here.beat(keys, 10_000);
+    there.beat(keys.slice(1), 20_000);
+    const before = { ...opened.server.requests };
+    await there.flush();
+    await here.flush();
+    await here.flush();
+    expect(opened.server.requests.write - before.write).toBe(2);
+    expect(await here.last('acme/agent/agent-7')).toBe(20_000);
+    await here.flush();
+    const { resources } = await opened
+      .connect()
+      .container('state')
+      .items.query<{ beats: string }>('SELECT * FROM c')
+      .fetchAll();
+    const sizes = resources.map(({ beats }) => beats.length).sort((a, b) => a - b);
+    expect(sizes[0]).toBeLessThan(100);
+    expect(sizes[1]).toBeLessThan(5_000 * 5);
+  });
+
+  test('what a process heard that has gone is taken over, and its document deleted', async () => {
+    let now = Date.UTC(2026, 10, 30);
+    const old = await account({ now: () => now });
+    const presenceOf = () => new CosmosPresence(old.connect());
+    const [gone, lives] = [presenceOf(), presenceOf()];
+    gone.beat(['a'], 10_000);
+    await gone.close();
+    now += 600_000;
+    lives.beat(['b'], 20_000);
+    await lives.flush();
+    expect(await lives.last('a')).toBe(10_000);
+    await lives.close();
+    const state = old.connect().container('state');
+    await eventually(async () => (await state.items.query('SELECT * FROM c').fetchAll()).resources.length === 1);
+    const next = presenceOf();
+    expect([await next.last('a'), await next.last('b')]).toEqual([10_000, 20_000]);
+    await next.close();
+    await old.close();
   });
 });

@@ -10,6 +10,7 @@ import { CONTAINERS } from '../../adapters/azure/cosmos';
 import { PARKED_SIGNALS } from '../../app/signals/signals-in';
 import { MIN_KEPT_DAYS } from '../../domain/audit/retention';
 import { readSettings, SETTING_NAMES } from '../../host/config';
+import { ROLES as ITEM_ROLES } from '../servers/cosmos/roles';
 
 const ROOT = resolve(__dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -80,6 +81,7 @@ describe('names and tags', () => {
     'Microsoft.Authorization/locks',
     'Microsoft.Authorization/roleAssignments',
     'Microsoft.Authorization/roleDefinitions',
+    'Microsoft.EventHub/namespaces/eventhubs',
     'Microsoft.Insights/diagnosticSettings',
     'Microsoft.KeyVault/vaults/secrets',
     'Microsoft.Network/privateEndpoints/privateDnsZoneGroups',
@@ -168,15 +170,31 @@ describe('roles', () => {
     expect(wide.map(({ symbol }) => symbol)).toEqual(['appManagesVolumes']);
   });
 
-  test('the app can not delete a receipt', () => {
+  test('the app can create and read receipts, and nothing else; keys of persons it can replace, and not delete', () => {
     const cosmos = moduleOf('cosmos');
-    const [keeps] = resources
-      .filter(({ symbol }) => symbol === 'keepsReceipts')
-      .map(({ body }) => matches(body, /'Microsoft\.DocumentDB\/(.+)'$/gm));
-    expect(keeps).toContain('databaseAccounts/sqlDatabases/containers/items/create');
-    expect(keeps?.filter((action) => /delete|\*$/.test(action))).toEqual([]);
-    expect(/for container in \[(.*)\]/.exec(cosmos)?.[1]).toBe(
-      'database::views.name, database::state.name, database::leases.name',
+    const actionsOf = (role: string) =>
+      resources
+        .filter(({ symbol }) => symbol === role)
+        .flatMap(({ body }) =>
+          matches(body, /'Microsoft\.DocumentDB\/databaseAccounts\/sqlDatabases\/containers\/(.+)'$/gm),
+        );
+    expect({ events: actionsOf('keepsReceipts'), subjects: actionsOf('keepsKeys') }).toEqual(ITEM_ROLES);
+    const scopeOf = (assignment: string) =>
+      resources
+        .filter(({ symbol }) => symbol === assignment)
+        .map(({ body }) => /roleDefinitionId: (\w+)\.id[\s\S]*scope: '\$\{account\.id\}(.+)'/.exec(body)?.slice(1));
+    expect(scopeOf('appKeepsReceipts')).toEqual([
+      ['keepsReceipts', '/dbs/${database.name}/colls/${database::events.name}'],
+    ]);
+    expect(scopeOf('appKeepsKeys')).toEqual([['keepsKeys', '/dbs/${database.name}/colls/${database::subjects.name}']]);
+    expect(scopeOf('appReadsMetadata')).toEqual([['readsMetadata', '/dbs/${database.name}']]);
+    expect(
+      resources.filter(({ symbol }) => symbol === 'readsMetadata').map(({ body }) => matches(body, /(\w+)'\]/g)),
+    ).toEqual([['readMetadata']]);
+    expect(matches(/for container in \[([^\]]*)\]/.exec(cosmos)?.[1] ?? '', /database::(\w+)\.name/g).sort()).toEqual(
+      Object.keys(CONTAINERS)
+        .filter((container) => !(container in ITEM_ROLES))
+        .sort(),
     );
   });
 });
@@ -311,7 +329,7 @@ test('in a private network each service has an endpoint, and no other door', () 
 describe('settings of the app', () => {
   /** What the Functions host and its triggers read, beside our own settings. */
   const OF_THE_HOST =
-    /^(AzureWebJobsStorage__|AzureWebJobsDisableHomepage$|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
+    /^(AzureWebJobsStorage__|AzureFunctionsJobHost__|AzureWebJobsDisableHomepage$|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
   const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
   const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(moduleOf('netapp'), /^ {2}(FORMICARY_\w+): /gm)];
 
@@ -416,6 +434,15 @@ describe('stores', () => {
     expect(definitionOf(name)).toEqual(definition);
   });
 
+  test('the index of the views has every field that one declares, and no other', () => {
+    const sources = globSync('{projections,app}/**/*.ts', { cwd: ROOT }).map(read).join('\n');
+    const fields = matches(sources, /^ {2}fields: \[(.*)\]/gm).flatMap((list) => matches(list, /'(.+?)'/g));
+    const paths = fields.map((field) => `/doc/${field.replace('[]', '/[]')}/?`);
+    expect(CONTAINERS.views.indexingPolicy.includedPaths.map(({ path }) => path).sort()).toEqual(
+      [...new Set(['/key/?', '/source/?', ...paths])].sort(),
+    );
+  });
+
   test('leases expire when the host says so', () => {
     expect(definitionOf('leases')).toEqual({
       id: 'leases',
@@ -458,6 +485,7 @@ describe('stores', () => {
         lockDuration: 'PT1M',
         maxDeliveryCount: 10,
         deadLetteringOnMessageExpiration: true,
+        maxSizeInMegabytes: 5120,
         requiresDuplicateDetection: true,
         duplicateDetectionHistoryTimeWindow: 'PT10M',
       });

@@ -3,6 +3,7 @@ import { CONSUMERS } from '../../domain/kernel/consumers';
 import { startAzurite } from '../support/azurite';
 import { EventHubsServer } from './amqp/event-hubs';
 import { ServiceBusServer } from './amqp/service-bus';
+import { ROLES } from './cosmos/roles';
 import { CosmosServer } from './cosmos/server';
 
 /** Entities as Bicep names them, with what it gives them. */
@@ -30,7 +31,7 @@ export interface ServersOptions {
 
 /** Starts them, empty, on free ports of 127.0.0.1. */
 export async function startServers({ now = Date.now, lockMs = LOCK_MS }: ServersOptions = {}): Promise<Servers> {
-  const cosmos = await CosmosServer.start();
+  const cosmos = await CosmosServer.start({ roles: ROLES });
   const bus = await new ServiceBusServer({
     now,
     isQueue: (name) => QUEUES.includes(name),

@@ -1,83 +1,101 @@
 /**
- * Presence on Cosmos DB, shared by all instances: a document per key in the container `state`, which ends by itself. A
- * beat is kept in memory at once and written behind, at most once in ten seconds: another instance may know of a key's
- * last beat that much later, so limits of presence have to be longer.
+ * Presence on Cosmos DB, shared by all instances: one document a process in the container `state`, with all the beats
+ * that the process was the last to hear. A beat is kept in memory at once and written behind, within ten seconds; what
+ * others have written is read anew when it is older than two. So another instance may know of a key's last beat that
+ * much later, by a second's precision, and limits of presence have to be longer.
+ *
+ * Who talks to one process and then to another leaves its beat in both documents: whoever reads a later one elsewhere
+ * drops its own. The document of a process that has gone is taken over by another.
  */
+import { randomUUID } from 'node:crypto';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Presence } from '../../app/engine/ports';
-import { sha256 } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import { codeOf, type Cosmos } from './cosmos';
 
-interface BeatDocument {
+interface BeatsDocument {
   readonly id: string;
-  readonly key: string;
-  readonly at: number;
+  /** `Beats`, as JSON, deflated, in Base64: keys are long and alike. */
+  readonly beats: string;
   /** Seconds from the last write. */
   readonly ttl: number;
+  /** The service's own: seconds since the epoch at its last write. */
+  readonly _ts?: number;
 }
 
-/** What is to be written of a key: that it was forgotten, then its beat, each if there is one. */
-interface Waiting {
-  readonly forgotten: boolean;
-  readonly at: number | undefined;
-}
+/** Keys by the second since the epoch of their last beat. */
+type Beats = readonly (readonly [second: number, keys: readonly string[]])[];
 
+const PREFIX = 'beats-';
 const WRITE_EVERY_MS = 10_000;
-const FLUSH_EVERY_MS = 1_000;
+const READ_EVERY_MS = 2_000;
 const TTL_SECONDS = 24 * 60 * 60;
-const KEYS = 50_000;
-const AT_ONCE = 16;
+/** A document that was not written for so long, while others were, is of a process that has gone, or hears nobody. */
+const GONE_SECONDS = 120;
+/** Documents are as many as processes. */
+const MOST_PROCESSES = 1_000;
+/** Keys of a document; those whose beat is older go first. */
+const MOST_KEYS = 50_000;
 
 export class CosmosPresence implements Presence {
-  /** Beats that this process heard lately, and those of them that were written. */
-  private readonly heard = new Recent<string, number>(KEYS);
-  private readonly written = new Recent<string, number>(KEYS);
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly id = `${PREFIX}${randomUUID()}`;
+  /** Beats of which this process knows of no later one elsewhere. */
+  private readonly heard = new Map<string, number>();
+  /** Of all other processes, as they were read last. */
+  private others: ReadonlyMap<string, number> = new Map();
+  /** When what is known of a key ceased to mean anything: beats of others up to then are none. */
+  private readonly forgotten = new Recent<string, number>(MOST_KEYS);
+  private readAt = -Infinity;
+  private reading: Promise<void> | undefined;
+  private changed = false;
   private readonly timer: NodeJS.Timeout;
   private flushing: Promise<void> = Promise.resolve();
 
   constructor(private readonly cosmos: Cosmos) {
-    this.timer = setInterval(() => void this.flush(), FLUSH_EVERY_MS);
+    this.timer = setInterval(() => void this.flush(), WRITE_EVERY_MS);
     this.timer.unref();
   }
 
   beat(keys: readonly string[], at: number): void {
     for (const key of keys) {
       if (at <= (this.heard.get(key) ?? -Infinity)) continue;
+      // In the order of the beats.
+      this.heard.delete(key);
       this.heard.set(key, at);
-      if (at - (this.written.get(key) ?? -Infinity) >= WRITE_EVERY_MS)
-        this.waiting.set(key, { forgotten: this.waiting.get(key)?.forgotten ?? false, at });
+      this.changed = true;
+    }
+    for (const key of this.heard.keys()) {
+      if (this.heard.size <= MOST_KEYS) return;
+      this.heard.delete(key);
     }
   }
 
   async last(key: string): Promise<number | undefined> {
-    if (this.waiting.get(key)?.forgotten === true) return this.heard.get(key);
-    const id = idOf(key);
-    const { resource } = await this.cosmos.call('presence.last', (options) =>
-      this.state.item(id, id).read<BeatDocument>(options),
-    );
-    const heard = this.heard.get(key);
-    return heard === undefined || resource === undefined ? (heard ?? resource?.at) : Math.max(heard, resource.at);
+    if (performance.now() - this.readAt > READ_EVERY_MS) await (this.reading ??= this.read());
+    const own = this.heard.get(key);
+    const other = this.others.get(key);
+    if (other === undefined || other <= (this.forgotten.peek(key) ?? -Infinity)) return own;
+    return own === undefined ? other : Math.max(own, other);
   }
 
   forget(keys: readonly string[]): void {
     for (const key of keys) {
-      // What was never heard here costs nothing; a document that another instance has written ends by itself.
-      if (this.heard.peek(key) === undefined) continue;
-      this.heard.delete(key);
-      this.written.delete(key);
-      this.waiting.set(key, { forgotten: true, at: undefined });
+      const known = Math.max(this.heard.get(key) ?? -Infinity, this.others.get(key) ?? -Infinity);
+      if (known === -Infinity) continue;
+      this.changed = this.heard.delete(key) || this.changed;
+      this.forgotten.set(key, known);
     }
   }
 
-  /** Writes what waits; what can't be written waits on. */
+  /** Writes what has changed; what can't be written is written the next time. */
   flush(): Promise<void> {
     this.flushing = this.flushing.then(async () => {
-      const rest = [...this.waiting].values();
-      const workers = Array.from({ length: Math.min(AT_ONCE, this.waiting.size) }, async () => {
-        for (const [key, waiting] of rest) await this.write(key, waiting).catch(() => undefined);
-      });
-      await Promise.all(workers);
+      if (!this.changed) return;
+      this.changed = false;
+      const document: BeatsDocument = { id: this.id, beats: packed(this.heard), ttl: TTL_SECONDS };
+      await this.cosmos
+        .call('presence.beat', (options) => this.state.items.upsert(document, options))
+        .catch(() => (this.changed = true));
     });
     return this.flushing;
   }
@@ -88,45 +106,67 @@ export class CosmosPresence implements Presence {
   }
 
   private get state() {
-    return this.cosmos.container('state');
+    return this.cosmos.derived('state');
   }
 
-  private async write(key: string, waiting: Waiting): Promise<void> {
-    const id = idOf(key);
-    const item = this.state.item(id, id);
-    const { at } = waiting;
-    if (waiting.forgotten)
-      await this.cosmos.call('presence.forget', (options) => item.delete(options)).catch(unless(404));
-    if (at !== undefined) {
-      // An instance that heard a later beat may have been faster.
-      const patch = {
-        condition: `FROM c WHERE c.at < ${at}`,
-        operations: [{ op: 'set' as const, path: '/at', value: at }],
+  /** Reads the documents of all processes. */
+  private async read(): Promise<void> {
+    try {
+      const query = {
+        query: 'SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)',
+        parameters: [{ name: '@prefix', value: PREFIX }],
       };
-      const patched = await this.cosmos
-        .call('presence.beat', (options) => item.patch(patch, options))
-        .catch(unless(404, 412));
-      const document: BeatDocument = { id, key, at, ttl: TTL_SECONDS };
-      // Made by another instance in the meantime: the next beat is written there.
-      if (patched === 404)
-        await this.cosmos
-          .call('presence.beat', (options) => this.state.items.create(document, options))
-          .catch(unless(409));
-      this.written.set(key, at);
+      const documents = await this.cosmos.query<BeatsDocument>(
+        'presence.last',
+        this.state,
+        undefined,
+        query,
+        MOST_PROCESSES,
+      );
+      const newest = Math.max(...documents.map(({ _ts = 0 }) => _ts));
+      const others = new Map<string, number>();
+      for (const { id, beats, _ts = 0 } of documents) {
+        if (id === this.id) continue;
+        for (const [second, keys] of unpacked(beats)) {
+          for (const key of keys) {
+            const at = second * 1_000;
+            if (at > (others.get(key) ?? -Infinity)) others.set(key, at);
+          }
+        }
+        if (_ts + GONE_SECONDS < newest) this.takeOver(id, beats);
+      }
+      for (const [key, at] of others) if (at > (this.heard.get(key) ?? Infinity)) this.drop(key);
+      this.others = others;
+      this.readAt = performance.now();
+    } finally {
+      this.reading = undefined;
     }
-    if (this.waiting.get(key) === waiting) this.waiting.delete(key);
+  }
+
+  private drop(key: string): void {
+    this.heard.delete(key);
+    this.changed = true;
+  }
+
+  /** Keeps the beats of a document as its own, and deletes it when they are written. */
+  private takeOver(id: string, beats: string): void {
+    for (const [second, keys] of unpacked(beats)) this.beat(keys, second * 1_000);
+    void this.flush().then(async () => {
+      if (this.changed) return;
+      await this.cosmos
+        .call('presence.beat', (options) => this.state.item(id, id).delete(options))
+        // Another process was faster, or it stays for the next one.
+        .catch((error: unknown) => codeOf(error));
+    });
   }
 }
 
-/** Gives the status of an error that was foreseen; throws the others. */
-function unless(...foreseen: number[]): (error: unknown) => unknown {
-  return (error) => {
-    if (foreseen.includes(codeOf(error) as number)) return codeOf(error);
-    throw error;
-  };
+function packed(heard: ReadonlyMap<string, number>): string {
+  const seconds = Map.groupBy(heard, ([, at]) => Math.floor(at / 1_000));
+  const beats: Beats = [...seconds].map(([second, found]) => [second, found.map(([key]) => key)]);
+  return deflateRawSync(JSON.stringify(beats)).toString('base64');
 }
 
-/** Keys are free text, ids are not. */
-function idOf(key: string): string {
-  return `presence-${sha256(key)}`;
+function unpacked(beats: string): Beats {
+  return JSON.parse(inflateRawSync(Buffer.from(beats, 'base64')).toString()) as Beats;
 }

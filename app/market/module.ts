@@ -26,6 +26,7 @@ import { Inboxes } from './inbox';
 import { Market, type MarketOptions } from './market';
 import { Pauses } from './pauses';
 import { Places } from './places';
+import { PresenceSweep } from './presence-sweep';
 import { Reactions } from './reactions';
 import { RoundBook } from './round-book';
 import { StoppedWork } from './stopped-work';
@@ -94,6 +95,7 @@ export function marketModule(
   });
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
+  const sweep = shared ? new PresenceSweep({ agents: market.agents, presence, clock, report }) : undefined;
   const reactions = new Reactions({
     transactor,
     market,
@@ -101,6 +103,7 @@ export function marketModule(
     tasks,
     stoppedWork,
     budgets,
+    sweep,
     deadlines,
     duty,
     clock,
@@ -172,7 +175,7 @@ export function marketModule(
       agents.stop();
       gateways.stop();
       await balance.stop();
-      reactions.stop();
+      await reactions.stop();
     },
   } satisfies Module;
 }

@@ -45,6 +45,7 @@ import { traced } from '../engine/telemetry';
 import type { Transactor } from '../engine/transact';
 import { type Agents, gatewayKey } from './agents';
 import { Market } from './market';
+import type { PresenceSweep } from './presence-sweep';
 import type { StoppedWork } from './stopped-work';
 import type { Tasks } from './tasks';
 
@@ -59,6 +60,8 @@ export interface ReactionsDeps {
   readonly tasks: Tasks;
   readonly stoppedWork: StoppedWork;
   readonly budgets: Reservations;
+  /** Where processes share the stores: it looks for who is silent, and no agent has a deadline for that. */
+  readonly sweep: PresenceSweep | undefined;
   readonly deadlines: DeadlineEngine;
   readonly duty: Pick<Duty, 'mine'>;
   readonly clock: Clock;
@@ -101,6 +104,7 @@ export class Reactions implements Consumer {
 
   /** Starts to look again, now and then, at tasks that wait for an agent. */
   start(): void {
+    this.deps.sweep?.start((stream) => this.lookAt(stream));
     let underway = false;
     this.sweeping = setInterval(() => {
       // A sweep that takes longer goes on; the next begins when it has ended. One process looks for all.
@@ -113,8 +117,23 @@ export class Reactions implements Consumer {
     }, SWEEP_EVERY_MS);
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     clearInterval(this.sweeping);
+    await this.deps.sweep?.stop();
+  }
+
+  /** Looks now who has fallen silent, where no deadlines say so. */
+  async sweepPresence(): Promise<void> {
+    await this.deps.sweep?.sweep((stream) => this.lookAt(stream));
+  }
+
+  /** As if a deadline were due now: what is stopped waits. */
+  private async lookAt(stream: string): Promise<void> {
+    await this.deps.deadlines.fired({ stream, reason: this.presenceDue, due: this.now() });
+  }
+
+  private now(): Time {
+    return toTime(this.deps.clock.now());
   }
 
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
@@ -239,8 +258,8 @@ export class Reactions implements Consumer {
     let left: Departure | undefined;
     for (const { commit, event } of eventsOf<AgentEvent>(change)) {
       const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
-      if (here && state.profile !== undefined)
-        change.wish(this.presenceDue, plusSeconds(toTime(this.deps.clock.now()), state.profile.presence_seconds));
+      if (here && state.profile !== undefined && this.deps.sweep === undefined)
+        change.wish(this.presenceDue, plusSeconds(this.now(), state.profile.presence_seconds));
       left = departure(event, commit) ?? left;
       if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
     }
@@ -291,6 +310,10 @@ export class Reactions implements Consumer {
   private async onPresenceDue(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
     const next = await this.deps.agents.checkPresence(tenant, id);
+    if (this.deps.sweep !== undefined) {
+      if (next !== undefined) this.deps.sweep.notBefore(stream, next.due);
+      return undefined;
+    }
     if (next?.gateway === undefined) return next?.due;
     await this.watchGateway(gatewayKey(tenant, next.gateway), next.due);
     return undefined;

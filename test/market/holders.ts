@@ -12,8 +12,8 @@ export const AGES = 100_000;
 export let stage: Stage;
 
 /** Goes on with a stage of its own, on which nothing has happened yet. */
-export function newStage(): Stage {
-  return (stage = new Stage());
+export function newStage(...options: ConstructorParameters<typeof Stage>): Stage {
+  return (stage = new Stage(...options));
 }
 
 /** A process; pools are not balanced, since that follows the real clock. */

@@ -206,4 +206,28 @@ describe('presence', () => {
     expect(stateOf('t')).toMatchObject({ status: 'open', history: [{ end: 'lost' }] });
     expect(agent('ann').slots).toEqual({});
   });
+
+  test('where processes share the stores, it is lost all the same, once, and no message waits for that', async () => {
+    await stage.end();
+    newStage({ shared: true });
+    await begin();
+    await begin();
+    await enter('ann');
+    await enter('bob');
+    await post('t', { lease_seconds: AGES });
+    const { agent: holder } = await accept('t');
+    wait(PRESENCE - 1);
+    await beat(holder === 'ann' ? 'bob' : 'ann');
+    await stage.fire();
+    expect([agent('ann').status, agent('bob').status]).toEqual(['active', 'active']);
+    const waiting = await stage.colony.ports.deadlines.due('9999-12-31T00:00:00.000Z', 100);
+    expect(waiting.map(({ reason }) => reason)).not.toContain('presence');
+    wait(1);
+    await stage.fire();
+    await stage.fire();
+    expect(agent(holder).status).toBe('lost');
+    expect(types(stage.stream(agentOf(holder))).filter((type) => type === 'AgentLost')).toHaveLength(1);
+    expect(agent(holder === 'ann' ? 'bob' : 'ann').status).toBe('active');
+    expect(stateOf('t')).toMatchObject({ history: [{ agent: holder, end: 'lost' }] });
+  });
 });

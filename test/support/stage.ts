@@ -97,7 +97,7 @@ export class Process {
     void this.colony.peers.stop();
     void this.colony.balance.stop();
     this.colony.watchdog.stop();
-    this.colony.reactions.stop();
+    void this.colony.reactions.stop();
     void this.colony.deadlines.stop();
     void this.colony.feed.stop();
   }
@@ -294,7 +294,11 @@ export class Stage {
   async fire(): Promise<void> {
     // A process hears of the others all the time, not only when something is due.
     if (this.options.shared === true) await this.heard();
-    for (const { colony } of this.living) await colony.deadlines.fire();
+    for (const { colony } of this.living) {
+      await colony.deadlines.fire();
+      // What goes wrong is reported by the sweep that the clock begins, and is looked at again by the next.
+      await colony.reactions.sweepPresence().catch(() => undefined);
+    }
     await this.settled();
   }
 

@@ -1,0 +1,74 @@
+/**
+ * Who has fallen silent, where processes share the stores: each process looks now and then at all agents of its book,
+ * in memory, at the signs of life that it and the others have heard. Only who is silent for longer than it may is
+ * looked at in the store. So an agent that lives costs no message, however many there are.
+ */
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import { agentStream } from '../../domain/market/agent';
+import type { Clock, Presence, Report } from '../engine/ports';
+import { Slices, soon } from '../engine/turns';
+import type { AgentBook } from './agent-book';
+import { gatewayKey } from './agents';
+
+/** Milliseconds; an agent is lost so much later than it could be. */
+const SWEEP_EVERY_MS = 5_000;
+
+export interface PresenceSweepDeps {
+  readonly agents: AgentBook;
+  readonly presence: Presence;
+  readonly clock: Clock;
+  readonly report: Report;
+}
+
+export class PresenceSweep {
+  /** When to look again at who is silent and not lost yet: it may be doubted, or given time. By stream. */
+  private again = new Map<string, Time>();
+  private timer: NodeJS.Timeout | undefined;
+  private sweeping: Promise<void> | undefined;
+
+  constructor(private readonly deps: PresenceSweepDeps) {}
+
+  /** `look` looks at the agent of a stream in the store, and loses it if it has to be. */
+  start(look: (stream: string) => Promise<void>): void {
+    this.timer = setInterval(() => {
+      // A sweep that takes longer goes on; the next begins when it has ended.
+      this.sweeping ??= this.sweep(look)
+        .catch((error: unknown) =>
+          this.deps.report('who has fallen silent could not be seen', { error: String(error) }),
+        )
+        .finally(() => (this.sweeping = undefined));
+    }, SWEEP_EVERY_MS).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.sweeping;
+  }
+
+  /** The agent of a stream is looked at no sooner than then, whatever is heard of it. */
+  notBefore(stream: string, due: Time): void {
+    this.again.set(stream, due);
+  }
+
+  /** One look at all agents. Rejects when signs of life can't be read, or an agent can't be looked at. */
+  async sweep(look: (stream: string) => Promise<void>): Promise<void> {
+    const slices = new Slices(soon);
+    const { agents, presence, clock } = this.deps;
+    const before = this.again;
+    this.again = new Map();
+    for (const { tenant, id, state } of agents.all()) {
+      if (slices.over) await slices.pause();
+      if (state.status !== 'active') continue;
+      const stream = agentStream(tenant, id);
+      const { presence_seconds, gateway } = state.profile;
+      const now = toTime(clock.now());
+      const own = await presence.last(stream);
+      const carried = gateway === undefined ? undefined : await presence.last(gatewayKey(tenant, gateway));
+      const last = Math.max(own ?? -Infinity, carried ?? -Infinity);
+      if (last !== -Infinity && plusSeconds(toTime(last), presence_seconds) > now) continue;
+      const due = before.get(stream) ?? now;
+      if (due > now) this.again.set(stream, due);
+      else await look(stream);
+    }
+  }
+}

@@ -96,6 +96,28 @@ param eventsPartitions int = 4
 @description('A second region that receipts are copied to before they are acknowledged. Empty: none. Autoscale only.')
 param secondaryLocation string = ''
 
+@allowed(['Standard', 'Premium'])
+@description('Tier of Event Hubs: Standard takes 1,000 events or 1 MB a second in for each unit; Premium 5 to 10 MB, and more partitions.')
+param eventHubsTier string = 'Standard'
+
+@minValue(1)
+@maxValue(40)
+@description('Standard: the most throughput units that Event Hubs grows to by itself; Premium: its processing units (1, 2, 4, 6, 8, 10, 12 or 16).')
+param eventHubsUnits int = 10
+
+@minValue(1)
+@maxValue(100)
+@description('Partitions of the hub of signals, each of which one instance reads; at most 32 in Standard, and there they stay as they are made.')
+param signalPartitions int = 32
+
+@minValue(1)
+@maxValue(5000)
+@description('The most signals of one batch: a batch is taken in as a whole, each trail with one commit.')
+param signalBatch int = 500
+
+@description('Keeps signals as they came, as files in the archive.')
+param captureSignals bool = false
+
 @minValue(0)
 @maxValue(3)
 @description('Durable Task Scheduler: 0 is paid by action (500 a second); 1 to 3 are units of its own (2,000 a second each).')
@@ -187,6 +209,7 @@ module storage 'modules/storage.bicep' = {
     anchorPolicy: anchorPolicy
     workspaceId: monitoring.outputs.workspaceId
     platformPrincipalId: platform.outputs.principalId
+    capturesSignals: captureSignals
     appPrincipalId: identity.outputs.principalId
   }
 }
@@ -218,6 +241,11 @@ module messaging 'modules/messaging.bicep' = {
     tags: tags
     isPrivate: privateNetwork
     workspaceId: monitoring.outputs.workspaceId
+    eventHubsTier: eventHubsTier
+    eventHubsUnits: eventHubsUnits
+    signalPartitions: signalPartitions
+    archiveName: storage.outputs.archiveName
+    capturesSignals: captureSignals
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: principalId
     operatorPrincipalType: principalType
@@ -321,6 +349,7 @@ module app 'modules/app.bicep' = {
     cosmosDatabase: cosmos.outputs.database
     eventHubsHost: messaging.outputs.eventHubsHost
     signalHub: messaging.outputs.signalHub
+    signalBatch: signalBatch
     eventHub: messaging.outputs.eventHub
     serviceBusHost: messaging.outputs.serviceBusHost
     durableEndpoint: durable.outputs.endpoint

@@ -27,6 +27,7 @@ param cosmosEndpoint string
 param cosmosDatabase string
 param eventHubsHost string
 param signalHub string
+param signalBatch int
 param eventHub string
 param serviceBusHost string
 param durableEndpoint string
@@ -156,6 +157,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         FORMICARY_EVENTHUBS__credential: 'managedidentity'
         FORMICARY_EVENTHUBS__clientId: clientId
         FORMICARY_SIGNAL_HUB: signalHub
+        AzureFunctionsJobHost__extensions__eventHubs__maxEventBatchSize: string(signalBatch)
         FORMICARY_EVENT_HUB: eventHub
         FORMICARY_SERVICEBUS__fullyQualifiedNamespace: serviceBusHost
         FORMICARY_SERVICEBUS__credential: 'managedidentity'

@@ -16,6 +16,7 @@ param anchorDays int
 param anchorPolicy string
 param workspaceId string
 param platformPrincipalId string
+param capturesSignals bool
 param appPrincipalId string
 
 var archiveSku = isZoneRedundant ? 'Standard_RAGZRS' : 'Standard_RAGRS'
@@ -53,7 +54,8 @@ resource archive 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   kind: 'StorageV2'
   // A copy in the paired region, which can be read from.
   sku: { name: archiveSku }
-  properties: locked
+  // Capture reaches a closed account as a trusted service.
+  properties: union(locked, capturesSignals ? { networkAcls: union(locked.networkAcls, { bypass: 'AzureServices' }) } : {})
 
   resource blobs 'blobServices' = {
     name: 'default'
@@ -65,6 +67,11 @@ resource archive 'Microsoft.Storage/storageAccounts@2024-01-01' = {
 
     resource payloads 'containers' = {
       name: 'payloads'
+    }
+
+    // What Event Hubs captures of signals, where it is asked to.
+    resource signals 'containers' = {
+      name: 'signals'
     }
   }
 }
@@ -184,6 +191,7 @@ output hostId string = host.id
 output hostName string = host.name
 output packageContainer string = host::blobs::package.name
 output archiveId string = archive.id
+output archiveName string = archive.name
 output blobsUri string = archive.properties.primaryEndpoints.blob
 output anchorsId string = anchors.id
 output anchorsName string = anchors.name

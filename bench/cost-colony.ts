@@ -7,7 +7,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CosmosClient } from '@azure/cosmos';
-import type * as Functions from '@azure/functions';
 import { CONNECTION_POLICY, Cosmos } from '../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../adapters/azure/cosmos-event-store';
@@ -26,8 +25,9 @@ import type { Deadline, StoreCost } from '../app/engine/ports';
 import { feedTrigger } from '../functions/feed-trigger';
 import { systemClock } from '../host/composition';
 import { shippedBundles } from '../host/policy';
-import { installCore, type Registration, registrations, triggerOf } from '../local/core';
+import { triggerOf } from '../local/core';
 import { CosmosTrigger } from '../local/cosmos-trigger';
+import { registered } from '../local/registered';
 import { ServiceBusTrigger } from '../local/service-bus-trigger';
 import { ServiceBusServer } from '../test/servers/amqp/service-bus';
 import { ROLES } from '../test/servers/cosmos/roles';
@@ -241,9 +241,11 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
     connectionPolicy: CONNECTION_POLICY,
   });
   const receiver = clients.connectServiceBus();
+  const fired = nextName();
   const triggers = [
     ...GROUPS.map((group) => {
-      const registration = registered((app, name) =>
+      const name = nextName();
+      const registration = registered(name, (app) =>
         app.cosmosDB(name, {
           ...feedTrigger(group),
           databaseName: DATABASE,
@@ -257,8 +259,8 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
       return new CosmosTrigger(registration, triggerOf(registration), reader, `instance-${n}`);
     }),
     new ServiceBusTrigger(
-      registered((app, name) =>
-        app.serviceBusQueue(name, {
+      registered(fired, (app) =>
+        app.serviceBusQueue(fired, {
           connection: 'FORMICARY_SERVICEBUS',
           queueName: DEADLINES,
           cardinality: 'one',
@@ -282,16 +284,12 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
   };
 }
 
+/** Of functions, of which each instance has its own. */
 let functions = 0;
 
-/** What the library makes of a function, as the host is given it. */
-function registered(register: (app: typeof Functions.app, name: string) => void): Registration {
-  // Here and not above: the library looks for its host when it is loaded.
-  installCore();
-  const { app } = require('@azure/functions') as typeof Functions;
-  const name = `counted-${(functions += 1)}`;
-  register(app, name);
-  return registrations().find((each) => each.name === name) as Registration;
+function nextName(): string {
+  functions += 1;
+  return `counted-${functions}`;
 }
 
 class CountingBus extends ServiceBus {

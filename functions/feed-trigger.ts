@@ -22,8 +22,8 @@ export function feedTrigger(group: ConsumerGroup) {
     startFromBeginning: true,
     maxItemsPerInvocation: 500,
     feedPollDelay: POLL_DELAY_MS[group],
-    // What an instance held when it died is another one's after so long; the defaults would take more than a minute. Each
-    // look at the leases, and each renewal, costs request units in each instance.
+    // What an instance held when it died is another one's after so long; the defaults would take more than a minute.
+    // Each look at the leases, and each renewal, costs request units in each instance.
     leaseRenewInterval: 10_000,
     leaseExpirationInterval: 30_000,
     leaseAcquireInterval: 10_000,

@@ -1,6 +1,6 @@
 /**
- * The snapshots of streams on Cosmos DB, in the container `snapshots`: derived, and so apart from the receipts, of which
- * nothing may be rewritten. In the partition of a stream:
+ * The snapshots of streams on Cosmos DB, in the container `snapshots`: derived, and so apart from the receipts, of
+ * which nothing may be rewritten. In the partition of a stream:
  *
  *   last                 the snapshot that came last, replaced by the next one
  *   000000000042         one as it was made at that commit, when it is small: for states of long ago

@@ -213,7 +213,7 @@ export class Stage {
     await process.colony.start();
     // Its own timers would follow the real clock.
     process.colony.watchdog.stop();
-    process.colony.reactions.stop();
+    await process.colony.reactions.stop();
     await process.colony.deadlines.stop();
     return process;
   }

@@ -6,11 +6,11 @@
  *    doubled under strong consistency.
  *  - [index] Microsoft Learn, *Monitor and scale Azure Cosmos DB*, exercise on indexes: the insertion of an order of
  *    1 KB is 5 without an index, 6 to 8 with some properties indexed, 13 with all of its some twenty values.
- *  - [bench] A public benchmark of the SQL API (October 2020, 1 KB to 400 KB): a deletion is as much as the insertion, an
- *    upsert that replaces as much as a replacement; a query in one partition 3 up to 10 KB, 5 to 7 for 100 KB; both twice
- *    that under strong consistency; writes are the same under each.
- *  - [patch] Microsoft Learn, *Frequently asked questions about partial document update*: no significant reduction, so a
- *    patch is a replacement.
+ *  - [bench] A public benchmark of the SQL API (October 2020, 1 KB to 400 KB): a deletion is as much as the insertion,
+ *    an upsert that replaces as much as a replacement; a query in one partition 3 up to 10 KB, 5 to 7 for 100 KB; both
+ *    twice that under strong consistency; writes are the same under each.
+ *  - [patch] Microsoft Learn, *Frequently asked questions about partial document update*: no significant reduction, so
+ *    a patch is a replacement.
  *  - [assumed] Not published anywhere: to be measured in the first hour on an account.
  */
 import { type Path, valueAt } from './sql';
@@ -23,7 +23,7 @@ export interface IndexingPolicy {
 
 /** A refusal that was looked up: 404, 409, 412. [assumed: as a point read of 1 KB] */
 export const REFUSED = 1;
-/** A look at the change feed that finds nothing. [assumed: as a point read of 1 KB; azure-docs issue 99609 asks for it] */
+/** A look at the change feed that finds nothing. [assumed: as a point read of 1 KB; azure-docs issue 99609 asks] */
 export const NO_CHANGES = 1;
 /** To evaluate the condition of a patch. [assumed: as a point read of 1 KB] */
 export const CONDITION = 1;

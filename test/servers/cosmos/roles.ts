@@ -1,4 +1,4 @@
-/** What the app may do with the items of the containers, as Bicep gives it: those that are not named here, everything. */
+/** What the app may do with the items of containers, as Bicep gives it; with those that are not named, everything. */
 import type { Role } from './server';
 
 export const ROLES: Readonly<Record<string, Role>> = {

@@ -11,6 +11,7 @@ import { CONNECTION_POLICY, Cosmos } from '../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../adapters/azure/cosmos-event-store';
 import { CosmosKeys } from '../adapters/azure/cosmos-keys';
+import { CosmosLeases } from '../adapters/azure/cosmos-leases';
 import { CosmosPresence } from '../adapters/azure/cosmos-presence';
 import { CosmosViewStore } from '../adapters/azure/cosmos-view-store';
 import { AzureClients } from '../adapters/azure/identity';
@@ -210,6 +211,7 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
       store,
       handed: (documents) => store.delivered(documents),
       keys: new CosmosKeys(cosmos),
+      leases: new CosmosLeases(cosmos),
       views: new CosmosViewStore(cosmos),
       checkpoints: new CosmosCheckpoints(cosmos),
       deadlines: new ServiceBusDeadlines(bus, DEADLINES),

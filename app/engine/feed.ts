@@ -47,7 +47,7 @@ const MAX_OUTSTANDING = 8;
 const SAVE_EVERY_MS = 500;
 const REDELIVER_EVERY_MS = 1_000;
 /** A queue in the cloud counts each look. */
-const REDELIVER_SHARED_EVERY_MS = 30_000;
+const REDELIVER_SHARED_EVERY_MS = 10_000;
 const MAX_DELIVERIES = 5;
 /** Items that are received at once, and how often in one turn: what waits must not keep the rest from its turn. */
 const RECEIVED = 50;

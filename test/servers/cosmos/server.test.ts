@@ -219,7 +219,7 @@ describe('charges', () => {
     expect(indexedValues(document, indexingPolicy)).toBe(count);
   });
 
-  test('as published: 1 KB read is 1, inserted 5.5, replaced twice that; strong reads twice, weaker ones once', async () => {
+  test('as published: 1 KB read is 1, inserted 5.5, replaced twice that; strong reads cost twice', async () => {
     const { database } = await client.databases.createIfNotExists({ id: 'd' });
     const { container: plain } = await database.containers.create({
       id: 'charged',

@@ -31,7 +31,8 @@ export interface Taken {
 const SENDS = /^([^/]+)(?:\/Partitions\/(\d+))?$/i;
 const RECEIVES = /^([^/]+)\/ConsumerGroups\/([^/]+)\/Partitions\/(\d+)$/i;
 const SELECTOR = /^amqp\.annotation\.x-opt-(offset|sequence-number|enqueued-time) (>=|>) '([^']*)'$/;
-const GROUP = '$default';
+/** The one that every hub has, and ours, as Bicep makes it. */
+const GROUPS: ReadonlySet<string> = new Set(['$default', 'formicary']);
 const MAX_BYTES = 1024 * 1024;
 
 interface Reading {
@@ -83,7 +84,7 @@ export class EventHubsServer extends AmqpServer {
   protected canReceive(address: string, link: Outgoing): LinkFault | undefined {
     const [, hub = '', group = '', number] = RECEIVES.exec(address) ?? [];
     const partition = this.hubs.get(hub.toLowerCase())?.[Number(number)];
-    if (partition === undefined || group.toLowerCase() !== GROUP) return notFound(address);
+    if (partition === undefined || !GROUPS.has(group.toLowerCase())) return notFound(address);
     const epoch = Number((link.properties as Record<string, unknown> | undefined)?.['com.microsoft:epoch'] ?? -1);
     for (const [other, reading] of this.readings) {
       if (reading.address !== address) continue;

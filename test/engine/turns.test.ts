@@ -128,5 +128,6 @@ test('while the loop is busy, those that read have a tenth of it together; while
 test.each([1, 20])('a tenth of the time it is, not of the slices: of %d ms each', async (slice) => {
   const { share } = await shared(slice, true);
   expect(share).toBeGreaterThan(0.03);
-  expect(share).toBeLessThan(0.2);
+  // By slices it is a half of the time where they are long; a busy machine makes any slice longer.
+  expect(share).toBeLessThan(0.3);
 });

@@ -22,7 +22,7 @@ beforeAll(async () => {
   app = await App.start();
   // The deadlines would do the same, a little later.
   app.colony.watchdog.stop();
-  app.colony.reactions.stop();
+  await app.colony.reactions.stop();
   await app.colony.deadlines.stop();
 });
 

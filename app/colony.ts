@@ -51,7 +51,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   const tenants = tenantsModule(engine, options.tenants);
   const policy = policyModule(engine);
   const identity = identityModule(engine, options.identity ?? ALONE());
-  const personal = personalModule(engine);
+  const personal = personalModule(engine, tenants.services);
   const signals = signalsModule(engine, tenants.services);
   const repository = repositoryModule(engine);
   const notices = noticesModule(engine);
@@ -63,6 +63,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const market = marketModule(engine, {
     ...stops.services,
+    ...identity.services,
     ...signals.services,
     ...tenants.services,
     ...budgets.services,

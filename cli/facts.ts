@@ -74,6 +74,8 @@ const limited = ({ tenant, limits, by: who, reason }: DataOf<'TenantCreated'>) =
   const all = Object.entries(limits).map(([of, most]) => `${of} ${most}`);
   return `${tenant}, ${all.length === 0 ? 'no limits' : all.join(', ')}, by ${who}: ${reason}`;
 };
+const ended = ({ tenant, by: who, with: other, reason }: DataOf<'TenantClosed'>) =>
+  `${tenant} by ${who} and ${other}: ${reason}`;
 const tried = ({ attempt, status, reason }: { attempt: number; status?: number; reason?: string }) =>
   `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
 const typed = ({ entry }: DataOf<'AgentTypeDefined'>) => `${entry.agent_type} ${entry.version}`;
@@ -214,6 +216,9 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
     `to ${principal}, ${level}${grant === 'owner' ? ", by the owner's key" : ''}${actor === undefined ? '' : `, for ${actor}`}`,
   TokenRevoked: ({ token, by: who, reason: why }) => `${token} by ${who}: ${why}`,
   PrincipalRevoked: ({ principal, by: who, reason: why }) => `all of ${principal} by ${who}: ${why}`,
+  TenantEndingAgreed: ({ tenant, ending, by: who, reason }) => `${ending} ${tenant}, first by ${who}: ${reason}`,
+  TenantClosed: ended,
+  TenantErased: ended,
   TenantRevoked: ({ by: who, reason: why }) => `all of the tenant by ${who}: ${why}`,
   BindingRequired: ({ from, by: who, reason: why }) => `for ${from}, by ${who}: ${why}`,
   BindingWaived: ({ by: who, reason: why }) => `by ${who}: ${why}`,

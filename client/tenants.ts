@@ -29,6 +29,32 @@ export class TenantsApi {
     return this.session.call<typeof tenants.create>('PUT /v1/tenants/{name}', { params: { name }, body }, options);
   }
 
+  /** Closes a tenant for good: the first of two people agrees, the second does. */
+  close(
+    name: string,
+    body: BodyOf<typeof tenants.close>,
+    options?: CommandOptions,
+  ): Promise<AnswerOf<typeof tenants.close>> {
+    return this.session.call<typeof tenants.close>(
+      'POST /v1/tenants/{name}/close',
+      { params: { name }, body },
+      options,
+    );
+  }
+
+  /** Erases all people of a tenant that was closed, for good: the first of two people agrees, the second does. */
+  erase(
+    name: string,
+    body: BodyOf<typeof tenants.erase>,
+    options?: CommandOptions,
+  ): Promise<AnswerOf<typeof tenants.erase>> {
+    return this.session.call<typeof tenants.erase>(
+      'POST /v1/tenants/{name}/erase',
+      { params: { name }, body },
+      options,
+    );
+  }
+
   /** Changes limits: what is left out stays, null takes one away. */
   limit(
     name: string,

@@ -36,6 +36,11 @@ export const COMMON_REFUSALS = refusals('Common', [
   ],
   [
     403,
+    'tenant-closed',
+    'the tenant … was closed for good at …: nothing was done, and nothing will be; its receipts can be read',
+  ],
+  [
+    403,
     'tenant-unknown',
     'there is no tenant … here, and nothing was stored: people of the tenant platform have to create it first',
   ],

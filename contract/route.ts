@@ -79,6 +79,8 @@ export interface RouteSpec {
    * Limits count it.
    */
   readonly cost?: (body: never) => number;
+  /** True for what is still done in a tenant that was closed: it proves, erases or takes back; reads always are. */
+  readonly afterClose?: true;
   /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
   readonly conditional?: boolean;
   /**

@@ -167,7 +167,7 @@ export function proofIn({ method, path, header }: Envelope): ShownProof {
 
 const sessionOf = ({ token }: Principal) => token?.session;
 
-/** Who calls, if it is somebody of a tenant that there is here. */
+/** Who calls, if it is somebody of a tenant that there is here, and no agent of one that was closed. */
 function principalOf(envelope: Envelope): Principal | Problem | Promise<Principal | Problem> {
   const caller = callerBy(envelope);
   return caller instanceof Promise ? caller.then(withinTenant) : withinTenant(caller);
@@ -176,7 +176,7 @@ function principalOf(envelope: Envelope): Principal | Problem | Promise<Principa
 function withinTenant(caller: Principal | Problem): Principal | Problem | Promise<Principal | Problem> {
   if (caller instanceof Problem) return caller;
   if (opened === undefined) return runtime().then(() => withinTenant(caller));
-  const refused = opened.colony.tenantBook.refusal(caller.tenant);
+  const refused = opened.colony.tenantBook.stranger(caller);
   const answer = (rejection: Rejection | undefined) => (rejection === undefined ? caller : rejected(rejection));
   return refused instanceof Promise ? refused.then(answer) : answer(refused);
 }
@@ -270,6 +270,10 @@ setEdge({
     const level = token?.levelIfBound;
     if (level === undefined || !includesLevel(level, needs)) return undefined;
     return challenged('invalid_token', `the token is not bound to a key, which this tenant demands for ${needs}`);
+  },
+  over({ tenant }) {
+    const closure = opened?.colony.tenantBook.closure(tenant);
+    return closure && rejected(closure);
   },
   permits(principal) {
     const { tenant, id } = principal;

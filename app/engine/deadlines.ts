@@ -36,7 +36,7 @@ const AHEAD_SECONDS = 60;
 export class DeadlineEngine {
   private readonly looks = new Map<string, Look>();
   private readonly standing: StandingDeadlines;
-  private readonly standstill: Pick<Standstill, 'waits'> | undefined;
+  private readonly standstill: Pick<Standstill, 'isOver' | 'waits'> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private firing: Promise<void> | undefined;
 
@@ -51,8 +51,8 @@ export class DeadlineEngine {
     }: {
       /** Whether other processes fire deadlines of the same table. */
       readonly shared?: boolean;
-      /** Says whose deadlines wait. */
-      readonly standstill?: Pick<Standstill, 'waits'>;
+      /** Says whose deadlines wait, and whose fall due no more. */
+      readonly standstill?: Pick<Standstill, 'isOver' | 'waits'>;
     } = {},
   ) {
     this.standstill = standstill;
@@ -136,6 +136,7 @@ export class DeadlineEngine {
   private async look(deadline: Deadline): Promise<Deadline | undefined> {
     const look = this.looks.get(deadline.reason);
     if (look === undefined) return this.unknown(deadline);
+    if ((await this.standstill?.isOver(deadline.stream)) === true) return undefined;
     if (await this.waits(deadline)) return this.after(deadline, STOPPED_AGAIN_SECONDS);
     const due = await look(deadline.stream);
     // What was stopped meanwhile may have left undone what was due.

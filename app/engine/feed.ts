@@ -21,13 +21,15 @@ import {
   type WorkQueue,
 } from './ports';
 import { messageOf } from './reachable';
-import { Standstill, STOPPED_AGAIN_SECONDS } from './standstill';
+import { type Fate, Standstill, STOPPED_AGAIN_SECONDS } from './standstill';
 import { Slices, soon } from './turns';
 
 export interface Consumer {
   readonly name: string;
-  /** True when it only shows what has happened: then it goes on while a tenant is stopped. */
+  /** True when it only shows what has happened: then it goes on while a tenant is stopped, and when it was closed. */
   readonly shows?: true;
+  /** True when it brings to an end what was under way in a tenant that was closed; others hear nothing of that one. */
+  readonly ends?: true;
   /** Handles commits, in order per stream, possibly again. Throws when it could not. */
   handle(commits: readonly Commit[]): Promise<void>;
 }
@@ -92,7 +94,7 @@ export class Feed {
   private unreadable: string | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private readonly onAltered: (receipt: AlteredReceipt) => void;
-  private readonly standstill: Pick<Standstill, 'waits'>;
+  private readonly standstill: Pick<Standstill, 'fateOf'>;
   private readonly mine: () => boolean;
   private redelivering: Promise<void> | undefined;
   /**
@@ -116,8 +118,8 @@ export class Feed {
     }: {
       /** Hears of receipts that are not what was written: nobody gets them, what comes after them is delivered. */
       readonly onAltered?: (receipt: AlteredReceipt) => void;
-      /** Says whose commits wait. */
-      readonly standstill?: Pick<Standstill, 'waits'>;
+      /** Says whose commits wait, and from whose nothing follows. */
+      readonly standstill?: Pick<Standstill, 'fateOf'>;
       /** Whether what is parked is this process's to try again: where several share the stores, one does. */
       readonly mine?: () => boolean;
     } = {},
@@ -272,12 +274,14 @@ export class Feed {
     const { stream, index, held } = item.body as Parked;
     const wait = () => this.queue.abandon(queue, item, plusSeconds(now, STOPPED_AGAIN_SECONDS));
     try {
-      if (await this.waits(subscription.consumer, stream)) return void (await wait());
+      const fate = await this.standstill.fateOf(subscription.consumer, stream);
+      if (fate === 'waits') return void (await wait());
+      if (fate === 'over') return void (await this.queue.complete(queue, item));
       const commits = (await this.store.read(stream, index, 1)).filter((commit) => commit.index === index);
       if (held === true && !(await this.act(subscription.consumer, commits))) return void (await wait());
       if (held !== true) await subscription.consumer.handle(commits);
       // What was stopped meanwhile may have left undone what follows from it.
-      if (await this.waits(subscription.consumer, stream)) return void (await wait());
+      if ((await this.standstill.fateOf(subscription.consumer, stream)) === 'waits') return void (await wait());
       await this.queue.complete(queue, item);
     } catch (error) {
       const reason = messageOf(error);
@@ -411,27 +415,26 @@ export class Feed {
     consumer: Consumer,
     commits: readonly Commit[],
   ): Promise<[going: readonly Commit[], waiting: readonly Commit[]]> {
-    const waiting = new Set<Commit>();
+    const others = new Map<Commit, Fate>();
     for (const commit of commits) {
-      const waits = this.knownToWait(consumer, commit.stream);
-      if (waits === true || (waits !== false && (await waits))) waiting.add(commit);
+      const answer = this.knownFate(consumer, commit.stream);
+      const fate = answer instanceof Promise ? await answer : answer;
+      if (fate !== 'goes') others.set(commit, fate);
     }
-    return waiting.size === 0 ? [commits, []] : [commits.filter((commit) => !waiting.has(commit)), [...waiting]];
+    if (others.size === 0) return [commits, []];
+    const waiting = commits.filter((commit) => others.get(commit) === 'waits');
+    return [commits.filter((commit) => !others.has(commit)), waiting];
   }
 
-  private waits({ shows }: Consumer, stream: string): boolean | Promise<boolean> {
-    return shows !== true && this.standstill.waits(stream);
-  }
-
-  /** As `waits`, as often as it takes to know; what is not known when the feed is stopped waits. */
-  private knownToWait(consumer: Consumer, stream: string): boolean | Promise<boolean> {
-    const waits = this.waits(consumer, stream);
-    if (typeof waits === 'boolean') return waits;
-    return waits.catch(async (error: unknown) => {
-      if (this.stopped) return true;
+  /** What becomes of it, asked as often as it takes to know; what is not known when the feed is stopped waits. */
+  private knownFate(consumer: Consumer, stream: string): Fate | Promise<Fate> {
+    const fate = this.standstill.fateOf(consumer, stream);
+    if (!(fate instanceof Promise)) return fate;
+    return fate.catch(async (error: unknown) => {
+      if (this.stopped) return 'waits';
       this.report('what is stopped could not be read', { error: String(error) });
       await sleep(200);
-      return await this.knownToWait(consumer, stream);
+      return await this.knownFate(consumer, stream);
     });
   }
 

@@ -22,9 +22,16 @@ export interface Stopping {
 
 /** Who knows which tenants there are. */
 export interface Tenancy {
-  /** Why nobody acts in the tenant, if so. A promise rejects when the store can't be read. */
-  refusal(tenant: string): Rejection | undefined | Promise<Rejection | undefined>;
+  /**
+   * Why a command is refused in its tenant, if so; `ends` for what brings a closed one to its end, whatever is stopped.
+   * A promise rejects when the store can't be read.
+   */
+  refusal(context: CommandContext, stream: string): Admission | Promise<Admission>;
+  /** Whether the tenant was closed for good: nothing follows from what is there, and nothing of it falls due. */
+  isOver(tenant: string): boolean | Promise<boolean>;
 }
+
+type Admission = Rejection | 'ends' | undefined;
 
 /** The code of what is refused because it is stopped. */
 export const STOPPED = 'stopped';
@@ -41,6 +48,9 @@ export function leavesReceipt({ code, details }: Rejection): boolean {
 export const MAX_FEED_SILENCE_SECONDS = 10;
 /** When what waits for the lift of a stop is looked at again, in seconds. */
 export const STOPPED_AGAIN_SECONDS = 10;
+
+/** Whether a consumer is given a commit now, when what stops it is lifted, or never: its tenant was closed. */
+export type Fate = 'goes' | 'waits' | 'over';
 
 export class Standstill {
   private stopping: Stopping | undefined;
@@ -94,9 +104,18 @@ export class Standstill {
   }
 
   refusal(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined> {
-    const none = this.tenancy?.refusal(parseStream(stream).tenant);
-    if (none instanceof Promise) return none.then((refused) => refused ?? this.stillness(context, stream));
-    return none ?? this.stillness(context, stream);
+    const none = this.tenancy?.refusal(context, stream);
+    if (none instanceof Promise) return none.then((answer) => this.admitted(answer, context, stream));
+    return this.admitted(none, context, stream);
+  }
+
+  private admitted(
+    answer: Admission,
+    context: CommandContext,
+    stream: string,
+  ): Rejection | undefined | Promise<Rejection | undefined> {
+    if (answer === undefined) return this.stillness(context, stream);
+    return answer === 'ends' ? undefined : answer;
   }
 
   private stillness(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined> {
@@ -114,13 +133,37 @@ export class Standstill {
     return this.stopping?.refusal(context, stream);
   }
 
+  /** Whether the stream's tenant was closed for good: nothing follows from it, and nothing of it falls due. */
+  isOver(stream: string): boolean | Promise<boolean> {
+    return this.tenancy?.isOver(parseStream(stream).tenant) ?? false;
+  }
+
   /** Whether what follows from the stream waits: it is stopped, or this process can't know whether it may be. */
   waits(stream: string): boolean | Promise<boolean> {
     if (this.stopping === undefined || this.stopping.passes(stream)) return false;
     return this.trouble() !== undefined || this.unjudged() !== undefined || this.stopping.waits(stream);
   }
 
+  /** What becomes of a commit to the stream, for a consumer that only shows it, or that ends what was under way. */
+  fateOf({ shows, ends }: { readonly shows?: true; readonly ends?: true }, stream: string): Fate | Promise<Fate> {
+    if (shows === true) return 'goes';
+    const over = this.isOver(stream);
+    return over instanceof Promise
+      ? over.then((known) => this.fateIn(known, ends, stream))
+      : this.fateIn(over, ends, stream);
+  }
+
+  private fateIn(over: boolean, ends: true | undefined, stream: string): Fate | Promise<Fate> {
+    if (over) return ends === true ? 'goes' : 'over';
+    const waits = this.waits(stream);
+    return waits instanceof Promise ? waits.then(fateBy) : fateBy(waits);
+  }
+
   stood(stream: string): readonly Absence[] {
     return this.stopping?.stood(stream) ?? [];
   }
+}
+
+function fateBy(waits: boolean): Fate {
+  return waits ? 'waits' : 'goes';
 }

@@ -1,7 +1,7 @@
 /**
  * Market: who does which task. Agents register and lend themselves out, tasks are posted, awarded, held and completed.
  * Owns agents, tasks, pools and pauses; in memory the books, and the bells of long polls.
- * Calls stops, tenants, budgets (what an award costs), and signals (a pool has too much to do).
+ * Calls stops, tenants, identity, budgets (what an award costs), and signals (a pool has too much to do).
  */
 import { agentDecider, isRegistered } from '../../domain/market/agent';
 import { pauseDecider } from '../../domain/market/pause';
@@ -15,6 +15,7 @@ import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { randomHex } from '../engine/new-id';
 import { eachRow, type RowPlace } from '../engine/rows';
+import type { Identity } from '../identity/module';
 import type { Signals } from '../signals/module';
 import type { StopBook } from '../stops/module';
 import type { TenantBook } from '../tenants/module';
@@ -32,6 +33,7 @@ import { RoundBook } from './round-book';
 import { StoppedWork } from './stopped-work';
 import { Tasks } from './tasks';
 import { gateOf, WhyNots } from './why-not';
+import { WindingUp } from './winding-up';
 
 export {
   type AgentBook,
@@ -46,6 +48,7 @@ export {
 
 export interface MarketNeeds {
   readonly signals: Signals;
+  readonly identity: Identity;
   readonly stopBook: StopBook;
   readonly tenantBook: TenantBook;
   readonly reservations: Reservations;
@@ -54,7 +57,7 @@ export interface MarketNeeds {
 
 export function marketModule(
   engine: Engine,
-  { signals, stopBook, tenantBook, reservations: budgets, options }: MarketNeeds,
+  { signals, identity, stopBook, tenantBook, reservations: budgets, options }: MarketNeeds,
 ) {
   const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, duty, report, shared } = engine;
   const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
@@ -96,12 +99,14 @@ export function marketModule(
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
   const sweep = shared ? new PresenceSweep({ agents: market.agents, presence, clock, report }) : undefined;
+  const windingUp = new WindingUp({ transactor, tasksOf, tasks, agentsOf, agents, identity, deadlines, clock });
   const reactions = new Reactions({
     transactor,
     market,
     agents,
     tasks,
     stoppedWork,
+    windingUp,
     budgets,
     sweep,
     deadlines,

@@ -33,6 +33,7 @@ import {
   taskStream,
 } from '../../domain/market/task';
 import { PLATFORM, saidOf, type Stop, stopDecider } from '../../domain/stops/stop';
+import { tenantDecider } from '../../domain/tenants/tenant';
 import type { Reservations } from '../budgets/module';
 import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine, Reason } from '../engine/deadlines';
@@ -48,6 +49,7 @@ import { Market } from './market';
 import type { PresenceSweep } from './presence-sweep';
 import type { StoppedWork } from './stopped-work';
 import type { Tasks } from './tasks';
+import type { WindingUp } from './winding-up';
 
 const SWEEP_EVERY_MS = 5_000;
 /** Longest reason on the receipt of what was taken back, in characters. */
@@ -59,6 +61,7 @@ export interface ReactionsDeps {
   readonly agents: Agents;
   readonly tasks: Tasks;
   readonly stoppedWork: StoppedWork;
+  readonly windingUp: WindingUp;
   readonly budgets: Reservations;
   /** Where processes share the stores: it looks for who is silent, and no agent has a deadline for that. */
   readonly sweep: PresenceSweep | undefined;
@@ -70,12 +73,19 @@ export interface ReactionsDeps {
 
 export class Reactions implements Consumer {
   readonly name = 'reactions';
+  /** Slots and budgets of what was under way in a tenant that was closed are given back. */
+  readonly ends = true;
   private readonly reactions: ReactionsByCategory = {
     [taskDecider.category]: followed(taskDecider.category, (change) => this.task(change)),
     [agentDecider.category]: followed(agentDecider.category, (change) => this.agent(change)),
     // What waited for the end of a pause is looked at now, and not only when its turn comes.
     [pauseDecider.category]: { concerns: endsPause, react: () => this.deps.market.sweep() },
     [stopDecider.category]: { react: (change) => this.stopped(change) },
+    // What is under way there comes to its end.
+    [tenantDecider.category]: {
+      concerns: closesTenant,
+      react: async ({ wish }) => wish(this.deps.windingUp.due, toTime(this.deps.clock.now())),
+    },
     [budgetDecider.category]: followed(budgetDecider.category, (change) => this.budget(change)),
   };
   private sweeping: NodeJS.Timeout | undefined;
@@ -401,6 +411,10 @@ function overspent(commits: readonly Commit[]): readonly Extract<BudgetEvent, { 
     .flatMap(({ events }) => events as readonly BudgetEvent[])
     .filter((event) => event.type === 'SpendReported')
     .filter(({ data }) => data.over);
+}
+
+function closesTenant({ events }: Commit): boolean {
+  return events.some(({ type }) => type === 'TenantClosed');
 }
 
 function endsPause({ events }: Commit): boolean {

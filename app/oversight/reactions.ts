@@ -99,6 +99,7 @@ export class OversightReactions implements Consumer {
 
   /** Applies the passing of time to a stream; answers when to look next, undefined when nothing waits any more. */
   async timePassed(stream: string): Promise<Time | undefined> {
+    if (await this.engine.standstill.isOver(stream)) return undefined;
     if (!(await this.engine.standstill.waits(stream))) await this.waiterOf(stream).timePassed(stream);
     return await this.dueOf(stream);
   }
@@ -108,6 +109,7 @@ export class OversightReactions implements Consumer {
    * looked at all the time.
    */
   async dueOf(stream: string): Promise<Time | undefined> {
+    if (await this.engine.standstill.isOver(stream)) return undefined;
     const due = await this.waiterOf(stream).due(stream);
     if (due === undefined || !(await this.engine.standstill.waits(stream))) return due;
     return latest(due, plusSeconds(toTime(this.engine.clock.now()), STOPPED_SECONDS));

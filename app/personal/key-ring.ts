@@ -1,32 +1,47 @@
-/** The keys of subjects that this process has used lately. */
-import { randomBytes } from 'node:crypto';
+/**
+ * The keys of subjects that this process has used lately. Each takes two that are kept: the subject's own, and that of
+ * its tenant, without which all of the tenant's are erased by one act.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
 import { parseStream } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
 import { KEY_BYTES, type SubjectKey, subjectKeyOf, wipe } from '../../domain/kernel/sealing';
-import { subjectDecider, type SubjectEvent, type SubjectState, subjectStream } from '../../domain/personal/subject';
+import {
+  OF_TENANT,
+  subjectDecider,
+  type SubjectEvent,
+  type SubjectState,
+  subjectStream,
+} from '../../domain/personal/subject';
 import type { Aggregate } from '../engine/aggregate';
 import type { Engine } from '../engine/engine';
 import { type Report, StoreBusy } from '../engine/ports';
 import type { KeyWrap, SubjectKeys } from '../engine/ports-personal';
 import { messageOf } from '../engine/reachable';
+import type { TenantBook } from '../tenants/module';
 
 /** How many are kept unwrapped. */
 const MOST = 10_000;
+/** And so many of tenants. */
+const MOST_TENANTS = 1_000;
 
 type Kept = SubjectKey | 'erased';
 
 export class KeyRing {
   private readonly report: Report;
+  private readonly tenants: Pick<TenantBook, 'isErased'>;
   private readonly known = new Recent<string, Kept>(MOST);
   private readonly finding = new Map<string, Promise<Kept | undefined>>();
+  private readonly ofTenants = new Recent<string, Promise<Uint8Array | 'erased' | undefined>>(MOST_TENANTS);
 
   constructor(
     private readonly subjects: Pick<Aggregate<SubjectState, SubjectEvent>, 'current'>,
     private readonly keys: SubjectKeys,
     private readonly wrap: KeyWrap,
-    { transactor, report }: Pick<Engine, 'transactor' | 'report'>,
+    { transactor, report, tenantBook }: Pick<Engine, 'transactor' | 'report'> & { readonly tenantBook: TenantBook },
   ) {
     this.report = report;
+    this.tenants = tenantBook;
     // Also of what another process has erased.
     transactor.onCommitted(({ category, stream, state }) => {
       if (category === subjectDecider.category && (state as SubjectState).erased !== undefined) this.forget(stream);
@@ -38,6 +53,7 @@ export class KeyRing {
    * is asked for to seal.
    */
   async of(tenant: string, subject: string, toSeal: boolean): Promise<Kept | undefined> {
+    if (await this.tenants.isErased(tenant)) return 'erased';
     const stream = subjectStream(tenant, subject);
     const known = this.known.get(stream);
     if (known !== undefined) return known;
@@ -59,10 +75,38 @@ export class KeyRing {
     await this.keys.destroy(tenant, subject);
   }
 
+  /** Destroys the key without which none of the tenant's subjects opens, here and where it is kept. */
+  async destroyAll(tenant: string): Promise<void> {
+    const known = await this.ofTenants.get(tenant)?.catch(() => undefined);
+    if (known instanceof Uint8Array) known.fill(0);
+    this.ofTenants.set(tenant, Promise.resolve('erased'));
+    await this.keys.destroy(tenant, OF_TENANT);
+  }
+
   private forget(stream: string): void {
     const known = this.known.get(stream);
     if (known !== undefined && known !== 'erased') wipe(known);
     this.known.set(stream, 'erased');
+  }
+
+  /** The key of a tenant; made where it is asked for to seal. */
+  private ofTenant(tenant: string, toSeal: boolean): Promise<Uint8Array | 'erased' | undefined> {
+    const known = this.ofTenants.get(tenant);
+    if (known !== undefined) return known;
+    const finding = this.findOfTenant(tenant, toSeal);
+    this.ofTenants.set(tenant, finding);
+    // What is not there yet, or could not be read, is looked for again.
+    const again = () => this.ofTenants.peek(tenant) === finding && this.ofTenants.delete(tenant);
+    finding.then((found) => found === undefined && again(), again);
+    return finding;
+  }
+
+  private async findOfTenant(tenant: string, toSeal: boolean): Promise<Uint8Array | 'erased' | undefined> {
+    const place = subjectStream(tenant, OF_TENANT);
+    let wrapped = await this.keys.find(tenant, OF_TENANT);
+    if (wrapped === undefined && toSeal) wrapped = await this.make(tenant, OF_TENANT, place);
+    if (wrapped === undefined || wrapped === 'erased') return wrapped;
+    return await this.wrap.unwrap(place, wrapped).catch((error: unknown) => this.lost(place, error));
   }
 
   private async find(tenant: string, subject: string, toSeal: boolean): Promise<Kept | undefined> {
@@ -71,21 +115,49 @@ export class KeyRing {
     if (state.erased !== undefined) return 'erased';
     const place = subjectStream(tenant, subject);
     let wrapped = await this.keys.find(tenant, subject);
-    if (wrapped === undefined && toSeal)
-      wrapped = await this.keys.keep(tenant, subject, await this.wrap.wrap(place, randomBytes(KEY_BYTES)));
+    if (wrapped === 'erased' || (wrapped === undefined && !toSeal)) return wrapped;
+    const ofTenant = await this.ofTenant(tenant, wrapped === undefined);
+    if (ofTenant === 'erased') return ofTenant;
+    if (wrapped === undefined && ofTenant !== undefined)
+      wrapped = await this.make(tenant, subject, besideTenants(place));
     if (wrapped === undefined || wrapped === 'erased') return wrapped;
+    return await this.opened(place, wrapped, ofTenant);
+  }
+
+  private async make(tenant: string, name: string, place: string): Promise<Uint8Array | 'erased'> {
+    return await this.keys.keep(tenant, name, await this.wrap.wrap(place, randomBytes(KEY_BYTES)));
+  }
+
+  private async opened(
+    place: string,
+    wrapped: Uint8Array,
+    ofTenant: Uint8Array | undefined,
+  ): Promise<SubjectKey | undefined> {
+    let own: Uint8Array;
     try {
-      return subjectKeyOf(await this.wrap.unwrap(place, wrapped));
+      own = await this.wrap.unwrap(besideTenants(place), wrapped);
     } catch (error) {
       if (error instanceof StoreBusy) throw error;
-      // What is sealed with it stays sealed; all else is read as ever.
-      this.report('the key of a subject could not be unwrapped: was it wrapped by another FORMICARY_PERSONAL_KEY?', {
-        subject: place,
-        error: messageOf(error),
-      });
-      return undefined;
+      // One from before tenants had keys stands by itself.
+      const alone = await this.wrap.unwrap(place, wrapped).catch((lost: unknown) => this.lost(place, lost));
+      return alone && subjectKeyOf(alone);
     }
+    return ofTenant && subjectKeyOf(createHmac('sha256', ofTenant).update(own).digest());
   }
+
+  /** What is sealed with it stays sealed; all else is read as ever. */
+  private lost(place: string, error: unknown): undefined {
+    if (error instanceof StoreBusy) throw error;
+    this.report('the key of a subject could not be unwrapped: was it wrapped by another FORMICARY_PERSONAL_KEY?', {
+      subject: place,
+      error: messageOf(error),
+    });
+  }
+}
+
+/** For what a subject's own key is wrapped that opens nothing without the tenant's. */
+function besideTenants(place: string): string {
+  return `${place} of its tenant`;
 }
 
 /** Who a stream of erasures is about. */

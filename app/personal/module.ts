@@ -1,13 +1,15 @@
 /**
  * Personal data: fields that are marked, keys of the people that they are about, erasure.
  * Owns a stream for each subject that was read or erased; in memory the keys that were used lately.
- * Calls nobody: the edge asks it before anything else sees a request, and after an answer was made.
+ * Calls tenants; the edge asks it before anything else sees a request, and after an answer was made.
  */
-import { subjectDecider, type SubjectEvent } from '../../domain/personal/subject';
+import { parseStream } from '../../domain/kernel/ids';
+import { subjectDecider } from '../../domain/personal/subject';
 import { erasures } from '../../projections/personal/erasures';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { reachable } from '../engine/reachable';
+import type { TenantBook, Tenants } from '../tenants/module';
 import { KeyRing, subjectOf } from './key-ring';
 import { type MarkFault, Personal, type Sending } from './personal';
 import { Replay } from './replay';
@@ -15,16 +17,25 @@ import { Replay } from './replay';
 export { holdsMark, mayHoldMark } from '../../domain/personal/mark';
 export type { MarkFault, Personal, Sending };
 
-export function personalModule(engine: Engine) {
+export interface PersonalNeeds {
+  readonly tenants: Tenants;
+  readonly tenantBook: TenantBook;
+}
+
+export function personalModule(engine: Engine, { tenants, tenantBook }: PersonalNeeds) {
   const { transactor, report, ports } = engine;
   const { subjectKeys, keyWrap } = ports;
   const subjects = engine.aggregate(subjectDecider, { view: erasures, followed: true });
   const ring =
     subjectKeys === undefined || keyWrap === undefined
       ? undefined
-      : new KeyRing(subjects, reachable('the keys of subjects', subjectKeys), keyWrap, engine);
-  const personal = new Personal({ subjects, ring, streams: transactor, report });
-  const replay = new Replay(subjects, ring, report);
+      : new KeyRing(subjects, reachable('the keys of subjects', subjectKeys), keyWrap, {
+          transactor,
+          report,
+          tenantBook,
+        });
+  const personal = new Personal({ subjects, tenants, ring, streams: transactor, report });
+  const replay = new Replay(subjects, tenants, ring, report);
   return {
     services: { personal },
     consumers: {
@@ -35,7 +46,9 @@ export function personalModule(engine: Engine) {
           shows: true,
           async handle(commits) {
             for (const { stream, events } of commits)
-              if ((events as readonly SubjectEvent[]).some(({ type }) => type === 'SubjectErased')) {
+              for (const { type } of events) {
+                if (type === 'TenantErased') await ring?.destroyAll(parseStream(stream).id);
+                if (type !== 'SubjectErased') continue;
                 const { tenant, subject } = subjectOf(stream);
                 await ring?.destroy(tenant, subject);
               }

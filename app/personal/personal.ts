@@ -33,6 +33,7 @@ import type { Aggregate, Page } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Report } from '../engine/ports';
 import type { Loaded, Streams } from '../engine/streams';
+import type { TenantOutcome, Tenants } from '../tenants/module';
 import type { KeyRing } from './key-ring';
 
 export type SubjectOutcome = Outcome<SubjectState, SubjectEvent>;
@@ -60,6 +61,7 @@ const UNAVAILABLE = new Rejection(
 );
 
 export interface PersonalDeps {
+  readonly tenants: Pick<Tenants, 'end' | 'isErased'>;
   readonly subjects: Aggregate<SubjectState, SubjectEvent, Erasure>;
   /** Undefined where the host has no key to wrap them with. */
   readonly ring: KeyRing | undefined;
@@ -139,7 +141,7 @@ export class Personal {
     value: unknown,
     purpose?: string,
   ): Promise<{ readonly value: unknown } | Rejection> {
-    const { ring, subjects: aggregate, report } = this.deps;
+    const { ring, subjects: aggregate, tenants, report } = this.deps;
     if (ring === undefined) return UNAVAILABLE;
     // Each read is one, whatever key it comes with.
     const { command: _, expectedVersion: __, ...given } = context;
@@ -156,8 +158,10 @@ export class Personal {
     const action = award === undefined ? 'personal.read' : 'personal.use';
     const erased = new Set<string>();
     const opened = new Map<object, Marked>();
+    // As the log has it: another process may have erased the tenant a moment ago.
+    const allErased = subjects.length > 0 && (await tenants.isErased(tenant));
     for (const subject of subjects) {
-      const key = await ring.of(tenant, subject, false);
+      const key = allErased ? 'erased' : await ring.of(tenant, subject, false);
       if (key === 'erased') erased.add(subject);
       if (key === 'erased' || key === undefined) continue;
       const own = [...found].filter(([, sealed]) => sealed.subject === subject);
@@ -197,6 +201,18 @@ export class Personal {
     const asked = { ...context, attributes: { subject } };
     const outcome = await subjects.decide(asked, subject, 'personal.erase', decision);
     if (outcome.ok) await ring.destroy(context.principal.tenant, subject);
+    return outcome;
+  }
+
+  /**
+   * Erases all subjects of a tenant that was closed, for good: the first of two people agrees, the second does. The
+   * receipt first, then the tenant's key; both are durable when this resolves.
+   */
+  async eraseTenant(context: RequestContext, tenant: string, reason: string): Promise<TenantOutcome> {
+    const { tenants, ring } = this.deps;
+    if (ring === undefined) return { ok: false, rejection: UNAVAILABLE };
+    const outcome = await tenants.end(context, 'erase', tenant, reason);
+    if (outcome.ok && outcome.state.erased !== undefined) await ring.destroyAll(tenant);
     return outcome;
   }
 

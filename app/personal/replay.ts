@@ -4,6 +4,7 @@ import type { Erasure } from '../../projections/personal/erasures';
 import type { Aggregate } from '../engine/aggregate';
 import type { Report } from '../engine/ports';
 import { messageOf } from '../engine/reachable';
+import type { Tenants } from '../tenants/module';
 import { type KeyRing, subjectOf } from './key-ring';
 
 export class Replay {
@@ -12,6 +13,7 @@ export class Replay {
 
   constructor(
     private readonly subjects: Pick<Aggregate<SubjectState, SubjectEvent, Erasure>, 'sources'>,
+    private readonly tenants: Pick<Tenants, 'erased'>,
     private readonly ring: KeyRing | undefined,
     private readonly report: Report,
   ) {}
@@ -37,6 +39,10 @@ export class Replay {
       if (this.stopping) return;
       const { tenant, subject } = subjectOf(stream);
       await this.ring.destroy(tenant, subject);
+    }
+    for await (const tenant of this.tenants.erased()) {
+      if (this.stopping) return;
+      await this.ring.destroyAll(tenant);
     }
   }
 }

@@ -22,7 +22,7 @@ import {
   MAX_ARRIVING,
   takeIn,
 } from '../../domain/signals/intake';
-import { TENANT_LIMIT, TENANT_UNKNOWN } from '../../domain/tenants/tenant';
+import { TENANT_CLOSED, TENANT_LIMIT, TENANT_UNKNOWN } from '../../domain/tenants/tenant';
 import { causeOf } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock, EventStore, Report, WorkQueue } from '../engine/ports';
@@ -54,8 +54,8 @@ export interface SignalsInDeps {
   readonly emitted: Map<string, number>;
 }
 
-/** A tenant that is stopped, that there is not, or that has emitted as much as it may. */
-const DROPPED: ReadonlySet<string> = new Set([STOPPED, TENANT_UNKNOWN, TENANT_LIMIT]);
+/** A tenant that is stopped, that was closed, that there is not, or that has emitted as much as it may. */
+const DROPPED: ReadonlySet<string> = new Set([STOPPED, TENANT_CLOSED, TENANT_UNKNOWN, TENANT_LIMIT]);
 /** The name under which what comes through hubs is taken in. */
 const EMITTER = 'event-hub';
 /** The intake among those that park what they can't handle. */

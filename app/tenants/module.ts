@@ -10,9 +10,9 @@ import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { KeptStates } from '../engine/tenant-states';
 import { type OneMore, TenantBook } from './tenant-book';
-import { Tenants } from './tenants';
+import { type TenantOutcome, Tenants } from './tenants';
 
-export type { OneMore, TenantBook };
+export type { OneMore, TenantBook, TenantOutcome, Tenants };
 
 export interface TenantsOptions {
   /** Whether a tenant has to be created before anybody acts in it. */
@@ -25,5 +25,5 @@ export function tenantsModule(engine: Engine, { closed = false }: TenantsOptions
   const naming = { placeOf: (id: string) => ({ tenant: PLATFORM, id }), nameOf: ({ id }: { id: string }) => id };
   const tenantBook = new TenantBook(new KeptStates(tenantsOf, naming, transactor), closed, clock);
   standstill.within(tenantBook);
-  return { services: { tenants: new Tenants(tenantsOf), tenantBook } } satisfies Module;
+  return { services: { tenants: new Tenants(tenantsOf, clock), tenantBook } } satisfies Module;
 }

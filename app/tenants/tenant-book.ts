@@ -1,20 +1,29 @@
 /** What tenants may have, kept in memory: asked at whatever would give one more. */
+import { denialDecider } from '../../domain/audit/denial';
+import { logDecider } from '../../domain/audit/log';
+import { accessDecider } from '../../domain/identity/access';
+import { credentialDecider } from '../../domain/identity/credential';
 import { type Decision, type Event, Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
+import type { Principal } from '../../domain/kernel/principal';
 import { Recent } from '../../domain/kernel/recent';
+import { subjectDecider } from '../../domain/personal/subject';
 import { PLATFORM } from '../../domain/stops/stop';
 import {
   beyondLimit,
   beyondPace,
+  type Ended,
   LIMITED,
   type Limited,
   limitsOf,
   notCreated,
+  tenantClosed,
   tenantDecider,
   type TenantEvent,
   type TenantLimits,
   type TenantState,
 } from '../../domain/tenants/tenant';
+import type { CommandContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Tenancy } from '../engine/standstill';
 import type { KeptStates } from '../engine/tenant-states';
@@ -22,6 +31,28 @@ import { Minute } from './minute';
 
 /** Tenants whose last minute is remembered at least. */
 const REMEMBERED = 10_000;
+
+/**
+ * What is still written in a tenant that was closed: what proves what happened, who has read it, who may, and that
+ * somebody was erased.
+ */
+const KEPT_UP: ReadonlySet<string> = new Set([
+  denialDecider.category,
+  logDecider.category,
+  subjectDecider.category,
+  accessDecider.category,
+  credentialDecider.category,
+]);
+/** Commands that bring to an end what was under way; the colony itself gives them. */
+const ENDING: ReadonlySet<string> = new Set([
+  'agent.deregister',
+  'agent.release',
+  'agent.release-challenge',
+  'budget.settle',
+  'task.cancel',
+  'task.give-back',
+  'token.revoke',
+]);
 
 /** Who counts something of each tenant. */
 export interface Census {
@@ -54,10 +85,41 @@ export class TenantBook implements Tenancy {
     private readonly clock: Clock,
   ) {}
 
-  /** Has the limits of the tenant read, so that `limit` knows them; answers why nobody acts in it, if so. */
-  refusal(tenant: string): Rejection | undefined | Promise<Rejection | undefined> {
+  refusal(context: CommandContext, stream: string): ReturnType<Tenancy['refusal']> {
+    const { tenant, category } = parseStream(stream);
+    const judge = (state: TenantState) =>
+      this.absence(tenant, state) ?? (state.closed && afterwards(tenant, state.closed, category, context));
     const state = this.of(tenant);
-    return state instanceof Promise ? state.then((read) => this.judged(tenant, read)) : this.judged(tenant, state);
+    return state instanceof Promise ? state.then(judge) : judge(state);
+  }
+
+  isOver(tenant: string): boolean | Promise<boolean> {
+    const state = this.of(tenant);
+    return state instanceof Promise ? state.then(({ closed }) => closed !== undefined) : state.closed !== undefined;
+  }
+
+  /** Whether nobody opens personal data of the tenant any more. */
+  isErased(tenant: string): boolean | Promise<boolean> {
+    const state = this.of(tenant);
+    return state instanceof Promise ? state.then(({ erased }) => erased !== undefined) : state.erased !== undefined;
+  }
+
+  /**
+   * Why whoever calls is told nothing, if so: there is no such tenant, or it was closed, and agents are out. Has the
+   * tenant read, so that `limit` and `closure` know it.
+   */
+  stranger({ tenant, kind }: Principal): Rejection | undefined | Promise<Rejection | undefined> {
+    const judge = (state: TenantState) =>
+      this.absence(tenant, state) ??
+      (kind === 'agent' && state.closed ? tenantClosed(tenant, state.closed) : undefined);
+    const state = this.of(tenant);
+    return state instanceof Promise ? state.then(judge) : judge(state);
+  }
+
+  /** Why nothing new is begun in the tenant, when it was closed and that was read: see `stranger`. */
+  closure(tenant: string): Rejection | undefined {
+    const closed = this.states.peek(tenant)?.closed;
+    return closed && tenantClosed(tenant, closed);
   }
 
   /** A limit of the tenant, when it has one and it was read: see `refusal`. */
@@ -150,7 +212,20 @@ export class TenantBook implements Tenancy {
     return tenant === PLATFORM ? tenantDecider.initial : this.states.of(tenant);
   }
 
-  private judged(tenant: string, state: TenantState): Rejection | undefined {
+  private absence(tenant: string, state: TenantState): Rejection | undefined {
     return this.closed ? notCreated(tenant, state) : undefined;
   }
+}
+
+/** What a command is answered in a tenant that was closed. */
+function afterwards(
+  tenant: string,
+  closed: Ended,
+  category: string,
+  { principal: { kind }, action, attributes }: CommandContext,
+): Rejection | 'ends' | undefined {
+  if (kind === 'system' && ENDING.has(action)) return 'ends';
+  // People and services read what is there: an agent has no more to do.
+  const forAgent = action === 'token.issue' && !/^(?:human|service):/.test(String(attributes?.['subject']));
+  return KEPT_UP.has(category) && kind !== 'agent' && !forAgent ? undefined : tenantClosed(tenant, closed);
 }

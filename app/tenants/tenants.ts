@@ -2,10 +2,12 @@
 import type { Shown } from '../../contract/route';
 import type { TenantSummary } from '../../contract/tenants/tenants';
 import type { Rejection } from '../../domain/kernel/decider';
-import type { Time } from '../../domain/kernel/time';
+import { type Time, toTime } from '../../domain/kernel/time';
 import { PLATFORM } from '../../domain/stops/stop';
 import {
   createTenant,
+  type Ending,
+  endTenant,
   GIVEN_TENANTS,
   type LimitChanges,
   limitsOf,
@@ -19,18 +21,23 @@ import { ALL } from '../../projections/projection';
 import type { TenantDoc } from '../../projections/tenants/tenants';
 import type { Aggregate, Page } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
+import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 
 export type TenantOutcome = Outcome<TenantState, TenantEvent>;
 
 /** A tenant as the API shows it. */
 export function tenantAnswer(name: string, state: TenantState): Shown<typeof TenantSummary> {
-  const { created, limited } = state;
-  return { name, limits: limitsOf(state), by: limited?.by, reason: limited?.reason, created_at: created?.at };
+  const { created, limited, agreed, closed, erased } = state;
+  const { by, reason } = limited ?? {};
+  return { name, limits: limitsOf(state), by, reason, created_at: created?.at, agreed, closed, erased };
 }
 
 export class Tenants {
-  constructor(private readonly tenants: Aggregate<TenantState, TenantEvent, TenantDoc>) {}
+  constructor(
+    private readonly tenants: Aggregate<TenantState, TenantEvent, TenantDoc>,
+    private readonly clock: Clock,
+  ) {}
 
   /** Creates a tenant. What is refused leaves a receipt. */
   create(context: RequestContext, tenant: string, limits: TenantLimits, reason: string): Promise<TenantOutcome> {
@@ -42,6 +49,12 @@ export class Tenants {
   limit(context: RequestContext, tenant: string, changes: LimitChanges, reason: string): Promise<TenantOutcome> {
     const decision = limitTenant(tenant, changes, context.principal, reason);
     return this.tenants.decide(asked(context, tenant), tenant, 'tenant.limit', decision);
+  }
+
+  /** Ends a tenant for good: the first of two people agrees, the second does. What is refused leaves a receipt. */
+  end(context: RequestContext, ending: Ending, tenant: string, reason: string): Promise<TenantOutcome> {
+    const decision = endTenant(ending, tenant, context.principal, reason, toTime(this.clock.now()));
+    return this.tenants.decide(asked(context, tenant), tenant, `tenant.${ending}`, decision);
   }
 
   /**
@@ -60,6 +73,17 @@ export class Tenants {
   /** A tenant as it is now, or was. */
   load(name: string, asOf?: Time): Promise<Loaded<TenantState>> {
     return this.tenants.load(PLATFORM, name, asOf);
+  }
+
+  /** Whether nobody opens personal data of the tenant any more, as the store has it now. */
+  async isErased(tenant: string): Promise<boolean> {
+    return (await this.tenants.current(PLATFORM, tenant)).state.erased !== undefined;
+  }
+
+  /** The tenants that were erased, as far as the view has come. */
+  async *erased(): AsyncGenerator<string> {
+    for await (const rows of this.tenants.pages({ key: ALL }))
+      for (const { doc } of rows) if (doc.erased !== undefined) yield doc.name;
   }
 
   /** A page of the tenants that were created or limited, in order of name, as far as the view has come. */

@@ -6,6 +6,7 @@ import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { audit } from '../../adapters/embedded/verification';
 import { parseStream } from '../../domain/kernel/ids';
 import { readJson } from '../../domain/kernel/json';
+import { OF_TENANT } from '../../domain/personal/subject';
 import { dataFolder, openFolder } from '../log-file';
 import { ago, bad, bold, CALL, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
 
@@ -53,12 +54,21 @@ export async function restoreBackup(
   print(`Start it with: ${CALL} start --data ${data}`);
 }
 
-/** Who was erased after the backup was made: what `formicary personal erasures --all --json` has printed. */
-function erasuresIn(file: string) {
+/** The receipts of people who were erased, or a list of tenants. */
+type Erasures =
+  | readonly { readonly stream: string }[]
+  | { readonly value: readonly { readonly name: string; readonly erased?: object }[] };
+
+/**
+ * Who was erased after the backup was made: what `formicary personal erasures --all --json` has printed, or of tenants
+ * `formicary tenant list --json`.
+ */
+function erasuresIn(file: string): readonly { readonly tenant: string; readonly id: string }[] {
   try {
-    return (readJson(readFileSync(file)) as readonly { readonly stream: string }[]).map(({ stream }) =>
-      parseStream(stream),
-    );
+    const list = readJson(readFileSync(file)) as Erasures;
+    return 'value' in list
+      ? list.value.filter(({ erased }) => erased !== undefined).map(({ name }) => ({ tenant: name, id: OF_TENANT }))
+      : list.map(({ stream }) => parseStream(stream));
   } catch (error) {
     throw new UsageError(`${file} is no list of erasures: ${(error as Error).message}`);
   }

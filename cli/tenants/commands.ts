@@ -1,4 +1,4 @@
-/** `formicary tenant`: who has data of its own here, and how much it may have. */
+/** `formicary tenant`: who has data of its own here, how much it may have, and how it ends. */
 import type { Command } from 'commander';
 import { command, type CommandModule, microUsd, numberFrom, runs } from '../define';
 import type * as TenantCommands from './tenants';
@@ -8,7 +8,7 @@ const because = ['-r, --reason <text>', 'why; it stands on the receipt'] as cons
 const NAME = 'lower-case letters, digits and hyphens';
 
 const HELP = `
-People of the tenant \`platform\` create and limit tenants; others may show their own. Whether a tenant has to be created
+People of the tenant \`platform\` create, limit, close and erase tenants; others may show their own. Whether a tenant has to be created
 before anybody acts in it says the host's setting FORMICARY_TENANT_ACCESS: open (no) or closed.
 To freeze a tenant is a stop: formicary --tenant platform stop tenant contoso --reason …`;
 
@@ -32,7 +32,7 @@ export const commands: CommandModule = [
   {
     order: 78,
     declare(program) {
-      const tenant = command(program, 'tenant', 'Create, limit and show tenants', [
+      const tenant = command(program, 'tenant', 'Create, limit, show, close and erase tenants', [
         'formicary tenant show default',
         'formicary --tenant platform tenant list',
         'formicary --tenant platform tenant create contoso --agents 50 --reason "a new customer"',
@@ -67,9 +67,26 @@ export const commands: CommandModule = [
       )
         .requiredOption(...because)
         .action(runs<TenantCommands.LimitInput<number | 'none'>>(() => load().limit));
+
+      ends(tenant, 'close', 'Close a tenant for good: two people do, within the hour').action(
+        runs<TenantCommands.EndInput>(() => load().close),
+      );
+
+      ends(tenant, 'erase', 'Erase all people of a tenant that was closed, for good: two people do').action(
+        runs<TenantCommands.EndInput>(() => load().erase),
+      );
     },
   },
 ];
+
+function ends(tenant: Command, name: string, says: string): Command {
+  return command(tenant, name, says, [
+    `formicary --tenant platform --principal human:ada tenant ${name} contoso --reason "the contract has ended"`,
+    `formicary --tenant platform --principal human:bob tenant ${name} contoso --reason "seen, and agreed"`,
+  ])
+    .argument('<name>', NAME)
+    .requiredOption(...because);
+}
 
 function limits(of: Command, { most: read, spend, also }: Reading): Command {
   return of

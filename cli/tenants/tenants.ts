@@ -1,14 +1,14 @@
 /** What the commands on tenants do. */
-import type { Tenant } from '../../client/tenants';
-import { ago, bold, CALL, type Context, dim, print, printJson, printTable, said, usd } from '../terminal';
+import type { Tenant, TenantSummary } from '../../client/tenants';
+import { ago, bold, CALL, type Context, dim, note, print, printJson, printTable, said, usd } from '../terminal';
 
 /** Lists tenants. */
 export async function list({ client, json }: Context): Promise<void> {
   const page = await client.tenants.list({ limit: 1_000 });
   if (json) return printJson(page);
   printTable(
-    ['TENANT', 'AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'CREATED', 'BY', 'REASON'],
-    page.value.map(({ name, limits, created_at, by, reason }) => [
+    ['TENANT', 'AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'CREATED', 'IS', 'BY', 'REASON'],
+    page.value.map(({ name, limits, created_at, by, reason, closed, erased }) => [
       bold(said(name)),
       shown(limits.agents),
       shown(limits.tasks),
@@ -16,6 +16,7 @@ export async function list({ client, json }: Context): Promise<void> {
       shown(limits.requests_per_second),
       money(limits.spend_micro_usd),
       created_at === undefined ? '–' : ago(created_at),
+      erased !== undefined ? 'erased' : closed !== undefined ? 'closed' : 'open',
       said(by ?? '–'),
       said(reason ?? '–'),
     ]),
@@ -34,6 +35,7 @@ export async function show({ client, json }: Context, { name }: ShowInput): Prom
   const found = await client.tenants.get(name);
   if (json) return printJson(found);
   print(`${bold(said(found.name))} ${madeBy(found)}`);
+  for (const line of endings(found)) print(line);
   printTable(
     ['LIMIT', 'MOST', 'HAS'],
     [
@@ -46,6 +48,16 @@ export async function show({ client, json }: Context, { name }: ShowInput): Prom
     ['MOST', 'HAS'],
     '',
   );
+}
+
+function endings({ agreed, closed, erased }: Tenant): string[] {
+  const done = (what: string, { at, by, with: other, reason }: NonNullable<Tenant['closed']>) =>
+    `${what} for good ${ago(at)}, by ${said(by)} and ${said(other)}: ${said(reason)}`;
+  return [
+    ...(agreed === undefined ? [] : [`to ${agreed.ending} it was agreed ${ago(agreed.at)} by ${said(agreed.by)}`]),
+    ...(closed === undefined ? [] : [done('closed', closed)]),
+    ...(erased === undefined ? [] : [done('erased', erased)]),
+  ];
 }
 
 function madeBy({ created_at, by, reason }: Tenant): string {
@@ -88,6 +100,38 @@ export async function limit({ client, json }: Context, input: LimitInput<number 
     `${money(limits.spend_micro_usd)} to spend in a month`,
   ];
   print(`${bold(said(name))} may have ${all.join(', ')}: here now, everywhere within a second.`);
+}
+
+export interface EndInput {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Closes a tenant, or agrees to it. */
+export async function close({ client, json }: Context, { name, reason }: EndInput): Promise<void> {
+  const answer = await client.tenants.close(name, { reason });
+  if (json) return printJson(answer);
+  const { closed } = answer.tenant;
+  if (closed === undefined) return printAgreed(answer.tenant, 'close');
+  print(`${bold(said(name))} is closed for good, by ${said(closed.by)} and ${said(closed.with)}.`);
+}
+
+/** Erases a tenant, or agrees to it. */
+export async function erase({ client, json }: Context, { name, reason }: EndInput): Promise<void> {
+  const answer = await client.tenants.erase(name, { reason });
+  if (json) return printJson(answer);
+  const { erased } = answer.tenant;
+  if (erased === undefined) return printAgreed(answer.tenant, 'erase');
+  print(`${bold(said(name))} is erased, by ${said(erased.by)} and ${said(erased.with)}: nobody opens a person of it.`);
+  note(
+    'Backups of the keys from before still hold it: keep the list of tenants apart from them, see docs/personal-data.md.',
+  );
+}
+
+function printAgreed({ name }: TenantSummary, ending: string): void {
+  print(
+    `You have agreed; a second person has to, within the hour: \`${CALL} tenant ${ending} ${said(name)} --reason …\``,
+  );
 }
 
 /** The limits in what was given, each as `read` has it. */

@@ -45,6 +45,7 @@ export const checkpoints = contract({
     name: 'makeCheckpoint',
     method: 'POST',
     path: '/v1/checkpoints',
+    afterClose: true,
     tag,
     needs: 'execute',
     refuses: ['log-unsigned', 'log-empty'],

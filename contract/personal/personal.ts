@@ -70,6 +70,7 @@ export const personal = contract({
     name: 'eraseSubject',
     method: 'POST',
     path: '/v1/subjects/{subject}/erase',
+    afterClose: true,
     tag,
     needs: 'critical',
     refuses: [],

@@ -1,6 +1,6 @@
 /** `/v1/tenants`: who has data of its own here, and how much of everything it may have. */
 import { z } from 'zod';
-import { LIMITED, type Limited, MAX_LIMIT, MAX_TENANT_REASON } from '../../domain/tenants/tenant';
+import { ENDINGS, LIMITED, type Limited, MAX_LIMIT, MAX_TENANT_REASON } from '../../domain/tenants/tenant';
 import { AsOf, At, CommandOf, Count, List, Paged, Text } from '../common';
 import { contract } from '../route';
 import { TENANTS_REFUSALS } from './problems';
@@ -40,6 +40,17 @@ const Name = z
 const ByName = z.object({ name: Name });
 const reason = Text(MAX_TENANT_REASON).meta({ description: 'It stands on the receipt' });
 
+/** Who did something that has no way back, when and why. */
+const Said = z.object({
+  by: z.string(),
+  via: z.string().optional().meta({ description: 'Who spoke for them' }),
+  reason: z.string(),
+  at: At,
+});
+const Ended = Said.extend({ with: z.string().meta({ description: 'Who had agreed before' }) }).meta({
+  id: 'TenantEnded',
+});
+
 export const TenantSummary = z
   .object({
     name: z.string(),
@@ -47,6 +58,11 @@ export const TenantSummary = z
     by: z.string().optional().meta({ description: 'Who set the limits last; absent where nobody has' }),
     reason: z.string().optional(),
     created_at: At.optional().meta({ description: 'Absent for one that is there without being created' }),
+    agreed: Said.extend({ ending: z.enum(ENDINGS) })
+      .optional()
+      .meta({ description: 'The first of two people who close it, or erase it; an hour later that counts no more' }),
+    closed: Ended.optional().meta({ description: 'Nothing happens there any more, for good' }),
+    erased: Ended.optional().meta({ description: 'Nobody opens personal data of it any more' }),
   })
   .meta({ id: 'TenantSummary' });
 export const Tenant = TenantSummary.extend({
@@ -118,5 +134,44 @@ export const tenants = contract({
     answer: CommandOf({ tenant: TenantSummary }),
     answers: 'The limits hold: here now, everywhere within a second',
     example: { ...as, params, body: { limits: { agents: 100, tasks: null }, reason: 'as agreed' } },
+  },
+  close: {
+    name: 'closeTenant',
+    method: 'POST',
+    path: '/v1/tenants/{name}/close',
+    tag,
+    needs: 'critical',
+    refuses: ['platform-only', 'person-ends', 'second-person-needed', 'tenant-not-found', 'tenant-given'],
+    summary: 'Close a tenant, for good',
+    description:
+      'Takes two people: the first agrees, the second closes it within the hour. Nothing new is taken there any more, its tokens end, its tasks are cancelled, its agents leave, nothing falls due. People and services can still read it. There is no way back, and the name is not given again: to halt a tenant for a while is a stop.',
+    params: ByName,
+    body: z.strictObject({ reason }),
+    answer: CommandOf({ tenant: TenantSummary }),
+    answers: '`closed` says that it is closed: here now, everywhere within a second; else `agreed` says who was first',
+    example: { ...as, params, body: { reason: 'the contract has ended' } },
+  },
+  erase: {
+    name: 'eraseTenant',
+    method: 'POST',
+    path: '/v1/tenants/{name}/erase',
+    tag,
+    needs: 'critical',
+    refuses: [
+      'platform-only',
+      'person-ends',
+      'second-person-needed',
+      'tenant-not-found',
+      'tenant-given',
+      'tenant-not-closed',
+    ],
+    summary: 'Erase all people of a tenant that was closed, for good',
+    description:
+      'Takes two people: the first agrees, the second erases within the hour. Destroys the key of the tenant, which it takes beside a person’s own: nobody can open what was ever marked as about a person there, here and in every copy of the log. The receipts stay, and their chains hold; what was not marked stays on them.',
+    params: ByName,
+    body: z.strictObject({ reason }),
+    answer: CommandOf({ tenant: TenantSummary }),
+    answers: '`erased` says that the key is destroyed, durably; else `agreed` says who was first',
+    example: { ...as, params: { name: 'fabrikam' }, body: { reason: 'as the contract demands' } },
   },
 });

@@ -59,6 +59,15 @@ export function isSameActor(one: string, other: string): boolean {
   return actorOf(one) === actorOf(other);
 }
 
+/**
+ * Whether one person may stand behind both, in whose name whoever acts: where it takes two people, a key that speaks
+ * for two counts as one.
+ */
+export function isSamePerson(one: Pick<Principal, 'id' | 'via'>, other: Pick<Principal, 'id' | 'via'>): boolean {
+  const names = [other.id, other.via].filter((name) => name !== undefined);
+  return [one.id, one.via].some((name) => name !== undefined && names.some((known) => isSameActor(name, known)));
+}
+
 /** True when `held` includes `needed`. */
 export function includesLevel(held: Level, needed: Level): boolean {
   return LEVELS.indexOf(held) >= LEVELS.indexOf(needed);

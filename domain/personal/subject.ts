@@ -60,6 +60,9 @@ export const subjectDecider: Decider<SubjectState, SubjectEvent> = {
 
 export const subjectStream = streamsOf(subjectDecider);
 
+/** As what the key of a whole tenant is kept among those of its subjects: no subject can be called so. */
+export const OF_TENANT = '*';
+
 // ------------------------------------------------------------------------------------------------------ decisions
 
 type Who = Pick<Principal, 'id' | 'via'>;

@@ -8,7 +8,7 @@
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
-import { includesLevel, isSameActor, type Principal } from '../kernel/principal';
+import { includesLevel, isSamePerson, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import type { Time } from '../kernel/time';
 import { PLATFORM } from '../stops/stop';
@@ -207,7 +207,7 @@ export function activate(
     const waiting = stagedBundle(state, bundle);
     const before = bundleInForce(state, shipped);
     if (waiting === undefined) return before === bundle ? [] : notStaged(bundle);
-    if (isSamePerson(who, waiting))
+    if (isSamePerson(who, { id: waiting.by, via: waiting.via }))
       return refuse('second-person-activates', `${waiting.by} has staged it: somebody else has to activate it`, {
         staged_by: waiting.by,
       });
@@ -246,11 +246,6 @@ export function rollBack(bundle: string, who: RolloutActor, reason: string): Dec
 
 function byWhom({ id: by, via }: RolloutActor, reason: string): ByWhom {
   return { by, via, reason };
-}
-
-function isSamePerson({ id, via }: RolloutActor, staged: ByWhom): boolean {
-  const names = [staged.by, staged.via].filter((name) => name !== undefined);
-  return [id, via].some((one) => one !== undefined && names.some((name) => isSameActor(one, name)));
 }
 
 function notStaged(bundle: string): Rejection {

@@ -1,13 +1,13 @@
 /**
- * A tenant: that it was created, by whom, and how much it may have of everything. One stream a tenant, among those of
- * the platform, whose people alone create and limit; it is called as the tenant is.
+ * A tenant: that it was created, by whom, how much it may have of everything, and that it was closed for good, and then
+ * erased. One stream a tenant, among those of the platform, whose people alone do that; it is called as the tenant is.
  */
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { isTenant, streamName } from '../kernel/ids';
-import type { Principal } from '../kernel/principal';
+import { isSamePerson, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
-import type { Time } from '../kernel/time';
-import { PLATFORM } from '../stops/stop';
+import { plusSeconds, type Time } from '../kernel/time';
+import { AGREED_SECONDS, PLATFORM } from '../stops/stop';
 
 /** Tenants that are there without being created: whoever runs a colony alone needs no other, and somebody creates. */
 export const GIVEN_TENANTS: ReadonlySet<string> = new Set(['default', PLATFORM]);
@@ -35,7 +35,25 @@ interface LimitsSaid {
   readonly reason: string;
 }
 
-export type TenantEvent = Event<'TenantCreated', LimitsSaid> | Event<'TenantLimited', LimitsSaid>;
+/** What has no way back, and takes two people. */
+export const ENDINGS = ['close', 'erase'] as const;
+export type Ending = (typeof ENDINGS)[number];
+
+interface EndingSaid {
+  readonly tenant: string;
+  readonly by: string;
+  readonly via?: string;
+  readonly reason: string;
+}
+
+export type TenantEvent =
+  | Event<'TenantCreated', LimitsSaid>
+  | Event<'TenantLimited', LimitsSaid>
+  /** The first of two who have to. */
+  | Event<'TenantEndingAgreed', EndingSaid & { ending: Ending }>
+  /** For good. `with`: who had agreed before. */
+  | Event<'TenantClosed', EndingSaid & { with: string }>
+  | Event<'TenantErased', EndingSaid & { with: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -47,22 +65,57 @@ interface Said {
   readonly at: Time;
 }
 
+/** Who ended something for good, with whom, when and why. */
+export interface Ended {
+  readonly by: string;
+  readonly via?: string;
+  readonly with: string;
+  readonly reason: string;
+  readonly at: Time;
+}
+
+/** Who has agreed to what takes two. */
+export interface Agreed extends Omit<Ended, 'with'> {
+  readonly ending: Ending;
+}
+
 export interface TenantState {
   /** What it was created with; undefined: it was not created. */
   readonly created: Said | undefined;
   /** What was said last of its limits; undefined: nothing was. */
   readonly limited: Said | undefined;
+  readonly agreed?: Agreed;
+  readonly closed?: Ended;
+  readonly erased?: Ended;
 }
 
 export const tenantDecider: Decider<TenantState, TenantEvent> = {
   category: 'tenant',
   version: 1,
   initial: { created: undefined, limited: undefined },
-  evolve({ created }, { type, data: { limits, by, reason } }, { at }) {
-    const said = { limits, by, reason, at };
-    return { created: type === 'TenantCreated' ? said : created, limited: said };
+  evolve({ agreed, ...state }, { type, data }, { at }) {
+    switch (type) {
+      case 'TenantCreated':
+      case 'TenantLimited': {
+        const { limits, by, reason } = data;
+        const said = { limits, by, reason, at };
+        return { ...state, agreed, created: type === 'TenantCreated' ? said : state.created, limited: said };
+      }
+      case 'TenantEndingAgreed': {
+        const { ending, by, via, reason } = data;
+        return { ...state, agreed: { ending, by, via, reason, at } };
+      }
+      case 'TenantClosed':
+        return { ...state, closed: endedBy(data, at) };
+      case 'TenantErased':
+        return { ...state, erased: endedBy(data, at) };
+    }
   },
 };
+
+function endedBy({ by, via, with: other, reason }: EndingSaid & { with: string }, at: Time): Ended {
+  return { by, via, with: other, reason, at };
+}
 
 export function tenantStream(tenant: string): string {
   return streamName(PLATFORM, tenantDecider.category, tenant);
@@ -85,8 +138,8 @@ export function createTenant(
   who: TenantActor,
   reason: string,
 ): Decision<TenantState, TenantEvent> {
-  return ({ created }) => {
-    const wrong = problem(tenant, limits, who, reason);
+  return ({ created, closed }) => {
+    const wrong = problem(tenant, limits, who, reason) ?? (closed && tenantClosed(tenant, closed));
     if (wrong !== undefined) return wrong;
     const { id: by } = who;
     if (created === undefined) return [{ type: 'TenantCreated', v: 1, data: { tenant, limits, by, reason } }];
@@ -107,17 +160,78 @@ export function limitTenant(
   reason: string,
 ): Decision<TenantState, TenantEvent> {
   return (state) => {
-    const wrong = problem(tenant, changes, who, reason);
+    const wrong = problem(tenant, changes, who, reason) ?? (state.closed && tenantClosed(tenant, state.closed));
     if (wrong !== undefined) return wrong;
     if (tenant === PLATFORM)
       return refuse('platform-not-limited', `${PLATFORM} has no limits: nobody would be left to raise them`);
-    if (state.created === undefined && !GIVEN_TENANTS.has(tenant))
-      return new Rejection('missing', 'tenant-not-found', `there is no tenant ${tenant}: create it first`);
+    if (state.created === undefined && !GIVEN_TENANTS.has(tenant)) return notFound(tenant);
     const limits = changed(limitsOf(state), changes);
     const { id: by } = who;
     if (state.limited !== undefined && isSaid(state.limited, { limits, by, reason })) return [];
     return [{ type: 'TenantLimited', v: 1, data: { tenant, limits, by, reason } }];
   };
+}
+
+/**
+ * Ends a tenant for good, which takes two people: the first only agrees, the second ends it within the hour. `close`:
+ * nothing happens there any more. `erase`, of one that was closed: nobody opens personal data of it any more. Neither
+ * is taken back, and the name is not given again; what is ended already stays as it was ended.
+ */
+export function endTenant(
+  ending: Ending,
+  tenant: string,
+  who: TenantActor & Pick<Principal, 'kind' | 'via'>,
+  reason: string,
+  now: Time,
+): Decision<TenantState, TenantEvent> {
+  return ({ created, agreed, closed, erased }) => {
+    const wrong = problem(tenant, {}, who, reason) ?? endingProblem(ending, tenant, who, { created, closed });
+    if (wrong !== undefined) return wrong;
+    if ((ending === 'close' ? closed : erased) !== undefined) return [];
+    const { id: by, via } = who;
+    const data = { tenant, by, via, reason };
+    const stands = agreed?.ending === ending && now < plusSeconds(agreed.at, AGREED_SECONDS) ? agreed : undefined;
+    if (stands === undefined) return [{ type: 'TenantEndingAgreed', v: 1, data: { ...data, ending } }];
+    if (isSamePerson(who, { id: stands.by, via: stands.via }))
+      return refuse('second-person-needed', `${stands.by} has agreed already: it takes a second person`, {
+        agreed: stands.by,
+      });
+    const type = ending === 'close' ? 'TenantClosed' : 'TenantErased';
+    return [{ type, v: 1, data: { ...data, with: stands.by } }];
+  };
+}
+
+function endingProblem(
+  ending: Ending,
+  tenant: string,
+  { kind }: Pick<Principal, 'kind'>,
+  { created, closed }: Pick<TenantState, 'created' | 'closed'>,
+): Rejection | undefined {
+  if (kind !== 'human')
+    return new Rejection('forbidden', 'person-ends', `people alone ${ending} a tenant, for good: sign in as one`);
+  if (GIVEN_TENANTS.has(tenant))
+    return refuse('tenant-given', `${tenant} is always there: stop it instead, and lift that when it is well`);
+  if (created === undefined) return notFound(tenant);
+  return ending === 'close' || closed !== undefined
+    ? undefined
+    : refuse('tenant-not-closed', `the tenant ${tenant} was not closed: close it first`);
+}
+
+function notFound(tenant: string): Rejection {
+  return new Rejection('missing', 'tenant-not-found', `there is no tenant ${tenant}: create it first`);
+}
+
+/** The code of what is refused in a tenant that was closed. */
+export const TENANT_CLOSED = 'tenant-closed';
+
+/** What is refused in a tenant that was closed for good. */
+export function tenantClosed(tenant: string, { at }: Ended): Rejection {
+  return new Rejection(
+    'forbidden',
+    TENANT_CLOSED,
+    `the tenant ${tenant} was closed for good at ${at}: nothing was done, and nothing will be; its receipts can be read`,
+    { tenant, closed_at: at },
+  );
 }
 
 /** Why somebody of this tenant may not do what concerns others, or hear of them; undefined when they may. */

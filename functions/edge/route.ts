@@ -127,6 +127,8 @@ export interface Edge {
   principalOf(envelope: Envelope): Principal | Problem | Promise<Principal | Problem>;
   /** What is told to whoever would have that level, had it proven more of itself; undefined when it would not. */
   unproven?(principal: Principal, needs: Level): Problem | undefined;
+  /** What is told to whoever would begin something in a tenant that was closed; undefined where it was not. */
+  over?(principal: Principal): Problem | undefined;
   /** Rate limit: one request of this principal, now. */
   permits(principal: Principal): { readonly allowed: true } | Throttled;
   /** A request under an Idempotency-Key comes: 0, or the seconds after which to come again with that key. */
@@ -419,7 +421,10 @@ export function countRequest(principal: Principal): void {
   throw Problem.later('too-many-requests', detail, seconds, permit.limit);
 }
 
-/** The rate limit comes before the level, so that refused callers are limited too. */
+/**
+ * The rate limit comes before the level, so that refused callers are limited too. In a tenant that was closed nothing
+ * is begun, and no body read: no key is claimed there, nothing sealed, no payload kept.
+ */
 function admit(definition: BoundRoute, principal: Principal): void {
   countRequest(principal);
   if (!includesLevel(principal.level, definition.needs)) {
@@ -428,6 +433,9 @@ function admit(definition: BoundRoute, principal: Principal): void {
       Problem.of('forbidden', `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`)
     );
   }
+  if (definition.method === 'GET' || definition.afterClose === true) return;
+  const over = requireEdge().over?.(principal);
+  if (over !== undefined) throw over;
 }
 
 /** Whoever asks the same again and again without a pause learns nothing new by it. */

@@ -8,12 +8,13 @@ export type TenantDoc = Shown<typeof TenantSummary>;
 
 export const tenants: Projection<TenantState, TenantDoc> = {
   name: 'tenants',
-  version: 1,
+  version: 2,
   category: tenantDecider.category,
   fields: [],
   row({ tenant, id: name, stream, version }, state) {
-    const { created, limited } = state;
-    const doc = { name, limits: limitsOf(state), by: limited?.by, reason: limited?.reason, created_at: created?.at };
+    const { created, limited, agreed, closed, erased } = state;
+    const { by, reason } = limited ?? {};
+    const doc = { name, limits: limitsOf(state), by, reason, created_at: created?.at, agreed, closed, erased };
     return { tenant, key: ALL, source: stream, index: version, doc };
   },
 };

@@ -187,6 +187,23 @@ test('a tenant is created, shown, limited and listed by people of the platform',
   expect((await run('--tenant', 'landlord', 'tenant', 'list')).code).toBe(1);
 }, 60_000);
 
+test('a tenant is closed and erased by two people, and shows it', async () => {
+  const end = (ending: string, by: string) =>
+    formicary([
+      ...['tenant', ending, 'leaving', '--reason', 'it is over'],
+      ...['--url', host.url, '--principal', `human:${by}`, '--tenant', 'platform'],
+    ]);
+  await run('--tenant', 'platform', 'tenant', 'create', 'leaving', '--reason', 'a customer');
+  for (const ending of ['close', 'erase']) {
+    expect((await end(ending, 'ada')).stdout).toContain('You have agreed; a second person has to');
+    expect((await end(ending, 'ada')).stderr).toContain('it takes a second person');
+    expect((await end(ending, 'bob')).stdout).toContain(`leaving is ${ending}d`);
+  }
+  const shown = (await run('--tenant', 'platform', 'tenant', 'show', 'leaving')).stdout;
+  expect(shown).toMatch(/closed for good .*by human:bob and human:ada[^]*erased for good/);
+  await eventually(async () => /leaving .*closed/.test((await run('--tenant', 'platform', 'tenant', 'list')).stdout));
+}, 60_000);
+
 test('an agent that is stopped says why, gives back what it holds, and goes on when it is lifted', async () => {
   await client.as('halt-1').agents.register({ agent_type: 'halt.work', capacity: 1 });
   await client.tasks.post({ id: 'halt-t', task_type: 'halt.work', accept_seconds: 600 });

@@ -58,6 +58,14 @@ const SHADOWED: Steps = [
   ['shadowPolicy', { as: 'human:bob' }],
 ];
 
+/** Its name is not given again. */
+const GONE = { params: { name: 'fabrikam' } };
+const CLOSED: Steps = [
+  ['createTenant', GONE],
+  ['closeTenant', GONE],
+  ['closeTenant', { ...GONE, as: 'human:bob' }],
+];
+
 /** By route; nothing has to be there for those that are left out. */
 export const BEFORE: Readonly<Record<string, Steps>> = {
   acceptTask: AWARDED,
@@ -71,6 +79,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   castVote: ['openRound'],
   challenge: [COLLEAGUE, 'registerAgent', 'proposeAction'],
   claimApproval: ['proposeAction'],
+  closeTenant: ['createTenant'],
   compensateAction: [...EXECUTED, 'overrideAction'],
   commandGatewayAgents: THROUGH_GATEWAY,
   completeTask: ACCEPTED,
@@ -80,6 +89,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   deregisterAgent: [COLLEAGUE],
   listErasures: ['eraseSubject'],
   diffPolicy: ['stagePolicy'],
+  eraseTenant: CLOSED,
   executeAction: ['proposeAction', 'approve'],
   explainPolicy: ['postTask'],
   failTask: ACCEPTED,

@@ -1,8 +1,12 @@
 /** Personal data where two processes share a store: what one erases, the other neither opens nor takes. */
+import { randomBytes } from 'node:crypto';
+import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
+import { AesKeyWrap } from '../../adapters/personal/key-wrap';
 import type { RequestContext } from '../../app/engine/command';
+import { KEY_BYTES } from '../../domain/kernel/sealing';
 import { MARK } from '../../domain/personal/mark';
 import { subjectDecider, subjectStream } from '../../domain/personal/subject';
-import { Stage, TENANT, turns } from '../support/stage';
+import { Stage, TENANT, turns, WRAPPING_KEY } from '../support/stage';
 
 let stage: Stage;
 
@@ -105,6 +109,16 @@ test('a start goes through the list of erasures again', async () => {
   const third = await stage.start();
   await third.colony.stop();
   expect(destroyed).toEqual([[TENANT, 'ada']]);
+});
+
+test('a key that was made before tenants had one of their own opens, and is erased by itself', async () => {
+  const place = subjectStream(TENANT, 'ada');
+  const wrapped = await new AesKeyWrap(WRAPPING_KEY).wrap(place, randomBytes(KEY_BYTES));
+  await new FileSubjectKeys(stage.database.folder).keep(TENANT, 'ada', wrapped);
+  const what = await sealed(0);
+  expect(await open(1, what)).toEqual({ value });
+  await personal(1).erase(eve, 'ada', 'asked for');
+  expect(await open(0, what)).toEqual({ value: erased });
 });
 
 test('what is not what was sealed stays closed, and is reported', async () => {

@@ -5,6 +5,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STOP_EFFECTS } from '../../domain/stops/stop';
+import { ENDINGS } from '../../domain/tenants/tenant';
 import { shippedBundle } from '../../host/policy';
 import { shipped } from '../support/policy';
 
@@ -21,7 +22,7 @@ const OTHERS = new Set([
 ]);
 
 /** What is put together is given here, by its beginning. */
-const MADE: Readonly<Record<string, readonly string[]>> = { 'stop.': STOP_EFFECTS };
+const MADE: Readonly<Record<string, readonly string[]>> = { 'stop.': STOP_EFFECTS, 'tenant.': ENDINGS };
 
 /** Every text of the form of an action in the code that gives commands. */
 function inCode(): Set<string> {

@@ -49,7 +49,7 @@ import { shippedPolicy } from './policy';
 
 export const TENANT = 'acme';
 /** Wraps the keys of subjects, for all processes. */
-const WRAPPING_KEY = Buffer.alloc(32, 9).toString('base64');
+export const WRAPPING_KEY = Buffer.alloc(32, 9).toString('base64');
 
 /**
  * `fails`: nothing happens, the call throws. `loses`: it happens, the call throws. `slow`: it takes its time. `late`:

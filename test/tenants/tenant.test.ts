@@ -1,6 +1,9 @@
 /** Who is created and limited, and by whom. */
+import { plusSeconds } from '../../domain/kernel/time';
 import {
   createTenant,
+  type Ending,
+  endTenant,
   GIVEN_TENANTS,
   limitsOf,
   limitTenant,
@@ -11,12 +14,17 @@ import {
   type TenantLimits,
   tenantStream,
 } from '../../domain/tenants/tenant';
-import { given } from '../support/given';
+import { at, given } from '../support/given';
 
 const pia = { tenant: 'platform', id: 'human:pia' };
 const pat = { tenant: 'platform', id: 'human:pat' };
 const ada = { tenant: 'contoso', id: 'human:ada' };
-const said = (type: TenantEvent['type'], limits: TenantLimits, by = pia.id, reason = 'why'): TenantEvent => ({
+const said = (
+  type: 'TenantCreated' | 'TenantLimited',
+  limits: TenantLimits,
+  by = pia.id,
+  reason = 'why',
+): TenantEvent => ({
   type,
   v: 1,
   data: { tenant: 'contoso', limits, by, reason },
@@ -96,4 +104,87 @@ test('in a closed house nobody acts in a tenant that was not created', () => {
     expect(notCreated('contoso', state)).toBeDefined(),
   );
   for (const one of GIVEN_TENANTS) expect(notCreated(one, initial)).toBeUndefined();
+});
+
+describe('for good', () => {
+  const NOW = '2026-11-21T12:00:00.000Z';
+  const person = (id: string, via?: string) => ({ tenant: 'platform', id, kind: 'human', via }) as const;
+  const end = (ending: Ending, who: ReturnType<typeof person>, now = NOW, reason = 'over') =>
+    endTenant(ending, 'contoso', who, reason, now);
+  const agreed = (ending: Ending, by = pia.id, via?: string): TenantEvent =>
+    at({ at: NOW }, { type: 'TenantEndingAgreed', v: 1, data: { tenant: 'contoso', ending, by, via, reason: 'over' } });
+  const ended = (type: 'TenantClosed' | 'TenantErased', by = pat.id): TenantEvent => ({
+    type,
+    v: 1,
+    data: { tenant: 'contoso', by, via: undefined, with: pia.id, reason: 'over' },
+  });
+
+  test.each([
+    ['close', [created()], 'TenantClosed'],
+    ['erase', [created(), ended('TenantClosed')], 'TenantErased'],
+  ] as const)('to %s takes two people, within the hour', (ending, before, type) => {
+    given(tenantDecider, before)
+      .when(end(ending, person(pia.id)))
+      .then([agreed(ending)]);
+    const first = [...before, agreed(ending)];
+    given(tenantDecider, first)
+      .when(end(ending, person(pat.id)))
+      .then([ended(type)])
+      .thenRepeatedNothing();
+    for (const same of [person(pia.id), person('human:PIA'), person('human:owner', pia.id)])
+      given(tenantDecider, first).when(end(ending, same)).thenRejected('second-person-needed');
+    given(tenantDecider, [...before, agreed(ending, pia.id, 'human:owner')])
+      .when(end(ending, person('human:owner')))
+      .thenRejected('second-person-needed');
+    given(tenantDecider, first)
+      .when(end(ending, person(pat.id), plusSeconds(NOW, 3_599.999)))
+      .then([ended(type)]);
+    // Too late: whoever comes is the first again.
+    given(tenantDecider, first)
+      .when(end(ending, person(pat.id), plusSeconds(NOW, 3_600)))
+      .then([agreed(ending, pat.id)]);
+    // Who ended it, and why, stays as it was.
+    given(tenantDecider, [...first, ended(type)])
+      .when(end(ending, person('human:eve'), NOW, 'another reason'))
+      .thenNothing();
+  });
+
+  test('to agree to the one is not to agree to the other', () => {
+    given(tenantDecider, [created(), agreed('close'), ended('TenantClosed')])
+      .when(end('erase', person(pat.id)))
+      .then([agreed('erase', pat.id)]);
+    given(tenantDecider, [created(), agreed('close')])
+      .when(end('erase', person(pat.id)))
+      .thenRejected('tenant-not-closed');
+  });
+
+  test('is for people of the platform, and for what was created', () => {
+    given(tenantDecider, [created()])
+      .when(endTenant('close', 'contoso', { ...ada, kind: 'human' }, 'x', NOW))
+      .thenRejected('platform-only');
+    for (const kind of ['service', 'agent', 'system'] as const)
+      given(tenantDecider, [created()])
+        .when(endTenant('close', 'contoso', { ...pia, kind }, 'x', NOW))
+        .thenRejected('person-ends');
+    given(tenantDecider, [])
+      .when(end('close', person(pia.id)))
+      .thenRejected('tenant-not-found');
+    given(tenantDecider, [created()])
+      .when(end('close', person(pia.id), NOW, ' '))
+      .thenRejected('reason-invalid');
+    for (const name of GIVEN_TENANTS)
+      given(tenantDecider, [said('TenantLimited', {})])
+        .when(endTenant('close', name, person(pia.id), 'x', NOW))
+        .thenRejected('tenant-given');
+  });
+
+  test('nothing is changed of it, and its name is not given again', () => {
+    const closed = [created({ agents: 3 }), ended('TenantClosed')];
+    given(tenantDecider, closed)
+      .when(createTenant('contoso', { agents: 3 }, pia, 'why'))
+      .thenRejected('tenant-closed');
+    given(tenantDecider, closed)
+      .when(limitTenant('contoso', { agents: 9 }, pia, 'why'))
+      .thenRejected('tenant-closed');
+  });
 });

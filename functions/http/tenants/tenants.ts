@@ -34,6 +34,18 @@ bind(tenants.create, async ({ tenants }, call) => {
   return commanded(done, { tenant: tenantAnswer(params.name, done.state) });
 });
 
+bind(tenants.close, async ({ tenants }, call) => {
+  const { params, body } = call;
+  const done = accepted(await tenants.end(contextOf(call), 'close', params.name, body.reason));
+  return commanded(done, { tenant: tenantAnswer(params.name, done.state) });
+});
+
+bind(tenants.erase, async ({ personal }, call) => {
+  const { params, body } = call;
+  const done = accepted(await personal.eraseTenant(contextOf(call), params.name, body.reason));
+  return commanded(done, { tenant: tenantAnswer(params.name, done.state) });
+});
+
 bind(tenants.limit, async ({ tenants }, call) => {
   const { params, body } = call;
   const done = accepted(await tenants.limit(contextOf(call), params.name, body.limits, body.reason));

@@ -122,6 +122,56 @@ describe('tenants', () => {
     expect(await agent(api, 'ada').awarded('dear')).toBeGreaterThan(0);
   });
 
+  test('one that is closed takes nothing any more, ends what is under way, and can be read; erased, nobody is opened', async () => {
+    const api = tenant('leaver');
+    const end = (ending: string, as: string) =>
+      platform(`/v1/tenants/leaver/${ending}`, { as, json: { reason: 'over' } });
+    const mark = (inner: object) => ({ customer: { $personal: { subject: 'ada', ...inner } } });
+    expect(slug(await end('close', 'human:ada'))).toBe('404 tenant-not-found');
+    await ok(put('leaver', { reason: 'a customer' }));
+    await agent(api, 'ann').register();
+    await post(api, { id: 't1', payload: mark({ value: 'Ada Byron' }) });
+    await eventually(async () => (await read(api, 't1')).status === 'awarded');
+    expect(slug(await end('erase', 'human:ada'))).toBe('409 tenant-not-closed');
+    expect(slug(await end('close', 'service:crm'))).toBe('403 person-ends');
+    const first = await ok(end('close', 'human:ada'));
+    expect(first.body.tenant).toMatchObject({ agreed: { ending: 'close', by: 'human:ada' } });
+    expect(first.body.tenant.closed).toBeUndefined();
+    expect(slug(await end('close', 'human:ada'))).toBe('409 second-person-needed');
+    await post(api, { id: 't2' });
+    expect((await ok(end('close', 'human:bob'))).body.tenant.closed).toMatchObject({
+      by: 'human:bob',
+      with: 'human:ada',
+    });
+    const headers = { 'idempotency-key': 'k' };
+    const attempts: readonly (readonly [path: string, sent: Parameters<typeof api>[1]])[] = [
+      ['/v1/tasks', { json: { task_type: 'clerk' }, headers }],
+      ['/v1/tasks/t1/cancel', { json: {}, as: 'human:eve' }],
+      ['/v1/tasks/t1', { as: 'ann' }],
+      ['/v1/agents/ann/inbox', { as: 'ann' }],
+      ['/v1/agents/bob', { method: 'PUT', as: 'bob', json: { agent_type: 'clerk' } }],
+      ['/v1/signals', { json: { type: 'threat_detected', strength: 1, location: 'a', decay_rate: 0.1 } }],
+      ['/v1/stops/tenant/leaver', { method: 'PUT', as: 'human:eve', json: { reason: 'x' } }],
+      ['/v1/tokens', { as: 'human:eve', json: { subject: 'ann' } }],
+    ];
+    for (const [path, sent] of attempts)
+      expect([path, slug(await api(path, sent))]).toEqual([path, '403 tenant-closed']);
+    await eventually(async () => (await read(api, 't1')).status === 'cancelled');
+    await eventually(async () => (await ok(api('/v1/agents/ann'))).body.status === 'gone');
+    expect(slug(await put('leaver', { reason: 'again' }))).toBe('403 tenant-closed');
+    // Others read it on, also what is about people.
+    const opened = () => ok(api('/v1/tasks/t1?personal=open&purpose=an+audit', { as: 'human:eve' }));
+    expect((await opened()).body.payload).toEqual(mark({ value: 'Ada Byron' }));
+    expect((await events(api, 'task', 't1')).at(-1)).toBe('TaskCancelled');
+    await ok(end('erase', 'human:ada'));
+    await ok(end('erase', 'human:bob'));
+    expect((await opened()).body.payload).toEqual(mark({ erased: true }));
+    expect(await read(api, 't1')).toMatchObject({ payload: mark({ erased: true }) });
+    expect((await events(platform, 'tenant', 'leaver')).slice(1)).toEqual([
+      ...['TenantEndingAgreed', 'TenantClosed', 'TenantEndingAgreed', 'TenantErased'],
+    ]);
+  });
+
   test('whoever asks too often is told for how long to wait, and whose limit that is', async () => {
     const api = tenant('hasty');
     await ok(put('hasty', { limits: { requests_per_second: 5 }, reason: 'a customer' }));

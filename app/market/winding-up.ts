@@ -1,0 +1,104 @@
+/**
+ * What was under way in a tenant that was closed comes to its end: its tokens hold no more, its tasks are cancelled,
+ * its agents leave. Found from what is there, so that it may be begun anew; done in the name of the colony, since
+ * nobody else does anything there any more.
+ */
+import type { Event } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
+import type { Principal } from '../../domain/kernel/principal';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import type { AgentEvent, AgentState } from '../../domain/market/agent';
+import type { TaskEvent, TaskState } from '../../domain/market/task';
+import { type Ended, tenantDecider } from '../../domain/tenants/tenant';
+import { ALL } from '../../projections/projection';
+import type { Aggregate } from '../engine/aggregate';
+import type { DeadlineEngine, Reason } from '../engine/deadlines';
+import type { Clock } from '../engine/ports';
+import type { Transactor } from '../engine/transact';
+import { Slices, soon } from '../engine/turns';
+import type { Identity } from '../identity/module';
+import type { Agents } from './agents';
+import type { Tasks } from './tasks';
+
+/** For so long other processes may have let something in, or views may not show it: so long it is looked for. */
+const LOOKED_FOR_SECONDS = 60;
+const AGAIN_SECONDS = 5;
+const PAGE = 100;
+const TASKS_UNDER_WAY = ['held', 'open', 'awarded', 'running'];
+const AGENTS_HERE = ['active', 'lost'];
+
+/** What views tell of whatever comes to its end. */
+interface Named {
+  readonly id: string;
+}
+
+/** Who ends it. */
+function closer(tenant: string): Principal {
+  return { tenant, id: 'closing', kind: 'system', level: 'critical' };
+}
+
+export interface WindingUpDeps {
+  readonly transactor: Pick<Transactor, 'current'>;
+  readonly tasksOf: Aggregate<TaskState, TaskEvent, Named>;
+  readonly tasks: Pick<Tasks, 'cancel'>;
+  readonly agentsOf: Aggregate<AgentState, AgentEvent, Named>;
+  readonly agents: Pick<Agents, 'deregister'>;
+  readonly identity: Pick<Identity, 'accessTo' | 'revoke'>;
+  readonly deadlines: Pick<DeadlineEngine, 'on'>;
+  readonly clock: Clock;
+}
+
+export class WindingUp {
+  /** What a tenant's stream is looked at for once it was closed. */
+  readonly due: Reason;
+
+  constructor(private readonly deps: WindingUpDeps) {
+    this.due = deps.deadlines.on('closing', (stream) => this.look(stream));
+  }
+
+  private async look(stream: string): Promise<Time | undefined> {
+    const { closed } = (await this.deps.transactor.current(tenantDecider, stream)).state;
+    if (closed === undefined) return undefined;
+    const { id: tenant } = parseStream(stream);
+    await this.endTokens(tenant, closed);
+    const { tasks, tasksOf, agents, agentsOf } = this.deps;
+    const context = { principal: closer(tenant) };
+    const found =
+      (await this.endAll(tenant, tasksOf, TASKS_UNDER_WAY, (id) => tasks.cancel(context, id, reasonOf(closed)))) +
+      (await this.endAll(tenant, agentsOf, AGENTS_HERE, (id) => agents.deregister(context, id, reasonOf(closed))));
+    const now = toTime(this.deps.clock.now());
+    const isOver = found === 0 && now > plusSeconds(closed.at, LOOKED_FOR_SECONDS);
+    return isOver ? undefined : plusSeconds(now, AGAIN_SECONDS);
+  }
+
+  /** Those that were given before. */
+  private async endTokens(tenant: string, closed: Ended): Promise<void> {
+    const { since } = (await this.deps.identity.accessTo(tenant)).state;
+    if (since !== undefined && since >= closed.at) return;
+    await this.deps.identity.revoke({ principal: closer(tenant) }, { kind: 'tenant' }, reasonOf(closed));
+  }
+
+  /** Ends what the view shows as being there; answers how much that was. */
+  private async endAll<S, E extends Event>(
+    tenant: string,
+    aggregate: Aggregate<S, E, Named>,
+    statuses: readonly string[],
+    end: (id: string) => Promise<unknown>,
+  ): Promise<number> {
+    const slices = new Slices(soon);
+    let found = 0;
+    for (const status of statuses)
+      for (let continuation: string | undefined, more = true; more; more = continuation !== undefined) {
+        const page = await aggregate.list(tenant, { key: ALL, where: { status } }, PAGE, continuation);
+        await Promise.all(page.docs.map(({ id }) => end(id)));
+        found += page.docs.length;
+        continuation = page.continuation;
+        await slices.pause();
+      }
+    return found;
+  }
+}
+
+function reasonOf({ by, with: other }: Ended): string {
+  return `the tenant was closed by ${by} and ${other}`;
+}

@@ -1,0 +1,223 @@
+/**
+ * A tenant that was closed for good, asked of a whole colony: nothing is begun there any more, what was under way comes
+ * to its end, nothing falls due, and what happened can still be read and proven.
+ */
+import type { Colony } from '../../app/colony';
+import type { RequestContext } from '../../app/engine/command';
+import { accessDecider, accessStream } from '../../domain/identity/access';
+import type { Principal } from '../../domain/kernel/principal';
+import { agentDecider, agentStream } from '../../domain/market/agent';
+import { taskDecider, taskStream } from '../../domain/market/task';
+import { MARK } from '../../domain/personal/mark';
+import { OF_TENANT } from '../../domain/personal/subject';
+import { profile, spec, Stage, type StageOptions } from '../support/stage';
+
+let stage: Stage;
+afterEach(async () => {
+  expect(stage.chainFaults()).toEqual([]);
+  await stage.end();
+});
+
+async function begin(processes = 1, options: StageOptions = {}): Promise<void> {
+  stage = new Stage(options);
+  for (let i = 0; i < processes; i += 1) await stage.start();
+}
+
+const person = (id: string, tenant = 'platform'): RequestContext => ({
+  principal: { tenant, id, kind: 'human', level: 'critical' },
+});
+const crm = (tenant = 'contoso'): RequestContext => ({
+  principal: { tenant, id: 'service:crm', kind: 'service', level: 'critical' },
+});
+const ann: RequestContext = { principal: { tenant: 'contoso', id: 'ann', kind: 'agent', level: 'execute' } };
+
+async function close(tenant = 'contoso', { tenants }: Colony = stage.colony): Promise<void> {
+  await tenants.create(person('human:pia'), tenant, {}, 'a customer');
+  for (const id of ['human:pia', 'human:pat'])
+    expect(await tenants.end(person(id), 'close', tenant, 'over')).toMatchObject({ ok: true });
+}
+async function work(tenant = 'contoso', { agents, tasks }: Colony = stage.colony): Promise<void> {
+  await agents.register(crm(tenant), 'ann', profile({ presence_seconds: 86_400, capacity: 2 }));
+  for (const id of ['t1', 't2', 't3']) await tasks.post(crm(tenant), id, spec({ accept_seconds: 3_600 }));
+  await stage.settled();
+}
+const task = (id: string) => stage.fold(taskDecider, taskStream('contoso', id)).state;
+const agent = (id: string) => stage.fold(agentDecider, agentStream('contoso', id)).state;
+const isOfTenant = ({ stream, reason, due }: ReturnType<typeof stage.deadlines>[number]) =>
+  reason === 'closing' || (stream.startsWith('contoso/') && due <= stage.now);
+const GONE = { ok: false, rejection: { kind: 'forbidden', code: 'tenant-closed' } };
+
+test('nothing is begun any more, by nobody; another tenant has none of it', async () => {
+  await begin();
+  await work();
+  await work('fabrikam');
+  await close();
+  const before = stage.log().length;
+  const { agents, tasks, signals, stops, identity, budgets } = stage.colony;
+  const signal = { type: 'threat_detected', location: 'a', strength: 1, decay_rate: 0.1 };
+  const budget = { limit: 1, period: 'total' } as const;
+  const attempts = await Promise.all([
+    tasks.post(crm(), 'new', spec()),
+    agents.register(crm(), 'bob', profile()),
+    agents.register(ann, 'ann', profile()),
+    tasks.completeAtOnce(ann, 't1', { agent: 'ann', award: 1 }, 1),
+    tasks.cancel(person('human:ada', 'contoso'), 't3', 'x'),
+    stops.stop(crm(), { kind: 'tenant', name: 'contoso' }, 'freeze', 'x'),
+    budgets.set(crm(), { kind: 'tenant', name: 'contoso' }, budget, 'x'),
+    signals.emit(crm(), [signal]).then(([one]) => one),
+  ]);
+  for (const attempt of attempts) expect(attempt).toMatchObject(GONE);
+  expect(await identity.issue(crm(), { subject: 'ann' })).toMatchObject({ code: 'tenant-closed' });
+  expect(stage.log().length).toBe(before);
+  expect(await tasks.post(crm('fabrikam'), 'new', spec())).toMatchObject({ ok: true });
+});
+
+test('what was under way comes to its end, and gives back what it held; nothing falls due', async () => {
+  await begin();
+  await work();
+  expect([task('t1').status, task('t2').status, task('t3').status]).toEqual(['awarded', 'awarded', 'open']);
+  await close();
+  await stage.settled();
+  await stage.fire();
+  for (const id of ['t1', 't2', 't3']) expect(task(id).status).toBe('cancelled');
+  expect(stage.stream(taskStream('contoso', 't1')).at(-1)).toMatchObject({
+    meta: { actor: { id: 'closing', kind: 'system' } },
+    events: [{ data: { reason: 'the tenant was closed by human:pat and human:pia' } }],
+  });
+  expect(agent('ann')).toMatchObject({ status: 'gone', slots: {} });
+  expect(stage.fold(accessDecider, accessStream('contoso')).state.epoch).toBe(1);
+  const { length } = stage.log();
+  await stage.pass(7_200, undefined, 60);
+  expect(stage.log().length).toBe(length);
+  // Nobody looks any more, at it or at what was due in it.
+  expect(stage.deadlines().filter(isOfTenant)).toEqual([]);
+});
+
+test('a stop of the tenant is not in the way', async () => {
+  await begin();
+  await work();
+  await stage.colony.stops.stop(person('human:pia'), { kind: 'tenant', name: 'contoso' }, 'freeze', 'a breach');
+  await close();
+  await stage.settled();
+  await stage.fire();
+  expect([task('t1').status, agent('ann').status, agent('ann').slots]).toEqual(['cancelled', 'gone', {}]);
+});
+
+test('what another process let in before it heard is found, whoever of them dies', async () => {
+  await begin(2, { shared: true });
+  const [one, other] = stage.living.map(({ colony }) => colony) as [Colony, Colony];
+  await work('contoso', one);
+  await close('contoso', one);
+  // It has heard nothing yet.
+  expect(await other.tasks.post(crm(), 'late', spec({ accept_seconds: 3_600 }))).toMatchObject({ ok: true });
+  stage.first.kill();
+  await stage.settled();
+  expect(await other.tasks.post(crm(), 'later', spec())).toMatchObject(GONE);
+  await stage.pass(120);
+  expect(['t1', 't2', 't3', 'late'].map((id) => task(id).status)).toEqual(Array(4).fill('cancelled'));
+  expect(stage.deadlines().filter(isOfTenant)).toEqual([]);
+});
+
+test('a start finds it closed, and ends what a process that died had left', async () => {
+  await begin();
+  await work();
+  await close();
+  stage.first.kill();
+  await stage.start();
+  expect(await stage.colony.tasks.post(crm(), 'new', spec())).toMatchObject(GONE);
+  await stage.settled();
+  await stage.fire();
+  expect(task('t1').status).toBe('cancelled');
+});
+
+test('who may read it may, agents may not; what proves it is written still', async () => {
+  await begin();
+  await close();
+  const { tenantBook, identity } = stage.colony;
+  const caller = (kind: Principal['kind'], tenant = 'contoso'): Principal => ({
+    tenant,
+    id: 'x',
+    kind,
+    level: 'critical',
+  });
+  expect([tenantBook.stranger(caller('human')), tenantBook.stranger(caller('service'))]).toEqual([
+    undefined,
+    undefined,
+  ]);
+  expect(tenantBook.stranger(caller('agent'))).toMatchObject({ code: 'tenant-closed' });
+  expect(await tenantBook.stranger(caller('agent', 'fabrikam'))).toBeUndefined();
+  expect(await identity.issue(crm(), { subject: 'service:auditor' })).toMatchObject({ level: 'critical' });
+});
+
+describe('erased', () => {
+  const value = { customer: { [MARK]: { subject: 'ada', value: 'Ada Byron' } } };
+  const erased = { customer: { [MARK]: { subject: 'ada', erased: true } } };
+  const seal = async (tenant: string, { personal }: Colony = stage.colony) =>
+    (await personal.seal(value, { principal: crm(tenant).principal, operation: 'postTask', idempotencyKey: 'k' })) as {
+      readonly value: unknown;
+    };
+  const open = (tenant: string, what: unknown, { personal }: Colony = stage.colony) =>
+    personal.open(person('human:eve', tenant), `${tenant}/task/t1`, what, 'a complaint');
+  const erase = async (colony: Colony = stage.colony) => {
+    for (const id of ['human:pia', 'human:pat'])
+      expect(await colony.personal.eraseTenant(person(id), 'contoso', 'as agreed')).toMatchObject({ ok: true });
+  };
+
+  test('nobody opens anything of its people, in any process at once; those of others are as they were', async () => {
+    await begin(2, { shared: true });
+    const [one, other] = stage.living.map(({ colony }) => colony) as [Colony, Colony];
+    const [ours, theirs] = [(await seal('contoso', one)).value, (await seal('fabrikam', one)).value];
+    expect(await open('contoso', ours, other)).toEqual({ value });
+    await close('contoso', one);
+    // Closed is not erased: what happened can be looked into.
+    await stage.settled();
+    expect(await open('contoso', ours, other)).toEqual({ value });
+    await erase(one);
+    for (const colony of [one, other]) expect(await open('contoso', ours, colony)).toEqual({ value: erased });
+    await stage.settled();
+    for (const colony of [one, other]) {
+      expect(await colony.personal.mask('contoso', ours)).toEqual(erased);
+      expect(
+        await colony.personal.seal(value, { principal: crm().principal, operation: 'x', idempotencyKey: 'k' }),
+      ).toMatchObject({ code: 'subject-erased' });
+      expect(await open('fabrikam', theirs, colony)).toEqual({ value });
+    }
+  });
+
+  test('before the second person has agreed nothing is', async () => {
+    await begin();
+    const { value: sealed } = await seal('contoso');
+    expect(await stage.colony.personal.eraseTenant(person('human:pia'), 'contoso', 'x')).toMatchObject({
+      rejection: { code: 'tenant-not-found' },
+    });
+    await close();
+    await stage.colony.personal.eraseTenant(person('human:pia'), 'contoso', 'as agreed');
+    expect(await open('contoso', sealed)).toEqual({ value });
+  });
+
+  test('the key that a process left when it died is destroyed by another one, and again at each start', async () => {
+    await begin();
+    const { value: sealed } = await seal('contoso');
+    await close();
+    await stage.settled();
+    stage.mishaps = (port, method) => (port === 'subjectKeys' && method === 'destroy' ? 'fails' : undefined);
+    await expect(erase()).rejects.toThrow();
+    stage.first.kill();
+    const destroyed: unknown[] = [];
+    stage.mishaps = (port, method, args) => {
+      if (port === 'subjectKeys' && method === 'destroy') destroyed.push(args);
+      return undefined;
+    };
+    await stage.start();
+    // The key is there still, or was put back: the log knows better.
+    expect(await open('contoso', sealed)).toEqual({ value: erased });
+    await stage.settled();
+    expect(destroyed).toContainEqual(['contoso', OF_TENANT]);
+    destroyed.length = 0;
+    await stage.first.colony.stop();
+    stage.first.kill();
+    const third = await stage.start();
+    await third.colony.stop();
+    expect(destroyed).toContainEqual(['contoso', OF_TENANT]);
+  });
+});

@@ -92,4 +92,13 @@ export function microUsd(text: string): number {
     throw new InvalidArgumentError('Give at most six digits after the point: a millionth of a dollar is the least.');
   return Math.round(amount * MICRO_USD);
 }
+const UNITS: Readonly<Record<string, number>> = { '': 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+/** Bytes, as they are or in units of a thousand: `500000`, `1.5GB`. */
+export function byteCount(text: string): number {
+  const [, number = '', unit = ''] = /^([\d.]+) ?(kB|MB|GB|TB|)$/.exec(text) ?? [];
+  if (number === '') throw new InvalidArgumentError('Give a number of bytes, or of kB, MB, GB or TB: 1.5GB.');
+  const bytes = Math.round(numberFrom(0, Number.MAX_SAFE_INTEGER)(number) * (UNITS[unit] as number));
+  if (Number.isSafeInteger(bytes)) return bytes;
+  throw new InvalidArgumentError('That is more than can be counted.');
+}
 export const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];

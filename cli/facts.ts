@@ -24,6 +24,7 @@ import type { ToolEvent } from '../domain/repository/tool';
 import type { IntakeEvent } from '../domain/signals/intake';
 import type { TrailEvent } from '../domain/signals/trail';
 import type { StopEvent } from '../domain/stops/stop';
+import type { StorageEvent } from '../domain/tenants/storage';
 import type { TenantEvent } from '../domain/tenants/tenant';
 import { count, percent, said, usd } from './terminal';
 
@@ -41,6 +42,7 @@ type Known =
   | StopEvent
   | RolloutEvent
   | BudgetEvent
+  | StorageEvent
   | TenantEvent
   | SubjectEvent
   | PoolEvent
@@ -216,6 +218,8 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
     `to ${principal}, ${level}${grant === 'owner' ? ", by the owner's key" : ''}${actor === undefined ? '' : `, for ${actor}`}`,
   TokenRevoked: ({ token, by: who, reason: why }) => `${token} by ${who}: ${why}`,
   PrincipalRevoked: ({ principal, by: who, reason: why }) => `all of ${principal} by ${who}: ${why}`,
+  StorageTaken: ({ tenant, bytes }) => `${bytes} bytes for ${tenant}`,
+  StorageReturned: ({ tenant, bytes }) => `${bytes} bytes of ${tenant}`,
   TenantEndingAgreed: ({ tenant, ending, by: who, reason }) => `${ending} ${tenant}, first by ${who}: ${reason}`,
   TenantClosed: ended,
   TenantErased: ended,

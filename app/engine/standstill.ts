@@ -29,6 +29,20 @@ export interface Tenancy {
   refusal(context: CommandContext, stream: string): Admission | Promise<Admission>;
   /** Whether the tenant was closed for good: nothing follows from what is there, and nothing of it falls due. */
   isOver(tenant: string): boolean | Promise<boolean>;
+  /**
+   * Counts so many bytes that a command is about to have written to a stream, which is new or not; or answers why they
+   * may not be: the tenant has stored as much as it may.
+   */
+  takes(context: Pick<CommandContext, 'action' | 'principal'>, writing: Writing): Rejection | undefined;
+  /** They were not written. */
+  givesBack(stream: string, bytes: number): void;
+}
+
+/** What is about to be written. */
+export interface Writing {
+  readonly stream: string;
+  readonly bytes: number;
+  readonly isNew: boolean;
 }
 
 type Admission = Rejection | 'ends' | undefined;
@@ -131,6 +145,15 @@ export class Standstill {
         retryAfterSeconds: 1,
       });
     return this.stopping?.refusal(context, stream);
+  }
+
+  /** See `Tenancy`. */
+  takes(context: CommandContext, writing: Writing): Rejection | undefined {
+    return this.tenancy?.takes(context, writing);
+  }
+
+  givesBack(stream: string, bytes: number): void {
+    this.tenancy?.givesBack(stream, bytes);
   }
 
   /** Whether the stream's tenant was closed for good: nothing follows from it, and nothing of it falls due. */

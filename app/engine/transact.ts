@@ -68,8 +68,8 @@ interface StreamQueue {
 export interface TransactorOptions extends CacheBounds {
   /** A number in [0, 1) for the jitter of retries. */
   readonly random?: () => number;
-  /** Says what is stopped, before the policy is asked; nothing is without. */
-  readonly standstill?: Pick<Standstill, 'refusal'>;
+  /** Says what is stopped, before the policy is asked, and what is too much; nothing is without. */
+  readonly standstill?: Pick<Standstill, 'refusal' | 'takes' | 'givesBack'>;
 }
 
 /** The streams, and how they are written. */
@@ -223,7 +223,10 @@ export class Transactor extends Streams {
       if (written) this.written += what.commits.length;
       return written;
     } catch (error) {
-      if (error instanceof StoreBusy) asked = error.retryAfterMs;
+      if (error instanceof StoreBusy) {
+        asked = error.retryAfterMs;
+        this.giveBack(what.stream, what.commits);
+      }
       throw error;
     } finally {
       this.appends += 1;
@@ -291,6 +294,7 @@ export class Transactor extends Streams {
       if (sealed.length > 0) {
         const written = await this.appended({ stream, expected: loaded.version, commits: sealed, snapshot });
         if (!written) {
+          this.giveBack(stream, sealed);
           this.forget(stream);
           cached = undefined;
           if (attempt >= MAX_ATTEMPTS) throw contended(stream);
@@ -355,7 +359,10 @@ export class Transactor extends Streams {
         continue;
       }
       if (!fresh) {
-        if ((await this.newest(stream))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
+        if ((await this.newest(stream))?.index !== (loaded.version < 0 ? undefined : loaded.version)) {
+          this.giveBack(stream, sealed);
+          return 'stale';
+        }
         fresh = true;
       }
       outcomes.push(outcome);
@@ -378,7 +385,8 @@ export class Transactor extends Streams {
     if (decision.length === 0)
       return { ok: true, ...loadedOf(stream, folded), events: [], commit: undefined, repeated: true };
     const sealed = seal(this.unsealed(stream, folded, decision, pending));
-    if (sealed.body.length > MAX_COMMIT_BYTES || Buffer.byteLength(sealed.body) > MAX_COMMIT_BYTES) {
+    const bytes = Buffer.byteLength(sealed.body);
+    if (bytes > MAX_COMMIT_BYTES) {
       return {
         ok: false,
         rejection: new Rejection(
@@ -388,7 +396,14 @@ export class Transactor extends Streams {
         ),
       };
     }
-    return { sealed, folded: fold(decider, folded, sealed.commit) };
+    const after = fold(decider, folded, sealed.commit);
+    const full = this.standstill?.takes(pending.context, { stream, bytes, isNew: folded.version < 0 });
+    return full === undefined ? { sealed, folded: after } : { ok: false, rejection: full };
+  }
+
+  /** What was decided is not written after all. */
+  private giveBack(stream: string, sealed: readonly SealedCommit[]): void {
+    for (const { body } of sealed) this.standstill?.givesBack(stream, Buffer.byteLength(body));
   }
 
   private unsealed(

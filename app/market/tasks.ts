@@ -58,6 +58,7 @@ import type { TenantBook } from '../tenants/module';
 import type { Agents } from './agents';
 import type { Market } from './market';
 import { oneMoreTask } from './one-more';
+import { INLINE_BYTES, Payloads } from './payloads';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 
 /** A row of a list; where it is open or held, perhaps why. */
@@ -70,9 +71,7 @@ export interface Spending extends Claim {
 
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 
-/** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
-export const INLINE_BYTES = 32 * 1024;
-/** The same for a task that waits for a decision: the action that is decided on holds it. */
+/** How many bytes of a payload stand on the receipt of a task that waits for a decision: the action holds them too. */
 const GATED_INLINE_BYTES = 16 * 1024;
 
 function referenceOf(bytes: Uint8Array): string {
@@ -99,6 +98,7 @@ export class Tasks {
   private readonly transactor: Transactor;
   private readonly market: Market;
   private readonly agents: Agents;
+  private readonly payloads: Payloads;
 
   constructor(private readonly deps: TasksDeps) {
     const { tasks, transactor, market, agents } = deps;
@@ -106,6 +106,7 @@ export class Tasks {
     this.transactor = transactor;
     this.market = market;
     this.agents = agents;
+    this.payloads = new Payloads(deps.blobs, deps.tenants);
   }
 
   /** Posts a task. `cause`, when given, is the receipt (`stream@index`) that led to it, of the same tenant. */
@@ -118,16 +119,19 @@ export class Tasks {
     // The stream itself refuses: it knows a command that comes again.
     if (stranger) return await this.tasks.decide(context, id, 'task.post', () => stranger);
     // What people decide on has to fit their screen and the receipt.
-    const stored = await this.outsource(
-      tenant,
+    const stored = await this.payloads.outsource(
+      { ...context, action: 'task.post' },
+      this.tasks.name(tenant, id),
       spec.payload,
       spec.oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES,
     );
+    if (stored instanceof Rejection) return await this.tasks.decide(context, id, 'task.post', () => stored);
     const { payload: _, ...rest } = spec;
     const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
     const asked = { ...context, cause, creates: true, attributes: { task_type, priority } };
     const one = oneMoreTask(this.market, this.tasks.name(tenant, id), post(complete, this.now()));
-    return await this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));
+    const posting = this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));
+    return await this.payloads.counted(this.tasks.name(tenant, id), stored, posting);
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {
@@ -230,8 +234,11 @@ export class Tasks {
     { cost, ...claim }: Spending,
     result: unknown,
   ): Promise<TaskOutcome> {
-    const outcome = { ...(await this.resultOf(context, result)), cost };
-    return await this.held(context, id, 'task.complete', complete(claim, outcome, this.now()), claim);
+    const stream = this.tasks.name(context.principal.tenant, id);
+    const stored = await this.payloads.ofResult(context, stream, result);
+    const outcome = { ...stored.named, cost };
+    const completing = this.held(context, id, 'task.complete', complete(claim, outcome, this.now()), claim);
+    return await this.payloads.counted(stream, stored, completing);
   }
 
   /**
@@ -254,10 +261,11 @@ export class Tasks {
       const accepted = await this.accept({ ...context, command: undefined }, id, claim);
       if (!accepted.ok) return accepted;
     }
-    const outcome = { ...(await this.resultOf(context, result)), cost };
+    const stored = await this.payloads.ofResult(context, stream, result);
+    const outcome = { ...stored.named, cost };
     const decided: ReturnType<typeof complete> = (state) =>
       completeAtOnce(claim, outcome, this.now(), this.acceptUntil(context, id, state))(state);
-    return await this.held(context, id, 'task.complete', decided, claim);
+    return await this.payloads.counted(stream, stored, this.held(context, id, 'task.complete', decided, claim));
   }
 
   fail(
@@ -544,25 +552,6 @@ export class Tasks {
       (await this.transactor.cause(tenant, reference)) ??
       new Rejection('invalid', 'cause-not-found', noSuchReceipt(reference))
     );
-  }
-
-  private async resultOf(
-    { principal }: RequestContext,
-    result: unknown,
-  ): Promise<{ result: unknown } | { result_ref: string }> {
-    const stored = await this.outsource(principal.tenant, result);
-    return 'inline' in stored ? { result } : { result_ref: stored.reference };
-  }
-
-  private async outsource(
-    tenant: string,
-    value: unknown,
-    most = INLINE_BYTES,
-  ): Promise<{ inline: true } | { reference: string }> {
-    if (value === undefined) return { inline: true };
-    const text = JSON.stringify(value);
-    if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
-    return { reference: await this.deps.blobs.put(tenant, Buffer.from(text)) };
   }
 }
 

@@ -9,6 +9,7 @@ import type { Principal } from '../../domain/kernel/principal';
 import { Recent } from '../../domain/kernel/recent';
 import { subjectDecider } from '../../domain/personal/subject';
 import { PLATFORM } from '../../domain/stops/stop';
+import { addsToStorage } from '../../domain/tenants/storage';
 import {
   beyondLimit,
   beyondPace,
@@ -25,9 +26,10 @@ import {
 } from '../../domain/tenants/tenant';
 import type { CommandContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
-import type { Tenancy } from '../engine/standstill';
+import type { Tenancy, Writing } from '../engine/standstill';
 import type { KeptStates } from '../engine/tenant-states';
 import { Minute } from './minute';
+import type { StorageMeter } from './storage-meter';
 
 /** Tenants whose last minute is remembered at least. */
 const REMEMBERED = 10_000;
@@ -81,14 +83,20 @@ export class TenantBook implements Tenancy {
   /** @param closed whether nobody acts in a tenant that was not created */
   constructor(
     private readonly states: Pick<KeptStates<TenantState, TenantEvent>, 'of' | 'peek'>,
+    private readonly meter: StorageMeter,
     private readonly closed: boolean,
     private readonly clock: Clock,
   ) {}
 
   refusal(context: CommandContext, stream: string): ReturnType<Tenancy['refusal']> {
     const { tenant, category } = parseStream(stream);
-    const judge = (state: TenantState) =>
-      this.absence(tenant, state) ?? (state.closed && afterwards(tenant, state.closed, category, context));
+    const judge = (state: TenantState) => {
+      const refused =
+        this.absence(tenant, state) ?? (state.closed && afterwards(tenant, state.closed, category, context));
+      if (refused !== undefined || limitsOf(state).storage_bytes === undefined) return refused;
+      const ledger = this.meter.read(tenant);
+      return ledger instanceof Promise ? ledger.then(() => undefined) : undefined;
+    };
     const state = this.of(tenant);
     return state instanceof Promise ? state.then(judge) : judge(state);
   }
@@ -168,6 +176,31 @@ export class TenantBook implements Tenancy {
       entering?.delete(stream);
       if (entering?.size === 0) this.entering.delete(key);
     }
+  }
+
+  takes({ action, principal }: Pick<CommandContext, 'action' | 'principal'>, writing: Writing): Rejection | undefined {
+    const { stream, bytes, isNew } = writing;
+    const { tenant } = parseStream(stream);
+    const most = this.limit(tenant, 'storage_bytes');
+    if (most === undefined) return undefined;
+    const used = this.meter.used(tenant);
+    if (used + bytes > most && principal.kind !== 'system' && addsToStorage(action, isNew)) {
+      this.refused('storage_bytes');
+      return beyondLimit(tenant, 'storage_bytes', most, used);
+    }
+    this.meter.take(tenant, bytes, most);
+    return undefined;
+  }
+
+  givesBack(stream: string, bytes: number): void {
+    this.meter.giveBack(parseStream(stream).tenant, bytes);
+  }
+
+  /** How many bytes the tenant has had written since it was limited in that; undefined when it is not. */
+  async stored(tenant: string): Promise<number | undefined> {
+    if ((await this.limitsOf(tenant)).storage_bytes === undefined) return undefined;
+    await this.meter.read(tenant);
+    return this.meter.used(tenant);
   }
 
   /** Counts what comes, where the tenant may have only so much in a minute; or answers why it may not come now. */

@@ -1,6 +1,6 @@
 /** `formicary tenant`: who has data of its own here, how much it may have, and how it ends. */
 import type { Command } from 'commander';
-import { command, type CommandModule, microUsd, numberFrom, runs } from '../define';
+import { byteCount, command, type CommandModule, microUsd, numberFrom, runs } from '../define';
 import type * as TenantCommands from './tenants';
 
 const load = () => require('./tenants') as typeof TenantCommands;
@@ -18,11 +18,17 @@ const most = numberFrom(0, Number.MAX_SAFE_INTEGER, true);
 interface Reading {
   readonly most: (text: string) => number | 'none';
   readonly spend: (text: string) => number | 'none';
+  readonly bytes: (text: string) => number | 'none';
   /** What is said of each beside what it counts. */
   readonly also: string;
 }
-const GIVEN: Reading = { most, spend: microUsd, also: '' };
-const CHANGED: Reading = { most: orNone(most), spend: orNone(microUsd), also: '; `none` takes the limit away' };
+const GIVEN: Reading = { most, spend: microUsd, bytes: byteCount, also: '' };
+const CHANGED: Reading = {
+  most: orNone(most),
+  spend: orNone(microUsd),
+  bytes: orNone(byteCount),
+  also: '; `none` takes the limit away',
+};
 
 function orNone(read: (text: string) => number): (text: string) => number | 'none' {
   return (text) => (text === 'none' ? text : read(text));
@@ -88,11 +94,12 @@ function ends(tenant: Command, name: string, says: string): Command {
     .requiredOption(...because);
 }
 
-function limits(of: Command, { most: read, spend, also }: Reading): Command {
+function limits(of: Command, { most: read, spend, bytes, also }: Reading): Command {
   return of
     .option('--agents <n>', `agents that are registered and not gone${also}`, read)
     .option('--tasks <n>', `tasks that are not over${also}`, read)
     .option('--signals <n>', `signals a minute, in each process${also}`, read)
     .option('--requests <n>', `requests a second, in each process${also}`, read)
-    .option('--spend <usd>', `what its work may cost in a month, in US dollars${also}`, spend);
+    .option('--spend <usd>', `what its work may cost in a month, in US dollars${also}`, spend)
+    .option('--storage <bytes>', `what is stored of it from then on, for example 10GB${also}`, bytes);
 }

@@ -7,7 +7,7 @@ export async function list({ client, json }: Context): Promise<void> {
   const page = await client.tenants.list({ limit: 1_000 });
   if (json) return printJson(page);
   printTable(
-    ['TENANT', 'AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'CREATED', 'IS', 'BY', 'REASON'],
+    ['TENANT', 'AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'BYTES', 'CREATED', 'IS', 'BY', 'REASON'],
     page.value.map(({ name, limits, created_at, by, reason, closed, erased }) => [
       bold(said(name)),
       shown(limits.agents),
@@ -15,12 +15,13 @@ export async function list({ client, json }: Context): Promise<void> {
       shown(limits.signals_per_minute),
       shown(limits.requests_per_second),
       money(limits.spend_micro_usd),
+      shown(limits.storage_bytes),
       created_at === undefined ? '–' : ago(created_at),
       erased !== undefined ? 'erased' : closed !== undefined ? 'closed' : 'open',
       said(by ?? '–'),
       said(reason ?? '–'),
     ]),
-    ['AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH'],
+    ['AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'BYTES'],
     'No tenant was created.',
   );
   if (page.nextLink !== undefined) print(dim(`There are more: \`${CALL} tenant list --json\` shows how.`));
@@ -44,6 +45,7 @@ export async function show({ client, json }: Context, { name }: ShowInput): Prom
       ['signals a minute, in each process', shown(found.limits.signals_per_minute), '–'],
       ['requests a second, in each process', shown(found.limits.requests_per_second), '–'],
       ['spend in a month', money(found.limits.spend_micro_usd), '–'],
+      ['bytes stored', shown(found.limits.storage_bytes), shown(found.has?.storage_bytes, '–')],
     ],
     ['MOST', 'HAS'],
     '',
@@ -73,6 +75,7 @@ export interface LimitInput<T extends number | 'none'> {
   readonly signals?: T;
   readonly requests?: T;
   readonly spend?: T;
+  readonly storage?: T;
   readonly reason: string;
 }
 
@@ -98,6 +101,7 @@ export async function limit({ client, json }: Context, input: LimitInput<number 
     `${shown(limits.signals_per_minute)} signals a minute`,
     `${shown(limits.requests_per_second)} requests a second`,
     `${money(limits.spend_micro_usd)} to spend in a month`,
+    `${shown(limits.storage_bytes)} bytes stored`,
   ];
   print(`${bold(said(name))} may have ${all.join(', ')}: here now, everywhere within a second.`);
 }
@@ -142,11 +146,12 @@ function limitsIn<T extends number | 'none', U>(input: LimitInput<T>, read: (mos
     signals_per_minute: read(input.signals),
     requests_per_second: read(input.requests),
     spend_micro_usd: read(input.spend),
+    storage_bytes: read(input.storage),
   };
 }
 
-function shown(value: number | undefined): string {
-  return value === undefined ? 'any' : String(value);
+function shown(value: number | undefined, none = 'any'): string {
+  return value === undefined ? none : String(value);
 }
 
 function money(value: number | undefined): string {

@@ -19,6 +19,8 @@ const SAYS: Readonly<Record<Limited, string>> = {
   requests_per_second: 'Requests, in each process; no more than the host lets any tenant send',
   spend_micro_usd:
     'What its work may cost in a month of the calendar in UTC, in millionths of a US dollar: a budget of the kind `platform`',
+  storage_bytes:
+    'Bytes of receipts and large payloads that are written from when it is limited on; nothing takes them away again',
 };
 
 /** One field for each limit. */
@@ -66,9 +68,16 @@ export const TenantSummary = z
   })
   .meta({ id: 'TenantSummary' });
 export const Tenant = TenantSummary.extend({
-  has: z.object({ agents: Count, tasks: Count }).optional().meta({
-    description: 'What it has now of what is limited, as the process that answers has heard; absent with `asOf`',
-  }),
+  has: z
+    .object({
+      agents: Count,
+      tasks: Count,
+      storage_bytes: Count.optional().meta({ description: 'Where it is limited: written since then' }),
+    })
+    .optional()
+    .meta({
+      description: 'What it has now of what is limited, as the process that answers has heard; absent with `asOf`',
+    }),
 }).meta({ id: 'Tenant' });
 
 const params = { name: 'contoso' };

@@ -1,4 +1,5 @@
 /** The aggregates of tenants. */
+import { storageDecider } from './storage';
 import { tenantDecider } from './tenant';
 
-export const tenantsAggregates = [tenantDecider] as const;
+export const tenantsAggregates = [tenantDecider, storageDecider] as const;

@@ -12,7 +12,14 @@ import { AGREED_SECONDS, PLATFORM } from '../stops/stop';
 /** Tenants that are there without being created: whoever runs a colony alone needs no other, and somebody creates. */
 export const GIVEN_TENANTS: ReadonlySet<string> = new Set(['default', PLATFORM]);
 
-export const LIMITED = ['agents', 'tasks', 'signals_per_minute', 'requests_per_second', 'spend_micro_usd'] as const;
+export const LIMITED = [
+  'agents',
+  'tasks',
+  'signals_per_minute',
+  'requests_per_second',
+  'spend_micro_usd',
+  'storage_bytes',
+] as const;
 export type Limited = (typeof LIMITED)[number];
 
 /** How much of everything; what is left out has no limit of the tenant's own. */
@@ -267,7 +274,7 @@ export const TENANT_LIMIT = 'tenant-limit';
 export function beyondLimit(tenant: string, of: Limited, most: number, has: number): Rejection {
   return refuse(
     TENANT_LIMIT,
-    `the tenant ${tenant} may have ${most} ${NAMES[of]} and has ${has}: wait until it has fewer, or ask people of the tenant ${PLATFORM} for more`,
+    `the tenant ${tenant} may have ${most} ${NAMES[of]} and has ${has}: ${of === 'storage_bytes' ? '' : 'wait until it has fewer, or '}ask people of the tenant ${PLATFORM} for more`,
     { limit: of, most, has },
   );
 }
@@ -290,6 +297,7 @@ export const NAMES: Readonly<Record<Limited, string>> = {
   signals_per_minute: 'signals a minute',
   requests_per_second: 'requests a second',
   spend_micro_usd: 'micro-USD to spend in a month',
+  storage_bytes: 'bytes stored',
 };
 
 /** The least that a limit can be: who may send nothing at all is stopped. */
@@ -299,6 +307,7 @@ const LEAST: Readonly<Record<Limited, number>> = {
   signals_per_minute: 0,
   requests_per_second: 1,
   spend_micro_usd: 0,
+  storage_bytes: 0,
 };
 
 function changed(limits: TenantLimits, changes: LimitChanges): TenantLimits {

@@ -169,13 +169,31 @@ test('budgets are set, shown and removed; a task that costs more waits for a per
 
 test('a tenant is created, shown, limited and listed by people of the platform', async () => {
   const platform = (...args: string[]) => run('--tenant', 'platform', 'tenant', ...args);
-  const created = await platform('create', 'landlord', '--agents', '5', '--tasks', '7', '--reason', 'a customer');
+  const created = await platform(
+    'create',
+    'landlord',
+    '--agents',
+    '5',
+    '--tasks',
+    '7',
+    '--storage',
+    '1.5MB',
+    '--reason',
+    'a customer',
+  );
   expect(created).toMatchObject({ code: 0, stdout: expect.stringContaining('landlord is there') });
   expect((await platform('create', 'landlord', '--agents', '6', '--reason', 'again')).stderr).toContain(
     'created before',
   );
-  expect((await platform('create', 'other', '--agents', 'none', '--reason', 'x')).code).toBe(2);
-  expect((await platform('show', 'landlord')).stdout).toMatch(/agents +5 +0[^]*tasks that are not over +7 +0/);
+  for (const wrong of [
+    ['--agents', 'none'],
+    ['--storage', '1.5PB'],
+    ['--storage', '..'],
+  ])
+    expect((await platform('create', 'other', ...wrong, '--reason', 'x')).code).toBe(2);
+  expect((await platform('show', 'landlord')).stdout).toMatch(
+    /agents +5 +0[^]*tasks that are not over +7 +0[^]*bytes stored +1500000 +0/,
+  );
   const limited = await platform('limit', 'landlord', '--agents', 'none', '--requests', '90', '--reason', 'as agreed');
   expect(limited).toMatchObject({
     stderr: '',
@@ -201,7 +219,7 @@ test('a tenant is closed and erased by two people, and shows it', async () => {
   }
   const shown = (await run('--tenant', 'platform', 'tenant', 'show', 'leaving')).stdout;
   expect(shown).toMatch(/closed for good .*by human:bob and human:ada[^]*erased for good/);
-  await eventually(async () => /leaving .*closed/.test((await run('--tenant', 'platform', 'tenant', 'list')).stdout));
+  await eventually(async () => /leaving .*erased/.test((await run('--tenant', 'platform', 'tenant', 'list')).stdout));
 }, 60_000);
 
 test('an agent that is stopped says why, gives back what it holds, and goes on when it is lifted', async () => {

@@ -17,11 +17,15 @@ bind(tenants.list, async ({ tenants }, call) => {
   return await listed(call, (_, __, limit, continuation) => tenants.list(limit, continuation));
 });
 
-bind(tenants.get, async ({ tenants, market }, { principal, params: { name }, query: { asOf } }) => {
+bind(tenants.get, async ({ tenants, tenantBook, market }, { principal, params: { name }, query: { asOf } }) => {
   throwIf(tenants.hidden(principal.tenant, name));
   const found = await tenants.load(name, asOf);
   const { state, version } = tenants.isGiven(principal.tenant, name) ? found : existing('tenant', name, found, asOf);
-  const has = { agents: market.agentCensus.size(name), tasks: market.taskCensus.size(name) };
+  const has = {
+    agents: market.agentCensus.size(name),
+    tasks: market.taskCensus.size(name),
+    storage_bytes: await tenantBook.stored(name),
+  };
   return {
     body: { ...tenantAnswer(name, state), ...(asOf === undefined ? { has } : {}) },
     etag: version < 0 ? undefined : version,

@@ -122,6 +122,32 @@ describe('tenants', () => {
     expect(await agent(api, 'ada').awarded('dear')).toBeGreaterThan(0);
   });
 
+  test('whoever has stored as much as it may finishes what it has, and begins nothing', async () => {
+    const api = tenant('hoarder');
+    await ok(put('hoarder', { limits: { storage_bytes: 40_000 }, reason: 'a customer' }));
+    const ann = agent(api, 'ann');
+    await ann.register();
+    await post(api, { id: 't1' });
+    const award = await ann.awarded('t1');
+    await ok(ann.do('accept', 't1', { award }));
+    const replies = await Promise.all(
+      Array.from({ length: 30 }, (_, i) =>
+        api('/v1/tasks', { json: { id: `b${i}`, task_type: 'clerk', payload: 'x'.repeat(3_000) } }),
+      ),
+    );
+    const refused = replies.filter(({ status }) => status !== 201);
+    expect(refused.length).toBeGreaterThan(10);
+    for (const reply of refused) expect(slug(reply)).toBe('409 tenant-limit');
+    expect(refused[0]?.body).toMatchObject({ limit: 'storage_bytes', most: 40_000, has: expect.any(Number) });
+    const large = { task_type: 'clerk', payload: 'x'.repeat(100_000) };
+    expect(slug(await api('/v1/tasks', { json: large }))).toBe('409 tenant-limit');
+    await ok(ann.do('progress', 't1', { award, fraction: 0.5 }));
+    await ok(ann.do('complete', 't1', { award, result: 'y'.repeat(50_000) }));
+    const { limits, has } = (await ok(api('/v1/tenants/hoarder'))).body;
+    expect(limits).toEqual({ storage_bytes: 40_000 });
+    expect(has.storage_bytes).toBeGreaterThan(50_000);
+  });
+
   test('one that is closed takes nothing any more, ends what is under way, and can be read; erased, nobody is opened', async () => {
     const api = tenant('leaver');
     const end = (ending: string, as: string) =>

@@ -185,7 +185,7 @@ function withinTenant(caller: Principal | Problem): Principal | Problem | Promis
 export async function counted(caller: Principal): Promise<void> {
   const { colony } = await runtime();
   // Has the limits of the tenant read; whether there is such a tenant the receipt asks.
-  await colony.tenantBook.refusal(caller.tenant);
+  await colony.tenantBook.stranger(caller);
   countRequest(caller);
 }
 

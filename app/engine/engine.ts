@@ -87,7 +87,7 @@ export class Engine {
       sharing: shared ? SHARED_VIEWS : undefined,
       remembered: cache.cachedStreams,
     });
-    this.duty = new Duty(ports.leases, randomHex(16), clock, report);
+    this.duty = new Duty(shared ? ports.leases : undefined, randomHex(16), clock, report);
     this.watchdog = new Watchdog(clock, report, this.standstill);
     this.clockCheck = new ClockCheck(clock, report);
     this.transactor.onCommitted(({ here, commits }) => {

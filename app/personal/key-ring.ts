@@ -31,6 +31,8 @@ export class KeyRing {
   private readonly report: Report;
   private readonly tenants: Pick<TenantBook, 'isErased'>;
   private readonly known = new Recent<string, Kept>(MOST);
+  /** Of whom it is known that they were not erased, though their key was not needed. */
+  private readonly alive = new Recent<string, true>(MOST);
   private readonly finding = new Map<string, Promise<Kept | undefined>>();
   private readonly ofTenants = new Recent<string, Promise<Uint8Array | 'erased' | undefined>>(MOST_TENANTS);
 
@@ -69,6 +71,21 @@ export class KeyRing {
     return this.known.get(stream);
   }
 
+  /** Whether nothing of the subject opens any more. What wraps is not asked: it may be away, and each use costs. */
+  async isErased(tenant: string, subject: string): Promise<boolean> {
+    if (await this.tenants.isErased(tenant)) return true;
+    const stream = subjectStream(tenant, subject);
+    const known = this.known.get(stream);
+    if (known !== undefined) return known === 'erased';
+    if (this.alive.get(stream) !== undefined) return false;
+    const isErased = (await this.isLogged(tenant, subject)) || (await this.isDestroyed(tenant, subject));
+    if (isErased) this.known.set(stream, 'erased');
+    // It may have been erased meanwhile.
+    if (this.known.get(stream) === 'erased') return true;
+    this.alive.set(stream, true);
+    return false;
+  }
+
   /** Destroys the key, here and where it is kept. */
   async destroy(tenant: string, subject: string): Promise<void> {
     this.forget(subjectStream(tenant, subject));
@@ -87,6 +104,18 @@ export class KeyRing {
     const known = this.known.get(stream);
     if (known !== undefined && known !== 'erased') wipe(known);
     this.known.set(stream, 'erased');
+    this.alive.delete(stream);
+  }
+
+  /** The log knows who was erased also where an older copy of the keys was put back. */
+  private async isLogged(tenant: string, subject: string): Promise<boolean> {
+    return (await this.subjects.current(tenant, subject)).state.erased !== undefined;
+  }
+
+  /** The subject's own key, or its tenant's. */
+  private async isDestroyed(tenant: string, subject: string): Promise<boolean> {
+    const kept = await Promise.all([subject, OF_TENANT].map((name) => this.keys.find(tenant, name)));
+    return kept.includes('erased');
   }
 
   /** The key of a tenant; made where it is asked for to seal. */
@@ -110,9 +139,7 @@ export class KeyRing {
   }
 
   private async find(tenant: string, subject: string, toSeal: boolean): Promise<Kept | undefined> {
-    // The log knows who was erased also where an older copy of the keys was put back.
-    const { state } = await this.subjects.current(tenant, subject);
-    if (state.erased !== undefined) return 'erased';
+    if (await this.isLogged(tenant, subject)) return 'erased';
     const place = subjectStream(tenant, subject);
     let wrapped = await this.keys.find(tenant, subject);
     if (wrapped === 'erased' || (wrapped === undefined && !toSeal)) return wrapped;

@@ -125,8 +125,8 @@ export class Personal {
   async mask(tenant: string, value: unknown): Promise<unknown> {
     const subjects = subjectsOf(sealedIn(value));
     const { ring } = this.deps;
-    const keys = await Promise.all(subjects.map(async (subject) => await ring?.of(tenant, subject, false)));
-    return masked(value, new Set(subjects.filter((_, i) => keys[i] === 'erased')));
+    const gone = await Promise.all(subjects.map(async (subject) => await ring?.isErased(tenant, subject)));
+    return masked(value, new Set(subjects.filter((_, i) => gone[i])));
   }
 
   /**

@@ -67,3 +67,16 @@ test('while the vault is away nothing is taken or opened, and nothing is said to
   expect(stage.reports).toEqual([]);
   expect(await openedAnew(value, await sealed('bob'))).toEqual([{ value: about('ada') }, { value: about('bob') }]);
 });
+
+test('to show about whom something is the vault is not asked, be it away or not', async () => {
+  const [kept, gone] = [await sealed('ada'), await sealed('bob')];
+  expect(await stage.colony.personal.erase(eve, 'bob', 'asked for')).toMatchObject({ ok: true });
+  const { personal } = (await stage.start()).colony;
+  server.failures.push(FAILED, FAILED);
+  server.requests.length = 0;
+  for (let n = 0; n < 2; n += 1) {
+    expect(await personal.mask(TENANT, kept)).toEqual({ customer: { [MARK]: { subject: 'ada', sealed: true } } });
+    expect(await personal.mask(TENANT, gone)).toEqual({ customer: { [MARK]: { subject: 'bob', erased: true } } });
+  }
+  expect(server.requests).toEqual([]);
+});

@@ -7,24 +7,34 @@ import { text } from 'node:stream/consumers';
 import { type BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import type { Anchor } from '../../app/engine/ports';
 import { checkpointName } from '../../domain/audit/log';
-import { credentialOf } from './identity';
+import { BLOB_RETRIES, credentialOf } from './identity';
+import { PATIENCE_MS, within } from './patience';
 
 export class BlobAnchor implements Anchor {
   readonly name = 'blobs';
 
-  constructor(private readonly container: ContainerClient) {}
+  /** @param patienceMs milliseconds for all that one checkpoint asks of the container */
+  constructor(
+    private readonly container: ContainerClient,
+    private readonly patienceMs = PATIENCE_MS,
+  ) {}
 
   async keep(tenant: string, size: number, note: string): Promise<void> {
+    await within(this.patienceMs, (abortSignal) => this.create(tenant, size, note, abortSignal));
+  }
+
+  private async create(tenant: string, size: number, note: string, abortSignal: AbortSignal): Promise<void> {
     const name = checkpointName(tenant, size);
     const blob = this.container.getBlockBlobClient(name);
     try {
       await blob.upload(note, Buffer.byteLength(note), {
+        abortSignal,
         conditions: { ifNoneMatch: '*' },
         blobHTTPHeaders: { blobContentType: 'text/plain; charset=utf-8' },
       });
     } catch (error) {
       // That it is there already may be said in several ways: who may only create is told that they may not write.
-      const kept = await textOf(blob).catch(() => undefined);
+      const kept = await textOf(blob, abortSignal).catch(() => undefined);
       if (kept === undefined) throw error;
       if (kept !== note)
         throw new Error(`${name} holds another checkpoint of ${size} leaves: it is left as it is`, { cause: error });
@@ -32,8 +42,8 @@ export class BlobAnchor implements Anchor {
   }
 }
 
-async function textOf(blob: BlockBlobClient): Promise<string> {
-  const { readableStreamBody } = await blob.download();
+async function textOf(blob: BlockBlobClient, abortSignal: AbortSignal): Promise<string> {
+  const { readableStreamBody } = await blob.download(undefined, undefined, { abortSignal });
   return await text(readableStreamBody as NodeJS.ReadableStream);
 }
 
@@ -43,5 +53,6 @@ async function textOf(blob: BlockBlobClient): Promise<string> {
  */
 export function openBlobAnchor(url: string, clientId: string | undefined): BlobAnchor {
   const isSigned = new URL(url).searchParams.has('sig');
-  return new BlobAnchor(new ContainerClient(url, isSigned ? undefined : credentialOf(clientId)));
+  const options = { retryOptions: BLOB_RETRIES };
+  return new BlobAnchor(new ContainerClient(url, isSigned ? undefined : credentialOf(clientId), options));
 }

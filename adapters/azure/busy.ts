@@ -1,5 +1,6 @@
 /** How brokers, Blob Storage and Key Vault say that they ask to be left alone, after the SDK has tried for a while. */
 import { StoreBusy } from '../../app/engine/ports';
+import { NoAnswer } from './patience';
 
 /** For brokers, which don't say how long: Microsoft's SDK for Java asks for at least as much. */
 export const BROKER_MS = 4_000;
@@ -54,10 +55,26 @@ export function blobsBusy(error: unknown): unknown {
   return statusCode === 503 || statusCode === 429 ? httpBusy('Blob Storage is throttled', error) : error;
 }
 
-/** `StoreBusy` where Key Vault was throttled, has failed, or could not be reached; else the error as it is. */
+/** How credentials say that they have no token: who gives them can't be asked, or has not heard of the identity yet. */
+const NO_TOKEN = new Set([
+  'AggregateAuthenticationError',
+  'AuthenticationError',
+  'AuthenticationRequiredError',
+  'CredentialUnavailableError',
+]);
+
+/**
+ * `StoreBusy` where Key Vault was throttled, has failed, or could not be reached, or where there was no token for it,
+ * which says nothing of the key either; else the error as it is.
+ */
 export function vaultBusy(error: unknown): unknown {
   const { name, statusCode } = error as HttpError;
-  if (statusCode === undefined ? name !== 'RestError' : statusCode < 500 && statusCode !== 429) return error;
+  if (NO_TOKEN.has(name ?? '') || statusCode === 401) return httpBusy('There is no token for Key Vault', error);
+  const isAway =
+    statusCode === undefined
+      ? name === 'RestError' || error instanceof NoAnswer
+      : statusCode >= 500 || statusCode === 429;
+  if (!isAway) return error;
   return httpBusy(`Key Vault ${statusCode === 429 ? 'is throttled' : 'does not answer'}`, error);
 }
 

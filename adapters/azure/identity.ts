@@ -40,7 +40,7 @@ const load = createRequire(__filename);
  */
 const BROKER_RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200 } as const;
 /** For blobs, whose SDK would otherwise try for 16 seconds while a request waits. */
-const BLOB_RETRIES = { retryDelayInMs: 500 } as const;
+export const BLOB_RETRIES = { retryDelayInMs: 500 } as const;
 
 export type Credential = Identity.TokenCredential;
 

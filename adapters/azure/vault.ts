@@ -10,6 +10,7 @@ import { type NoteKey, signatureLine, verifierKey } from '../../domain/kernel/no
 import { KEY_BYTES } from '../../domain/kernel/sealing';
 import { vaultBusy } from './busy';
 import { type Credential, credentialOf } from './identity';
+import { PATIENCE_MS, within } from './patience';
 
 /** What wraps; the vault's standard tier has no symmetric keys. */
 const WRAPPING = 'RSA-OAEP-256';
@@ -39,8 +40,14 @@ class Lately<T> {
   }
 }
 
+export interface VaultOptions extends KeyClientOptions {
+  /** Milliseconds for one call with all its attempts. */
+  readonly patienceMs?: number;
+}
+
 /** A key of a vault, and its versions. */
 export class VaultKey {
+  private readonly patienceMs: number;
   private readonly client: KeyClient;
   private readonly name: string;
   private readonly newest: Lately<KeyVaultKey>;
@@ -49,11 +56,13 @@ export class VaultKey {
   private readonly operations = new Map<string, CryptographyClient>();
 
   /** @param key its URL without a version: `https://name.vault.azure.net/keys/name` */
-  constructor(key: string, credential: Credential, clock: Clock, options: KeyClientOptions = {}) {
+  constructor(key: string, credential: Credential, clock: Clock, options: VaultOptions = {}) {
+    const { patienceMs = PATIENCE_MS, ...clientOptions } = options;
+    this.patienceMs = patienceMs;
     const { origin, pathname } = new URL(key);
     this.name = pathname.slice('/keys/'.length);
-    this.client = new KeyClient(origin, credential, { retryOptions: RETRIES, ...options });
-    this.newest = new Lately(clock, () => asked(this.client.getKey(this.name)));
+    this.client = new KeyClient(origin, credential, { retryOptions: RETRIES, ...clientOptions });
+    this.newest = new Lately(clock, () => this.asked((abortSignal) => this.client.getKey(this.name, { abortSignal })));
     this.enabled = new Lately(clock, () => this.list());
   }
 
@@ -68,28 +77,29 @@ export class VaultKey {
   }
 
   async sign(version: string, digest: Uint8Array): Promise<Buffer> {
-    const { result } = await asked(this.with(version).sign('ES256', digest));
+    const { result } = await this.asked((abortSignal) => this.with(version).sign('ES256', digest, { abortSignal }));
     return Buffer.from(result);
   }
 
   async wrap(version: string, bytes: Uint8Array): Promise<Buffer> {
-    const { result } = await asked(this.with(version).wrapKey(WRAPPING, bytes));
+    const { result } = await this.asked((abortSignal) => this.with(version).wrapKey(WRAPPING, bytes, { abortSignal }));
     return Buffer.from(result);
   }
 
   async unwrap(version: string, wrapped: Uint8Array): Promise<Buffer> {
-    const { result } = await asked(this.with(version).unwrapKey(WRAPPING, wrapped));
+    const { result } = await this.asked((abortSignal) =>
+      this.with(version).unwrapKey(WRAPPING, wrapped, { abortSignal }),
+    );
     return Buffer.from(result);
   }
 
   private async list(): Promise<readonly KeyVaultKey[]> {
     const found: { readonly version: string; readonly createdOn: number }[] = [];
-    await asked(
-      (async () => {
-        for await (const { version, enabled, createdOn } of this.client.listPropertiesOfKeyVersions(this.name))
-          if (version !== undefined && enabled === true) found.push({ version, createdOn: createdOn?.getTime() ?? 0 });
-      })(),
-    );
+    await this.asked(async (abortSignal) => {
+      const pages = this.client.listPropertiesOfKeyVersions(this.name, { abortSignal });
+      for await (const { version, enabled, createdOn } of pages)
+        if (version !== undefined && enabled === true) found.push({ version, createdOn: createdOn?.getTime() ?? 0 });
+    });
     found.sort((a, b) => b.createdOn - a.createdOn);
     return await Promise.all(found.map(({ version }) => this.version(version)));
   }
@@ -98,7 +108,7 @@ export class VaultKey {
   private version(version: string): Promise<KeyVaultKey> {
     let key = this.known.get(version);
     if (key === undefined) {
-      key = asked(this.client.getKey(this.name, { version }));
+      key = this.asked((abortSignal) => this.client.getKey(this.name, { version, abortSignal }));
       key.catch(() => this.known.delete(version));
       this.known.set(version, key);
     }
@@ -113,17 +123,17 @@ export class VaultKey {
     }
     return client;
   }
+
+  private async asked<T>(ask: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    return await within(this.patienceMs, ask).catch((error: unknown) => {
+      throw vaultBusy(error);
+    });
+  }
 }
 
 /** The key of a vault, asked for as the managed identity with this client id; undefined: as who is logged in. */
 export function openVaultKey(key: string, clientId: string | undefined, clock: Clock): VaultKey {
   return new VaultKey(key, credentialOf(clientId), clock);
-}
-
-async function asked<T>(answer: Promise<T>): Promise<T> {
-  return await answer.catch((error: unknown) => {
-    throw vaultBusy(error);
-  });
 }
 
 function sha256(text: string): Buffer {

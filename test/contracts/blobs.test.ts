@@ -9,8 +9,8 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BlobServiceClient, ContainerSASPermissions } from '@azure/storage-blob';
-import { openBlobAnchor } from '../../adapters/azure/blob-anchor';
+import { BlobServiceClient, ContainerClient, ContainerSASPermissions } from '@azure/storage-blob';
+import { BlobAnchor, openBlobAnchor } from '../../adapters/azure/blob-anchor';
 import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
 import { AzureClients } from '../../adapters/azure/identity';
 import type { KnownCheckpoint } from '../../app/audit/checkpoints';
@@ -156,6 +156,18 @@ describe('a service that answers as the test says', () => {
     200,
     { 'x-ms-immutability-policy-until-date': new Date(time).toUTCString(), 'x-ms-immutability-policy-mode': 'locked' },
   ];
+
+  test('a checkpoint is not waited for where nothing is answered', async () => {
+    const silent = http.createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const container = new ContainerClient(`http://127.0.0.1:${(silent.address() as AddressInfo).port}/account/kept`);
+    try {
+      await expect(new BlobAnchor(container, 200).keep('acme', 2, 'one\n')).rejects.toThrow('no answer within 200 ms');
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
+  });
 
   test('without retention nothing is asked of it, and a name is written once', async () => {
     answers = [[201], exists];

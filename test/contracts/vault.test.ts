@@ -1,13 +1,21 @@
 /** Keys of Key Vault, through the unmodified SDK: the contracts of the ports, rotation, and a vault that is away. */
+import {
+  AggregateAuthenticationError,
+  AuthenticationError,
+  AuthenticationRequiredError,
+  CredentialUnavailableError,
+} from '@azure/identity';
 import { VaultKey, VaultKeyWrap, VaultLogSigner } from '../../adapters/azure/vault';
 import { AesKeyWrap, KeyWraps } from '../../adapters/personal/key-wrap';
 import { Ed25519LogSigner, LogSigners } from '../../adapters/receipts/signer';
 import { StoreBusy } from '../../app/engine/ports';
 import { noteOf, openNote, parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
 import { KeyVaultServer, VAULT_OPTIONS as OPTIONS } from '../servers/key-vault';
+import { eventually } from '../support/eventually';
 import { keyWrapContract } from './key-wrap.contract';
 import { keysOf, logSignerContract } from './log-signer.contract';
 
+const IMPATIENT = { ...OPTIONS, patienceMs: 200 };
 const ROTATED_MS = 600_000;
 const PLACE = 'acme/subject/ada';
 const KEY = Buffer.alloc(32, 5);
@@ -148,6 +156,33 @@ describe('a vault that is away', () => {
     await gone.stop();
     const nowhere = new VaultKeyWrap(new VaultKey(url, server.credentialOf(), clock, OPTIONS));
     await expect(nowhere.unwrap(PLACE, wrapped)).rejects.toThrow(StoreBusy);
+  });
+
+  test('one that takes what it is asked and never answers is away, until it answers again', async () => {
+    const wrapped = await wrap().wrap(PLACE, KEY);
+    const silent = new VaultKeyWrap(keyNamed('personal', IMPATIENT));
+    server.isSilent = true;
+    for (const _ of ['the first', 'another'])
+      await expect(silent.wrap(PLACE, KEY)).rejects.toThrow('Key Vault does not answer');
+    await expect(silent.unwrap(PLACE, wrapped)).rejects.toThrow(StoreBusy);
+    await expect(new VaultLogSigner(keyNamed('log', IMPATIENT)).sign('a', TEXT)).rejects.toThrow(StoreBusy);
+    await expect(new VaultLogSigner(keyNamed('log', IMPATIENT)).verifierKeys('a')).rejects.toThrow(StoreBusy);
+    server.isSilent = false;
+    await eventually(async () =>
+      KEY.equals(await silent.unwrap(PLACE, await silent.wrap(PLACE, KEY)).catch(() => Buffer.alloc(0))),
+    );
+  });
+
+  test.each<[string, () => Promise<never>]>([
+    ['never answers', () => new Promise(() => undefined)],
+    ['can’t be reached', () => Promise.reject(new CredentialUnavailableError('no managed identity endpoint'))],
+    ['refuses', () => Promise.reject(new AuthenticationError(400, { error: 'invalid_client' }))],
+    ['has nobody logged in', () => Promise.reject(new AuthenticationRequiredError({ scopes: ['a'] }))],
+    ['has tried all', () => Promise.reject(new AggregateAuthenticationError([], 'nobody has one'))],
+  ])('that whoever gives tokens %s says nothing of the key', async (_, getToken) => {
+    const wrapped = await wrap().wrap(PLACE, KEY);
+    const keys = new VaultKeyWrap(new VaultKey(server.urlOf('personal'), { getToken }, clock, IMPATIENT));
+    await expect(keys.unwrap(PLACE, wrapped)).rejects.toThrow(StoreBusy);
   });
 
   test('the newest version is asked for again after a failure', async () => {

@@ -62,6 +62,8 @@ export class KeyVaultServer {
   readonly requests: string[] = [];
   /** What the next requests that carry a token are answered, before they are looked at. */
   readonly failures: Answer[] = [];
+  /** It takes what it is asked, and answers nothing. */
+  isSilent = false;
   private readonly versions: Version[] = [];
   private clock = 1_700_000_000;
   private readonly server: https.Server;
@@ -71,6 +73,7 @@ export class KeyVaultServer {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- smtp-server has one, and does not export it
     const certificate = require('smtp-server/lib/tls-options.js') as () => { key: string; cert: string };
     this.server = https.createServer(certificate(), (request, response) => {
+      if (this.isSilent) return;
       void this.answer(request).then(({ status, body, headers }) =>
         response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body)),
       );

@@ -65,7 +65,7 @@ export const COMMON_REFUSALS = refusals('Common', [
   [
     503,
     'personal-unavailable',
-    'this host has no key for personal data: FORMICARY_PERSONAL_KEY or FORMICARY_VAULT__personalKey gives it one; nothing was stored',
+    'this host has no key for personal data that it may use: FORMICARY_PERSONAL_KEY or FORMICARY_VAULT__personalKey gives it one; nothing was stored',
   ],
   [503, 'policy-unavailable', 'the policy in force could not be loaded here: ask another process, or again later'],
   [503, 'store-busy', 'the store has more to do than it can: try again after `Retry-After`'],

@@ -151,8 +151,13 @@ export class KeyRing {
     return await this.opened(place, wrapped, ofTenant);
   }
 
-  private async make(tenant: string, name: string, place: string): Promise<Uint8Array | 'erased'> {
-    return await this.keys.keep(tenant, name, await this.wrap.wrap(place, randomBytes(KEY_BYTES)));
+  private async make(tenant: string, name: string, place: string): Promise<Uint8Array | 'erased' | undefined> {
+    const wrapped = await this.wrap
+      .wrap(place, randomBytes(KEY_BYTES))
+      .catch((error: unknown) =>
+        this.unable('no key of a subject can be wrapped: has the identity its role on what wraps?', place, error),
+      );
+    return wrapped && (await this.keys.keep(tenant, name, wrapped));
   }
 
   private async opened(
@@ -174,11 +179,17 @@ export class KeyRing {
 
   /** What is sealed with it stays sealed; all else is read as ever. */
   private lost(place: string, error: unknown): undefined {
+    return this.unable(
+      'the key of a subject could not be unwrapped: is its version enabled in the vault, has the identity its role there, was it wrapped by another FORMICARY_PERSONAL_KEY?',
+      place,
+      error,
+    );
+  }
+
+  /** What wraps refuses; that it is away is for whoever asks, who comes again. */
+  private unable(message: string, place: string, error: unknown): undefined {
     if (error instanceof StoreBusy) throw error;
-    this.report('the key of a subject could not be unwrapped: was it wrapped by another FORMICARY_PERSONAL_KEY?', {
-      subject: place,
-      error: messageOf(error),
-    });
+    this.report(message, { subject: place, error: messageOf(error) });
   }
 }
 

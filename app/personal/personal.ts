@@ -57,7 +57,7 @@ export interface Sending {
 const UNAVAILABLE = new Rejection(
   'unavailable',
   'personal-unavailable',
-  'this host has no key for personal data: FORMICARY_PERSONAL_KEY or FORMICARY_VAULT__personalKey gives it one; nothing was stored',
+  'this host has no key for personal data that it may use: FORMICARY_PERSONAL_KEY or FORMICARY_VAULT__personalKey gives it one; nothing was stored',
 );
 
 export interface PersonalDeps {

@@ -11,6 +11,7 @@ import { Stage, TENANT } from '../support/stage';
 const eve: RequestContext = { principal: { tenant: TENANT, id: 'human:eve', kind: 'human', level: 'critical' } };
 const about = (subject: string) => ({ customer: { [MARK]: { subject, value: 'Ada Byron' } } });
 const FAILED = { status: 503, body: { error: { code: 'ServiceUnavailable', message: 'sorry' } } };
+const REFUSED = { status: 403, body: { error: { code: 'Forbidden', message: 'Caller is not authorized' } } };
 const ROTATED_MS = 600_000;
 
 const clock = { time: 0, now: () => clock.time };
@@ -66,6 +67,15 @@ test('while the vault is away nothing is taken or opened, and nothing is said to
   await expect(sealed('bob')).rejects.toThrow(StoreBusy);
   expect(stage.reports).toEqual([]);
   expect(await openedAnew(value, await sealed('bob'))).toEqual([{ value: about('ada') }, { value: about('bob') }]);
+});
+
+test('what the vault refuses to wrap is not taken, and is reported', async () => {
+  const sending = { principal: eve.principal, operation: 'postTask', idempotencyKey: undefined };
+  server.failures.push(REFUSED);
+  expect(await stage.colony.personal.seal(about('ada'), sending)).toMatchObject({ code: 'personal-unavailable' });
+  expect(stage.reports).toEqual([
+    expect.objectContaining({ message: expect.stringContaining('can be wrapped') as string }),
+  ]);
 });
 
 test('to show about whom something is the vault is not asked, be it away or not', async () => {

@@ -3,7 +3,8 @@
  * example of another machine or on a medium that is written once; a Git repository. A file each.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Anchor } from '../../app/engine/ports';
@@ -26,16 +27,18 @@ export class FolderAnchor implements Anchor {
     const path = checkpointName(tenant, size);
     const place = join(this.folder, path);
     await mkdir(dirname(place), { recursive: true });
+    // It gets its name when it is whole: who verifies takes half a checkpoint for a forged one.
+    const draft = `${place}.${randomUUID()}`;
     try {
-      const file = await open(place, 'wx');
-      await file
-        .writeFile(note)
-        .then(() => file.sync())
-        .finally(() => file.close());
+      await writeFile(draft, note, { flag: 'wx', flush: true });
+      await link(draft, place);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       if ((await readFile(place, 'utf8')) !== note)
         throw new Error(`${place} holds another checkpoint of ${size} leaves: it is left as it is`, { cause: error });
+    } finally {
+      // One that stays is no checkpoint by its name.
+      await rm(draft).catch(() => undefined);
     }
     return path;
   }

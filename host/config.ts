@@ -250,6 +250,12 @@ function* together(given: Environment, onAzure: boolean): Generator<string> {
   if (given.FORMICARY_DEV_HEADERS === 'on' && onAzure)
     yield 'FORMICARY_DEV_HEADERS is only for tests on one machine, and this app runs on Azure: leave it out';
   if (given.FORMICARY_PROFILE !== 'azure') return;
+  if (
+    given.FORMICARY_PERSONAL_KEY_BEFORE !== undefined &&
+    given.FORMICARY_PERSONAL_KEY === undefined &&
+    given.FORMICARY_VAULT__personalKey === undefined
+  )
+    yield 'FORMICARY_PERSONAL_KEY_BEFORE only unwraps: give FORMICARY_PERSONAL_KEY or FORMICARY_VAULT__personalKey, which wraps';
   if (given.FORMICARY_COSMOS__accountEndpoint === undefined)
     yield 'FORMICARY_COSMOS__accountEndpoint is missing: the profile azure needs it';
   for (const [endpoint, key] of CONNECTIONS) {

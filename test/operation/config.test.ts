@@ -288,6 +288,15 @@ describe('what can’t be used', () => {
     expect(named({ ...AZURE, ...part })).toEqual(['FORMICARY_NETAPP__account', 'FORMICARY_NETAPP__location']);
   });
 
+  test('a key that has wrapped before is not the one that wraps', () => {
+    const before = { ...AZURE, FORMICARY_PERSONAL_KEY_BEFORE: `${'B'.repeat(42)}A=` };
+    expect(named(before)).toEqual(['FORMICARY_PERSONAL_KEY_BEFORE']);
+    expect(faults({ ...before, FORMICARY_PERSONAL_KEY: `${'C'.repeat(42)}A=` })).toEqual([]);
+    expect(faults({ ...before, FORMICARY_VAULT__personalKey: 'https://colony.vault.azure.net/keys/people' })).toEqual(
+      [],
+    );
+  });
+
   test('an endpoint and a connection string to the same service', () => {
     expect(named({ ...LOCAL, FORMICARY_BLOBS__serviceUri: 'http://127.0.0.1:10000/devstoreaccount1' })).toEqual([
       'FORMICARY_BLOBS',

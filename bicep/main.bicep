@@ -72,7 +72,7 @@ param anchorDays int = 365
 param anchorPolicy string = 'Unlocked'
 
 @minValue(1)
-@maxValue(365)
+@maxValue(90)
 @description('Days that orchestrations are kept after their end.')
 param durableTaskDays int = 30
 

@@ -8,7 +8,7 @@ param tags object
 param units int
 param isPrivate bool
 @minValue(1)
-@maxValue(365)
+@maxValue(90)
 @description('Days that orchestrations are kept after their end.')
 param retentionDays int
 param appPrincipalId string

@@ -410,6 +410,12 @@ describe('settings of the app', () => {
     expect(moduleOf('durable')).toContain(`resource hub 'taskHubs' = {\n    name: '${hubName}'`);
     expect(given).toContain(storageProvider.connectionStringName);
   });
+
+  test('orchestrations are kept for no longer than the scheduler takes', () => {
+    const most = /@maxValue\((\d+)\)\n@description\('Days that orchestrations are kept/;
+    expect([main, moduleOf('durable')].map((file) => most.exec(file)?.[1])).toEqual(['90', '90']);
+    expect(read('docs/deploy.md')).toMatch(/`FORMICARY_DURABLE_TASK_DAYS` \| `30` \| .*1 to 90/);
+  });
 });
 
 describe('stores', () => {

@@ -134,6 +134,7 @@ describe('a vault that is away', () => {
     headers: { 'retry-after-ms': '1' },
   };
   const failed = { status: 500, body: { error: { code: 'InternalServerError', message: 'sorry' } } };
+  afterEach(() => (server.isSilent = false));
 
   test.each([
     ['throttles', throttled],

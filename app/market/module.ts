@@ -99,7 +99,17 @@ export function marketModule(
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
   const sweep = shared ? new PresenceSweep({ agents: market.agents, presence, clock, report }) : undefined;
-  const windingUp = new WindingUp({ transactor, tasksOf, tasks, agentsOf, agents, identity, deadlines, clock });
+  const windingUp = new WindingUp({
+    transactor,
+    tasksOf,
+    tasks,
+    agentsOf,
+    agents,
+    identity,
+    deadlines,
+    clock,
+    report,
+  });
   const reactions = new Reactions({
     transactor,
     market,

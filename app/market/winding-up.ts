@@ -13,7 +13,8 @@ import { type Ended, tenantDecider } from '../../domain/tenants/tenant';
 import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
 import type { DeadlineEngine, Reason } from '../engine/deadlines';
-import type { Clock } from '../engine/ports';
+import type { Clock, Report } from '../engine/ports';
+import { messageOf } from '../engine/reachable';
 import type { Transactor } from '../engine/transact';
 import { Slices, soon } from '../engine/turns';
 import type { Identity } from '../identity/module';
@@ -23,6 +24,8 @@ import type { Tasks } from './tasks';
 /** For so long other processes may have let something in, or views may not show it: so long it is looked for. */
 const LOOKED_FOR_SECONDS = 60;
 const AGAIN_SECONDS = 5;
+/** What is there after that does not end by being asked often. */
+const LATER_SECONDS = 60;
 const PAGE = 100;
 const TASKS_UNDER_WAY = ['held', 'open', 'awarded', 'running'];
 const AGENTS_HERE = ['active', 'lost'];
@@ -46,6 +49,7 @@ export interface WindingUpDeps {
   readonly identity: Pick<Identity, 'accessTo' | 'revoke'>;
   readonly deadlines: Pick<DeadlineEngine, 'on'>;
   readonly clock: Clock;
+  readonly report: Report;
 }
 
 export class WindingUp {
@@ -63,12 +67,25 @@ export class WindingUp {
     await this.endTokens(tenant, closed);
     const { tasks, tasksOf, agents, agentsOf } = this.deps;
     const context = { principal: closer(tenant) };
-    const found =
-      (await this.endAll(tenant, tasksOf, TASKS_UNDER_WAY, (id) => tasks.cancel(context, id, reasonOf(closed)))) +
-      (await this.endAll(tenant, agentsOf, AGENTS_HERE, (id) => agents.deregister(context, id, reasonOf(closed))));
+    const ended = [
+      await this.endAll(tenant, tasksOf, TASKS_UNDER_WAY, (id) => tasks.cancel(context, id, reasonOf(closed))),
+      await this.endAll(tenant, agentsOf, AGENTS_HERE, (id) => agents.deregister(context, id, reasonOf(closed))),
+    ];
+    const found = ended.reduce((sum, one) => sum + one.found, 0);
+    const failures = ended.flatMap((one) => one.failures);
     const now = toTime(this.deps.clock.now());
-    const isOver = found === 0 && now > plusSeconds(closed.at, LOOKED_FOR_SECONDS);
-    return isOver ? undefined : plusSeconds(now, AGAIN_SECONDS);
+    if (now <= plusSeconds(closed.at, LOOKED_FOR_SECONDS)) {
+      if (failures.length > 0) throw failures[0];
+      return plusSeconds(now, AGAIN_SECONDS);
+    }
+    if (found === 0) return undefined;
+    this.deps.report('something is still there of a tenant that was closed a while ago', {
+      tenant,
+      found,
+      failed: failures.length,
+      error: failures.length > 0 ? messageOf(failures[0]) : undefined,
+    });
+    return plusSeconds(now, LATER_SECONDS);
   }
 
   /** Those that were given before. */
@@ -78,24 +95,26 @@ export class WindingUp {
     await this.deps.identity.revoke({ principal: closer(tenant) }, { kind: 'tenant' }, reasonOf(closed));
   }
 
-  /** Ends what the view shows as being there; answers how much that was. */
+  /** Ends what the view shows as being there; answers how much that was. What fails keeps nothing else from ending. */
   private async endAll<S, E extends Event>(
     tenant: string,
     aggregate: Aggregate<S, E, Named>,
     statuses: readonly string[],
     end: (id: string) => Promise<unknown>,
-  ): Promise<number> {
+  ): Promise<{ readonly found: number; readonly failures: readonly unknown[] }> {
     const slices = new Slices(soon);
+    const failures: unknown[] = [];
     let found = 0;
     for (const status of statuses)
       for (let continuation: string | undefined, more = true; more; more = continuation !== undefined) {
         const page = await aggregate.list(tenant, { key: ALL, where: { status } }, PAGE, continuation);
-        await Promise.all(page.docs.map(({ id }) => end(id)));
+        const ended = await Promise.allSettled(page.docs.map(({ id }) => end(id)));
+        failures.push(...ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
         found += page.docs.length;
         continuation = page.continuation;
         await slices.pause();
       }
-    return found;
+    return { found, failures };
   }
 }
 

@@ -9,6 +9,7 @@ import type { Principal } from '../../domain/kernel/principal';
 import { Recent } from '../../domain/kernel/recent';
 import { subjectDecider } from '../../domain/personal/subject';
 import { PLATFORM } from '../../domain/stops/stop';
+import { bringsToAnEnd } from '../../domain/tenants/closing';
 import { addsToStorage } from '../../domain/tenants/storage';
 import {
   beyondLimit,
@@ -44,16 +45,6 @@ const KEPT_UP: ReadonlySet<string> = new Set([
   subjectDecider.category,
   accessDecider.category,
   credentialDecider.category,
-]);
-/** Commands that bring to an end what was under way; the colony itself gives them. */
-const ENDING: ReadonlySet<string> = new Set([
-  'agent.deregister',
-  'agent.release',
-  'agent.release-challenge',
-  'budget.settle',
-  'task.cancel',
-  'task.give-back',
-  'token.revoke',
 ]);
 
 /** Who counts something of each tenant. */
@@ -257,7 +248,7 @@ function afterwards(
   category: string,
   { principal: { kind }, action, attributes }: CommandContext,
 ): Rejection | 'ends' | undefined {
-  if (kind === 'system' && ENDING.has(action)) return 'ends';
+  if (kind === 'system' && bringsToAnEnd(action)) return 'ends';
   // People and services read what is there: an agent has no more to do.
   const forAgent = action === 'token.issue' && !/^(?:human|service):/.test(String(attributes?.['subject']));
   return KEPT_UP.has(category) && kind !== 'agent' && !forAgent ? undefined : tenantClosed(tenant, closed);

@@ -2,14 +2,19 @@
  * A tenant that was closed for good, asked of a whole colony: nothing is begun there any more, what was under way comes
  * to its end, nothing falls due, and what happened can still be read and proven.
  */
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Colony } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
+import type { Append } from '../../app/engine/ports';
 import { accessDecider, accessStream } from '../../domain/identity/access';
 import type { Principal } from '../../domain/kernel/principal';
+import { plusSeconds, toTime } from '../../domain/kernel/time';
 import { agentDecider, agentStream } from '../../domain/market/agent';
 import { taskDecider, taskStream } from '../../domain/market/task';
 import { MARK } from '../../domain/personal/mark';
 import { OF_TENANT } from '../../domain/personal/subject';
+import { bringsToAnEnd } from '../../domain/tenants/closing';
 import { profile, spec, Stage, type StageOptions } from '../support/stage';
 
 let stage: Stage;
@@ -91,6 +96,86 @@ test('what was under way comes to its end, and gives back what it held; nothing 
   expect(stage.log().length).toBe(length);
   // Nobody looks any more, at it or at what was due in it.
   expect(stage.deadlines().filter(isOfTenant)).toEqual([]);
+});
+
+test('a task whose deadline has passed while the tenant was stopped ends, and gives back what it held', async () => {
+  await begin();
+  await work();
+  const deadline = plusSeconds(toTime(stage.clock.time), 600);
+  await stage.colony.tasks.cancel(crm(), 't1', 'room for another');
+  await stage.settled();
+  for (const id of ['d1', 'd2']) await stage.colony.tasks.post(crm(), id, spec({ accept_seconds: 3_600, deadline }));
+  await stage.settled();
+  await stage.colony.stops.stop(person('human:pia'), { kind: 'tenant', name: 'contoso' }, 'freeze', 'a breach');
+  await stage.pass(1_200, undefined, 300);
+  await close();
+  await stage.settled();
+  await stage.pass(120);
+  for (const id of ['d1', 'd2']) expect(task(id).status).toBe('expired');
+  expect(agent('ann')).toMatchObject({ status: 'gone', slots: {} });
+  expect(stage.deadlines().filter(isOfTenant)).toEqual([]);
+});
+
+test('an award that was under way gives back what was reserved for it', async () => {
+  await begin();
+  const { agents, tasks, feed } = stage.colony;
+  await agents.register(crm(), 'ann', profile({ presence_seconds: 86_400 }));
+  let closing: Promise<void> | undefined;
+  stage.mishaps = (_, method, [what]) => {
+    const { stream, expected } = (what ?? {}) as Partial<Append>;
+    if (method !== 'append' || stream !== agentStream('contoso', 'ann') || expected !== 0) return undefined;
+    return (closing ??= close());
+  };
+  await tasks.post(crm(), 't1', spec({ accept_seconds: 3_600 }));
+  await stage.settled();
+  await stage.pass(120);
+  expect(closing).toBeDefined();
+  expect(stage.stream(agentStream('contoso', 'ann'))[1]?.events).toMatchObject([{ type: 'SlotReserved' }]);
+  expect([task('t1').status, agent('ann').status, agent('ann').slots]).toEqual(['cancelled', 'gone', {}]);
+  expect((await feed.status()).filter(({ parked }) => parked > 0)).toEqual([]);
+});
+
+test('one task that can not be ended keeps nothing else from its end, and is asked less and less', async () => {
+  await begin();
+  await work();
+  const tried: number[] = [];
+  stage.mishaps = (_, method, [what]) => {
+    if (method !== 'append' || (what as Append).stream !== taskStream('contoso', 't1')) return undefined;
+    tried.push(stage.clock.time);
+    return 'fails';
+  };
+  await close();
+  await stage.settled();
+  await stage.fire();
+  expect([task('t2').status, task('t3').status, agent('ann').status]).toEqual(['cancelled', 'cancelled', 'gone']);
+  await stage.pass(90);
+  const { length } = tried;
+  await stage.pass(60);
+  expect(tried.length - length).toBeLessThan(6);
+  stage.mishaps = () => undefined;
+  await stage.pass(180);
+  expect(task('t1').status).toBe('cancelled');
+});
+
+test('what the colony does by itself ends something, or is not done in a closed tenant', () => {
+  const files = globSync('policies/config/actions/*.json', { cwd: join(__dirname, '../..') });
+  const actions = files.flatMap((file) =>
+    Object.entries(JSON.parse(readFileSync(join(__dirname, '../..', file), 'utf8')) as Record<string, { by: string }>),
+  );
+  expect(actions.flatMap(([action]) => (bringsToAnEnd(action) ? [action] : [])).sort()).toEqual([
+    ...['agent.confirm', 'agent.deregister', 'agent.release', 'agent.release-challenge', 'budget.confirm'],
+    ...['budget.settle', 'task.cancel', 'task.give-back', 'task.time-passed', 'task.void-award', 'token.revoke'],
+  ]);
+  const others = actions.filter(([action, { by }]) => by === 'system' && !bringsToAnEnd(action));
+  // A new one is to be put where it belongs.
+  expect(others.map(([action]) => action).sort()).toEqual([
+    ...['action.clear', 'action.edit', 'action.extend', 'action.extend-challenge', 'action.give', 'action.hold'],
+    ...['action.open-veto-window', 'action.refuse', 'action.settle-challenge', 'action.time-passed'],
+    ...['agent.assign-role', 'agent.lose', 'agent.reserve', 'approval.extend', 'approval.reopen', 'approval.request'],
+    ...['approval.supersede', 'approval.time-passed', 'budget.reserve', 'delivery.attempt', 'delivery.request'],
+    ...['pool.observe', 'round.extend', 'round.time-passed', 'storage.return', 'storage.take', 'task.award'],
+    ...['task.clear', 'task.extend-challenge', 'task.settle-challenge', 'task.take-back'],
+  ]);
 });
 
 test('a stop of the tenant is not in the way', async () => {

@@ -1,0 +1,21 @@
+/** What the colony itself still does in a tenant that was closed: it brings to an end what was under way. */
+
+const ENDING: ReadonlySet<string> = new Set([
+  'agent.deregister',
+  'agent.release',
+  'agent.release-challenge',
+  'budget.settle',
+  'task.cancel',
+  'task.give-back',
+  // A deadline that has passed ends its task, which nobody can cancel then.
+  'task.time-passed',
+  'token.revoke',
+]);
+
+/** Whether what was reserved was used is found out, and held by whoever uses it or given back. */
+const SETTLING: ReadonlySet<string> = new Set(['agent.confirm', 'budget.confirm', 'task.void-award']);
+
+/** Whether an action ends or settles what was begun, and begins nothing: the colony may give it after the closing. */
+export function bringsToAnEnd(action: string): boolean {
+  return ENDING.has(action) || SETTLING.has(action);
+}

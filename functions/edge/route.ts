@@ -440,7 +440,9 @@ function admit(definition: BoundRoute, principal: Principal): void {
 
 /** Whoever asks the same again and again without a pause learns nothing new by it. */
 function checkKey({ method }: BoundRoute, principal: Principal, key: string | null): void {
-  const wait = key === null || method === 'GET' ? 0 : (requireEdge().paces?.(principal, key) ?? 0);
+  // One that is none is refused when it is read: what is remembered of each has a bound.
+  if (key === null || !isIdempotencyKey(key) || method === 'GET') return;
+  const wait = requireEdge().paces?.(principal, key) ?? 0;
   if (wait <= 0) return;
   const seconds = inTenths(wait);
   const detail = `This Idempotency-Key comes more often than retries do; try again with it in ${seconds} s.`;
@@ -679,10 +681,13 @@ function isJson(contentType: string | null): boolean {
   return contentType !== null && /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(contentType);
 }
 
+function isIdempotencyKey(value: string): boolean {
+  return /^[\x21-\x7e]{1,200}$/.test(value);
+}
+
 function readIdempotencyKey(value: string | null): string | undefined {
   if (value === null) return undefined;
-  if (!/^[\x21-\x7e]{1,200}$/.test(value))
-    throw parameterProblem('Idempotency-Key', 'must be 1 to 200 visible ASCII characters');
+  if (!isIdempotencyKey(value)) throw parameterProblem('Idempotency-Key', 'must be 1 to 200 visible ASCII characters');
   return value;
 }
 

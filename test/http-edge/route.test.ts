@@ -22,6 +22,7 @@ const asked: [string, string][] = [];
 const askedAgain: [string, string][] = [];
 const charged: [string, number][] = [];
 const heard: string[] = [];
+const paced: string[] = [];
 let seen: Call | undefined;
 /** Whether the route that waits does so until it is told. */
 let waits = false;
@@ -71,6 +72,10 @@ describe('routes', () => {
         return work === 'underway' ? 0 : wait;
       },
       heard: ({ id }) => void heard.push(id),
+      paces: (_, key) => {
+        paced.push(key);
+        return 0;
+      },
       charge: (work, _, cost) => void charged.push([work, cost]),
       claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
       watch: (_, end) => {
@@ -264,6 +269,17 @@ describe('routes', () => {
       retryAfterSeconds = undefined;
       expect((await post('create', { nothing: 'that is known' })).status).toBe(400);
       expect(heard).toEqual(['ada', 'ada', 'ada']);
+    });
+
+    test('remembers of an Idempotency-Key no more than one may be', async () => {
+      paced.length = 0;
+      for (const [key, status] of [
+        ['k'.repeat(200), 201],
+        ['k'.repeat(201), 400],
+        ['two words', 400],
+      ] as const)
+        expect((await post('create', { title: 'T' }, { 'idempotency-key': key })).status).toBe(status);
+      expect(paced).toEqual(['k'.repeat(200)]);
     });
 
     test('hears nothing of whoever sends headers alone', async () => {

@@ -358,13 +358,8 @@ export class Transactor extends Streams {
         outcomes.push({ ok: true, ...loadedOf(stream, folded), events: commit.events, commit, repeated: false });
         continue;
       }
-      if (!fresh) {
-        if ((await this.newest(stream))?.index !== (loaded.version < 0 ? undefined : loaded.version)) {
-          this.giveBack(stream, sealed);
-          return 'stale';
-        }
-        fresh = true;
-      }
+      if (!fresh && !(await this.isNewest(stream, loaded.version, sealed))) return 'stale';
+      fresh = true;
       outcomes.push(outcome);
     }
     return { outcomes, sealed, folded };
@@ -399,6 +394,17 @@ export class Transactor extends Streams {
     const after = fold(decider, folded, sealed.commit);
     const full = this.standstill?.takes(pending.context, { stream, bytes, isNew: folded.version < 0 });
     return full === undefined ? { sealed, folded: after } : { ok: false, rejection: full };
+  }
+
+  /** Whether a stream still ends with the version that a batch is decided on; if not, what it has decided is void. */
+  private async isNewest(stream: string, version: number, sealed: readonly SealedCommit[]): Promise<boolean> {
+    let isNewest = false;
+    try {
+      isNewest = ((await this.newest(stream))?.index ?? -1) === version;
+    } finally {
+      if (!isNewest) this.giveBack(stream, sealed);
+    }
+    return isNewest;
   }
 
   /** What was decided is not written after all. */

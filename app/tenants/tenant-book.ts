@@ -184,7 +184,9 @@ export class TenantBook implements Tenancy {
   }
 
   givesBack(stream: string, bytes: number): void {
-    this.meter.giveBack(parseStream(stream).tenant, bytes);
+    const { tenant } = parseStream(stream);
+    // What came while there was no limit was not counted.
+    if (this.limit(tenant, 'storage_bytes') !== undefined) this.meter.giveBack(tenant, bytes);
   }
 
   /** How many bytes the tenant has had written since it was limited in that; undefined when it is not. */

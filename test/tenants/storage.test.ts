@@ -6,6 +6,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Colony } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
+import { type Append, StoreBusy } from '../../app/engine/ports';
 import { addsToStorage, blockOf, returnStorage, storageDecider, takeStorage } from '../../domain/tenants/storage';
 import { given } from '../support/given';
 import { profile, spec, Stage, type StageOptions } from '../support/stage';
@@ -100,6 +101,46 @@ test('a large payload counts once, is not kept where there is no room, and gives
   expect([counts(many), kept.length]).toEqual([0, length]);
   expect(await post('t1', 'z'.repeat(60_000), stage.colony, keyed)).toMatchObject({ ok: true, repeated: true });
   expect(await stored()).toBe(written() + 60_002);
+});
+
+/** The store is busy whenever something is to be written to a stream of the tenant. */
+function keepBusy(): void {
+  stage.mishaps = (_, method, [what]) =>
+    method === 'append' && (what as Append).stream.startsWith('contoso/')
+      ? Promise.reject(new StoreBusy('too much', 1_000))
+      : undefined;
+}
+
+test('what came while there was no limit is not given back', async () => {
+  await begin();
+  await create(1_000_000);
+  await post('t1');
+  await stage.settled();
+  const counted = written();
+  const { tenants } = stage.colony;
+  await tenants.limit(pia, 'contoso', { storage_bytes: null }, 'as agreed');
+  keepBusy();
+  for (let i = 0; i < 10; i += 1) await expect(post(`b${i}`)).rejects.toThrow('too much');
+  stage.mishaps = () => undefined;
+  await tenants.limit(pia, 'contoso', { storage_bytes: 1_000_000 }, 'as agreed');
+  expect(await stored()).toBe(counted);
+});
+
+test('an outage uses up nothing', async () => {
+  await begin();
+  await create(1_000_000);
+  await post('t1');
+  await stage.settled();
+  const before = await stored();
+  keepBusy();
+  for (let i = 0; i < 3; i += 1) await expect(post(`b${i}`)).rejects.toThrow('too much');
+  // Of those that wait for one stream the first is decided on when the end of it can't be asked for, for the second.
+  stage.mishaps = (_, method, [stream]) => (method === 'head' && stream === 'contoso/task/t1' ? 'fails' : undefined);
+  const { tasks } = stage.colony;
+  const none = () => tasks.withdrawBid(ann, 't1', 'ann');
+  const ends = (await Promise.allSettled([none(), tasks.cancel(crm, 't1', 'x'), none()])).map(({ status }) => status);
+  expect(ends).toEqual(['rejected', 'rejected', 'rejected']);
+  expect(await stored()).toBe(before);
 });
 
 test('a stop forgets nothing; a crash counts a part of the limit more at most, and never less', async () => {

@@ -2,55 +2,70 @@
  * What is too large for a receipt: kept in the archive by its hash, and counted for a tenant that is limited in what it
  * stores.
  */
-import { Rejection } from '../../domain/kernel/decider';
+import { createHash } from 'node:crypto';
+import type { Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
-import type { CommandContext, RequestContext } from '../engine/command';
+import { Recent } from '../../domain/kernel/recent';
+import type { CommandContext } from '../engine/command';
 import type { BlobArchive } from '../engine/ports';
 import type { TenantBook } from '../tenants/module';
 
 /** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
 export const INLINE_BYTES = 32 * 1024;
+/** Values that were kept and counted lately, of all tenants. */
+const MOST_REMEMBERED = 10_000;
 
-/** Where a value is kept: on the receipt, or in the archive. */
-export type Stored = { readonly inline: true } | { readonly reference: string; readonly bytes: number };
+/** Where a value belongs: on the receipt, or in the archive, under this reference. */
+export type Placed = { readonly inline: true } | { readonly reference: string; readonly bytes: Uint8Array };
+
+/** Where a value belongs of which `most` bytes may stand on a receipt. */
+export function placed(value: unknown, most = INLINE_BYTES): Placed {
+  if (value === undefined) return { inline: true };
+  const text = JSON.stringify(value);
+  if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
+  const bytes = Buffer.from(text);
+  return { reference: referenceOf(bytes), bytes };
+}
+
+/** What the archive calls these bytes: see `BlobArchive`. */
+export function referenceOf(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
 
 export class Payloads {
+  /** By `tenant reference`: what was counted. A retry puts what is there already, and takes no more room. */
+  private readonly counted = new Recent<string, true>(MOST_REMEMBERED);
+
   constructor(
     private readonly blobs: BlobArchive,
-    private readonly tenants: Pick<TenantBook, 'takes' | 'givesBack'>,
+    private readonly tenants: Pick<TenantBook, 'stored' | 'takes' | 'givesBack'>,
   ) {}
 
-  /** Has a large value of the stream's tenant kept in the archive, or answers why it may not be. */
-  async outsource(
+  /**
+   * Has a large value of the stream's tenant kept in the archive, or answers why it may not be. It counts from then on,
+   * whatever the command is answered that brings it: nothing is ever taken out again.
+   */
+  async keep(
     context: Pick<CommandContext, 'action' | 'principal'>,
     stream: string,
-    value: unknown,
-    most = INLINE_BYTES,
-  ): Promise<Stored | Rejection> {
-    if (value === undefined) return { inline: true };
-    const text = JSON.stringify(value);
-    if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
-    const bytes = Buffer.from(text);
-    const full = this.tenants.takes(context, { stream, bytes: bytes.length, isNew: true });
+    value: Placed,
+  ): Promise<Rejection | undefined> {
+    if ('inline' in value) return undefined;
+    const { reference, bytes } = value;
+    const { tenant } = parseStream(stream);
+    const name = `${tenant} ${reference}`;
+    // Reads what the tenant has stored, so that there is something to compare with.
+    const isLimited = (await this.tenants.stored(tenant)) !== undefined;
+    const isNew = isLimited && this.counted.get(name) === undefined;
+    const full = isNew ? this.tenants.takes(context, { stream, bytes: bytes.length, isNew }) : undefined;
     if (full !== undefined) return full;
-    return { reference: await this.blobs.put(parseStream(stream).tenant, bytes), bytes: bytes.length };
-  }
-
-  /** The same of a result, which is refused to nobody, and how a task names it. */
-  async ofResult(context: RequestContext, stream: string, result: unknown) {
-    const stored = await this.outsource({ ...context, action: 'task.complete' }, stream, result);
-    if (stored instanceof Rejection) throw new Error(stored.message);
-    return { ...stored, named: 'inline' in stored ? { result } : { result_ref: stored.reference } };
-  }
-
-  /** What was counted for a value that no receipt names after all counts no more. */
-  async counted<O extends { readonly ok: true; readonly repeated: boolean } | { readonly ok: false }>(
-    stream: string,
-    stored: Stored,
-    command: Promise<O>,
-  ): Promise<O> {
-    const outcome = await command;
-    if ('bytes' in stored && (!outcome.ok || outcome.repeated)) this.tenants.givesBack(stream, stored.bytes);
-    return outcome;
+    try {
+      await this.blobs.put(tenant, bytes);
+    } catch (error) {
+      if (isNew) this.tenants.givesBack(stream, bytes.length);
+      throw error;
+    }
+    if (isNew) this.counted.set(name, true);
+    return undefined;
   }
 }

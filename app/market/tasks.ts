@@ -1,5 +1,4 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
-import { createHash } from 'node:crypto';
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
 import { refuse, Rejection } from '../../domain/kernel/decider';
 import { noSuchReceipt } from '../../domain/kernel/ids';
@@ -31,6 +30,7 @@ import {
   settleChallenge,
   taskDecider,
   type TaskEvent,
+  type TaskResult,
   type TaskSpec,
   type TaskState,
   timePassed,
@@ -58,7 +58,7 @@ import type { TenantBook } from '../tenants/module';
 import type { Agents } from './agents';
 import type { Market } from './market';
 import { oneMoreTask } from './one-more';
-import { INLINE_BYTES, Payloads } from './payloads';
+import { INLINE_BYTES, Payloads, placed, referenceOf } from './payloads';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 
 /** A row of a list; where it is open or held, perhaps why. */
@@ -69,14 +69,16 @@ export interface Spending extends Claim {
   readonly cost?: number;
 }
 
+/** A result, and what is decided on it, named as a task names it. */
+interface Completing {
+  readonly result: unknown;
+  readonly decide: (named: Pick<TaskResult, 'result' | 'result_ref'>) => ReturnType<typeof complete>;
+}
+
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 
 /** How many bytes of a payload stand on the receipt of a task that waits for a decision: the action holds them too. */
 const GATED_INLINE_BYTES = 16 * 1024;
-
-function referenceOf(bytes: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
 
 export interface TasksDeps {
   readonly tasks: Aggregate<TaskState, TaskEvent, TaskDoc>;
@@ -119,19 +121,14 @@ export class Tasks {
     // The stream itself refuses: it knows a command that comes again.
     if (stranger) return await this.tasks.decide(context, id, 'task.post', () => stranger);
     // What people decide on has to fit their screen and the receipt.
-    const stored = await this.payloads.outsource(
-      { ...context, action: 'task.post' },
-      this.tasks.name(tenant, id),
-      spec.payload,
-      spec.oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES,
-    );
-    if (stored instanceof Rejection) return await this.tasks.decide(context, id, 'task.post', () => stored);
+    const payload = placed(spec.payload, spec.oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES);
+    const full = await this.payloads.keep({ ...context, action: 'task.post' }, this.tasks.name(tenant, id), payload);
+    if (full !== undefined) return await this.tasks.decide(context, id, 'task.post', () => full);
     const { payload: _, ...rest } = spec;
-    const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
+    const complete: TaskSpec = 'inline' in payload ? spec : { ...rest, payload_ref: payload.reference };
     const asked = { ...context, cause, creates: true, attributes: { task_type, priority } };
     const one = oneMoreTask(this.market, this.tasks.name(tenant, id), post(complete, this.now()));
-    const posting = this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));
-    return await this.payloads.counted(this.tasks.name(tenant, id), stored, posting);
+    return await this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {
@@ -234,11 +231,29 @@ export class Tasks {
     { cost, ...claim }: Spending,
     result: unknown,
   ): Promise<TaskOutcome> {
-    const stream = this.tasks.name(context.principal.tenant, id);
-    const stored = await this.payloads.ofResult(context, stream, result);
-    const outcome = { ...stored.named, cost };
-    const completing = this.held(context, id, 'task.complete', complete(claim, outcome, this.now()), claim);
-    return await this.payloads.counted(stream, stored, completing);
+    const decide: Completing['decide'] = (named) => complete(claim, { ...named, cost }, this.now());
+    return await this.completed(context, id, claim, { result, decide });
+  }
+
+  /** Completes with a result, which is kept first where it is too large for the receipt. */
+  private async completed(
+    context: RequestContext,
+    id: string,
+    claim: Claim,
+    { result, decide }: Completing,
+  ): Promise<TaskOutcome> {
+    const value = placed(result);
+    if ('inline' in value) return await this.held(context, id, 'task.complete', decide({ result }), claim);
+    const decision = decide({ result_ref: value.reference });
+    const { tenant } = context.principal;
+    const wrong = decision((await this.tasks.current(tenant, id)).state);
+    // Nothing is kept of what will be refused. The stream itself answers: it knows a command that comes again.
+    if (wrong instanceof Rejection || wrong.length === 0)
+      return await this.held(context, id, 'task.complete', () => wrong, claim);
+    // A result is refused to nobody for what the tenant has stored.
+    const full = await this.payloads.keep({ ...context, action: 'task.complete' }, this.tasks.name(tenant, id), value);
+    if (full !== undefined) throw new Error(full.message);
+    return await this.held(context, id, 'task.complete', decision, claim);
   }
 
   /**
@@ -261,11 +276,9 @@ export class Tasks {
       const accepted = await this.accept({ ...context, command: undefined }, id, claim);
       if (!accepted.ok) return accepted;
     }
-    const stored = await this.payloads.ofResult(context, stream, result);
-    const outcome = { ...stored.named, cost };
-    const decided: ReturnType<typeof complete> = (state) =>
-      completeAtOnce(claim, outcome, this.now(), this.acceptUntil(context, id, state))(state);
-    return await this.payloads.counted(stream, stored, this.held(context, id, 'task.complete', decided, claim));
+    const decide: Completing['decide'] = (named) => (state) =>
+      completeAtOnce(claim, { ...named, cost }, this.now(), this.acceptUntil(context, id, state))(state);
+    return await this.completed(context, id, claim, { result, decide });
   }
 
   fail(

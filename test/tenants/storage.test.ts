@@ -84,7 +84,7 @@ test('what is under way goes on where nothing new is taken', async () => {
   expect(await stored()).toBeGreaterThan(40_000 + 1_000);
 });
 
-test('a large payload counts once, is not kept where there is no room, and gives back what nobody took', async () => {
+test('a large payload counts once, also of a refused command, and is not kept where there is no room', async () => {
   await begin();
   await create(100_000);
   const kept: unknown[] = [];
@@ -95,12 +95,51 @@ test('a large payload counts once, is not kept where there is no room, and gives
   const keyed = { ...crm, command: { key: 'k', hash: 'k' } };
   for (let i = 0; i < 3; i += 1) await post('t1', 'z'.repeat(60_000), stage.colony, keyed);
   expect(await post('t1', 'z'.repeat(33_000))).toMatchObject({ rejection: { code: 'task-exists' } });
-  expect(await stored()).toBe(written() + 60_002);
+  expect(await stored()).toBe(written() + 60_002 + 33_002);
   const { length } = kept;
   const many = await Promise.all(Array.from({ length: 5 }, (_, i) => post(`m${i}`, 'z'.repeat(50_000))));
   expect([counts(many), kept.length]).toEqual([0, length]);
   expect(await post('t1', 'z'.repeat(60_000), stage.colony, keyed)).toMatchObject({ ok: true, repeated: true });
-  expect(await stored()).toBe(written() + 60_002);
+  expect(await stored()).toBe(written() + 60_002 + 33_002);
+  // After a start too nothing is kept before it is known what there is.
+  await stage.first.colony.stop();
+  stage.first.kill();
+  await stage.start();
+  kept.length = 0;
+  expect([await post('m', 'z'.repeat(50_000)), kept]).toMatchObject([FULL, []]);
+});
+
+test('of a result that will be refused nothing is kept; what the archive did not take counts when it has', async () => {
+  await begin();
+  await create(1_000_000);
+  const { agents, tasks } = stage.colony;
+  await agents.register(crm, 'ann', profile());
+  await post('t1', 'x');
+  await stage.settled();
+  const award = (await tasks.load('contoso', 't1')).state.holder?.award as number;
+  const result = 'y'.repeat(40_000);
+  let kept = 0;
+  let away = true;
+  stage.mishaps = (port, method) => {
+    if (port !== 'blobs' || method !== 'put') return undefined;
+    kept += 1;
+    return away ? 'fails' : undefined;
+  };
+  const stranger = { agent: 'ann', award: award + 1 };
+  expect(await tasks.complete(ann, 't1', stranger, result)).toMatchObject({ ok: false });
+  expect(await tasks.completeAtOnce(ann, 't1', stranger, result)).toMatchObject({ ok: false });
+  expect(kept).toBe(0);
+  for (let i = 0; i < 3; i += 1)
+    await expect(tasks.completeAtOnce(ann, 't1', { agent: 'ann', award }, result)).rejects.toThrow();
+  expect([kept, await stored()]).toEqual([3, written()]);
+  away = false;
+  for (const repeated of [false, true])
+    expect(await tasks.completeAtOnce(ann, 't1', { agent: 'ann', award }, result)).toMatchObject({
+      ok: true,
+      repeated,
+    });
+  await stage.settled();
+  expect([kept, await stored()]).toEqual([4, written() + 40_002]);
 });
 
 /** The store is busy whenever something is to be written to a stream of the tenant. */

@@ -13,6 +13,7 @@ import {
   type SubjectState,
   subjectStream,
 } from '../../domain/personal/subject';
+import { tenantDecider, type TenantState } from '../../domain/tenants/tenant';
 import type { Aggregate } from '../engine/aggregate';
 import type { Engine } from '../engine/engine';
 import { type Report, StoreBusy } from '../engine/ports';
@@ -47,6 +48,8 @@ export class KeyRing {
     // Also of what another process has erased.
     transactor.onCommitted(({ category, stream, state }) => {
       if (category === subjectDecider.category && (state as SubjectState).erased !== undefined) this.forget(stream);
+      if (category === tenantDecider.category && (state as TenantState).erased !== undefined)
+        this.forgetAll(parseStream(stream).id);
     });
   }
 
@@ -66,8 +69,10 @@ export class KeyRing {
       this.finding.set(asked, finding);
     }
     const found = await finding;
-    // It may have been erased meanwhile.
-    if (found !== undefined && this.known.get(stream) !== 'erased') this.known.set(stream, found);
+    // It, or its tenant, may have been erased meanwhile.
+    const isOver = this.tenants.isErased(tenant);
+    if (isOver instanceof Promise ? await isOver : isOver) this.forget(stream, found);
+    else if (found !== undefined && this.known.get(stream) !== 'erased') this.known.set(stream, found);
     return this.known.get(stream);
   }
 
@@ -94,14 +99,23 @@ export class KeyRing {
 
   /** Destroys the key without which none of the tenant's subjects opens, here and where it is kept. */
   async destroyAll(tenant: string): Promise<void> {
-    const known = await this.ofTenants.get(tenant)?.catch(() => undefined);
-    if (known instanceof Uint8Array) known.fill(0);
-    this.ofTenants.set(tenant, Promise.resolve('erased'));
+    this.forgetAll(tenant);
     await this.keys.destroy(tenant, OF_TENANT);
   }
 
-  private forget(stream: string): void {
-    const known = this.known.get(stream);
+  /** Nothing of the tenant's stays in memory, whoever has it in hand. */
+  private forgetAll(tenant: string): void {
+    const known = this.ofTenants.get(tenant);
+    this.ofTenants.set(tenant, Promise.resolve('erased'));
+    known?.then(
+      (key) => key instanceof Uint8Array && key.fill(0),
+      () => undefined,
+    );
+    const streams = [...this.known.keys()].filter((stream) => parseStream(stream).tenant === tenant);
+    for (const stream of streams) this.forget(stream);
+  }
+
+  private forget(stream: string, known = this.known.get(stream)): void {
     if (known !== undefined && known !== 'erased') wipe(known);
     this.known.set(stream, 'erased');
     this.alive.delete(stream);
@@ -164,7 +178,7 @@ export class KeyRing {
     place: string,
     wrapped: Uint8Array,
     ofTenant: Uint8Array | undefined,
-  ): Promise<SubjectKey | undefined> {
+  ): Promise<Kept | undefined> {
     let own: Uint8Array;
     try {
       own = await this.wrap.unwrap(besideTenants(place), wrapped);
@@ -174,6 +188,8 @@ export class KeyRing {
       const alone = await this.wrap.unwrap(place, wrapped).catch((lost: unknown) => this.lost(place, lost));
       return alone && subjectKeyOf(alone);
     }
+    // Overwritten meanwhile, it would give a key that follows from the subject's own alone, which is there still.
+    if (ofTenant?.every((byte) => byte === 0) === true) return 'erased';
     return ofTenant && subjectKeyOf(createHmac('sha256', ofTenant).update(own).digest());
   }
 

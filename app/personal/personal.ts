@@ -185,6 +185,8 @@ export class Personal {
         else opened.set(holder, { subject, value: plain.value });
       }
     }
+    // What was opened while the tenant was erased is told to nobody any more.
+    if (opened.size > 0 && (await tenants.isErased(tenant))) return { value: masked(value, new Set(subjects)) };
     return { value: masked(value, erased, opened) };
   }
 

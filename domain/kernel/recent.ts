@@ -52,6 +52,12 @@ export class Recent<K, V> {
     this.old.delete(key);
   }
 
+  /** What is kept, the older generation first; without counting as use. */
+  *keys(): Generator<K> {
+    for (const key of this.old.keys()) if (!this.young.has(key)) yield key;
+    yield* this.young.keys();
+  }
+
   private add(key: K, entry: Entry<V>): void {
     if (this.weights !== undefined) {
       this.weight += entry.weight - (this.young.get(key)?.weight ?? 0);

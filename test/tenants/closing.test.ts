@@ -4,18 +4,22 @@
  */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { AesKeyWrap } from '../../adapters/personal/key-wrap';
 import type { Colony } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import type { Append } from '../../app/engine/ports';
+import type { KeyWrap } from '../../app/engine/ports-personal';
+import type { KeyRing } from '../../app/personal/key-ring';
 import { accessDecider, accessStream } from '../../domain/identity/access';
 import type { Principal } from '../../domain/kernel/principal';
+import { isWiped, type SubjectKey } from '../../domain/kernel/sealing';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
 import { agentDecider, agentStream } from '../../domain/market/agent';
 import { taskDecider, taskStream } from '../../domain/market/task';
 import { MARK } from '../../domain/personal/mark';
-import { OF_TENANT } from '../../domain/personal/subject';
+import { OF_TENANT, subjectStream } from '../../domain/personal/subject';
 import { bringsToAnEnd } from '../../domain/tenants/closing';
-import { profile, spec, Stage, type StageOptions } from '../support/stage';
+import { profile, spec, Stage, type StageOptions, WRAPPING_KEY } from '../support/stage';
 
 let stage: Stage;
 afterEach(async () => {
@@ -267,6 +271,51 @@ describe('erased', () => {
       ).toMatchObject({ code: 'subject-erased' });
       expect(await open('fabrikam', theirs, colony)).toEqual({ value });
     }
+  });
+
+  test('keys that are in memory are overwritten in each process, also one that is being found', async () => {
+    const wraps = new AesKeyWrap(WRAPPING_KEY);
+    let meanwhile: (place: string) => Promise<void> | undefined = () => undefined;
+    const keyWrap: KeyWrap = {
+      wrap: (place, key) => wraps.wrap(place, key),
+      unwrap: async (place, wrapped) => {
+        await meanwhile(place);
+        return await wraps.unwrap(place, wrapped);
+      },
+    };
+    await begin(2, { shared: true, keyWrap });
+    const [one, other] = stage.living.map(({ colony }) => colony) as [Colony, Colony];
+    await seal('contoso', one);
+    await seal('fabrikam', one);
+    const keys = [one, other].map(
+      ({ personal }) => Reflect.get(Reflect.get(personal, 'deps') as object, 'ring') as KeyRing,
+    );
+    const held = await Promise.all(keys.map((ring) => ring.of('contoso', 'ada', false)));
+    const theirs = await keys[1]!.of('fabrikam', 'ada', false);
+    await keys[0]!.of('contoso', 'bob', true);
+    await close('contoso', one);
+    await stage.settled();
+    let erasing: Promise<void> | undefined;
+    meanwhile = (place) => (place.includes('bob') ? (erasing ??= erase(one).then(() => stage.settled())) : undefined);
+    expect(await keys[1]!.of('contoso', 'bob', false)).toBe('erased');
+    expect(erasing).toBeDefined();
+    expect(held.map((key) => isWiped(key as SubjectKey))).toEqual([true, true]);
+    expect(isWiped(theirs as SubjectKey)).toBe(false);
+  });
+
+  test('what is being opened meanwhile is told to nobody', async () => {
+    await begin(2, { shared: true });
+    const [one, other] = stage.living.map(({ colony }) => colony) as [Colony, Colony];
+    const { value: sealed } = await seal('contoso', one);
+    await close('contoso', one);
+    await stage.settled();
+    let erasing: Promise<void> | undefined;
+    stage.mishaps = (_, method, [what]) =>
+      method === 'append' && (what as Append).stream === subjectStream('contoso', 'ada')
+        ? (erasing ??= erase(one))
+        : undefined;
+    expect(await open('contoso', sealed, other)).toEqual({ value: erased });
+    expect(erasing).toBeDefined();
   });
 
   test('before the second person has agreed nothing is', async () => {

@@ -8,6 +8,7 @@ import { PLATFORM } from '../../domain/stops/stop';
 import {
   blockOf,
   returnStorage,
+  SMALLEST_BLOCK,
   storageDecider,
   type StorageEvent,
   type StorageState,
@@ -93,7 +94,9 @@ export class StorageMeter {
   /** Takes more where less than half of a block is left. What fails is tried again with the next write. */
   private provide(tenant: string, account: Account, most: number): void {
     if (account.taking !== undefined) return;
-    const block = Math.min(blockOf(most), Math.max(0, most - this.used(tenant)));
+    const left = most - this.used(tenant);
+    // Beyond the limit what is under way goes on: taken one by one, each of its writes would be two.
+    const block = left <= 0 ? blockOf(most) : Math.max(SMALLEST_BLOCK, Math.min(blockOf(most), left));
     if (account.atHand >= block / 2) return;
     account.taking = this.ledgers
       .decide({ principal: COUNTER }, tenant, 'storage.take', takeStorage(tenant, block - account.atHand))

@@ -11,7 +11,8 @@ import { PLATFORM } from '../stops/stop';
 export const STORAGE_BLOCK = 1_048_576;
 /** Of a limit, a process takes no more than this part at once: others have to be left some. */
 const PART = 64;
-const SMALLEST_BLOCK = 4_096;
+/** And so much at least, in bytes. */
+export const SMALLEST_BLOCK = 4_096;
 
 // --------------------------------------------------------------------------------------------------------- events
 

@@ -7,7 +7,15 @@ import { join } from 'node:path';
 import type { Colony } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import { type Append, StoreBusy } from '../../app/engine/ports';
-import { addsToStorage, blockOf, returnStorage, storageDecider, takeStorage } from '../../domain/tenants/storage';
+import {
+  addsToStorage,
+  blockOf,
+  returnStorage,
+  SMALLEST_BLOCK,
+  storageDecider,
+  storageStream,
+  takeStorage,
+} from '../../domain/tenants/storage';
 import { given } from '../support/given';
 import { profile, spec, Stage, type StageOptions } from '../support/stage';
 
@@ -197,6 +205,23 @@ test('a stop forgets nothing; a crash counts a part of the limit more at most, a
   const after = (await stored()) as number;
   expect(after).toBeGreaterThanOrEqual(written());
   expect(after).toBeLessThanOrEqual(written() + blockOf(1_000_000));
+});
+
+test('where nothing is left the ledger is written to now and then only', async () => {
+  await begin();
+  await create(1_000_000);
+  for (let i = 0; i < 40; i += 1) await post(`t${i}`);
+  await stage.settled();
+  await stage.colony.tenants.limit(pia, 'contoso', { storage_bytes: 1_000 }, 'less');
+  const before = stage.stream(storageStream('contoso')).length;
+  const first = written();
+  for (let i = 0; i < 40; i += 1) {
+    await stage.colony.tasks.cancel(crm, `t${i}`, 'x');
+    await stage.settled();
+  }
+  const taken = stage.stream(storageStream('contoso')).length - before;
+  expect(taken).toBeLessThanOrEqual(Math.ceil((2 * (written() - first)) / SMALLEST_BLOCK) + 1);
+  expect(await stored()).toBe(written());
 });
 
 test('two processes count what both write, also where they meet on one stream', async () => {

@@ -2,6 +2,7 @@
  * Counts what this process writes for tenants that are limited in that. What it may write it has taken before, in the
  * tenant's ledger; what it has at hand is no more than a small part of the limit.
  */
+import type { Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { PLATFORM } from '../../domain/stops/stop';
@@ -27,6 +28,8 @@ interface Account {
   /** Bytes that it has taken, and not written yet; less than none where it has written more. */
   atHand: number;
   taking: Promise<void> | undefined;
+  /** Why the ledger refused the last try, if it did: told once. */
+  refused: string | undefined;
 }
 
 export class StorageMeter {
@@ -77,17 +80,22 @@ export class StorageMeter {
       while (account.taking !== undefined) await account.taking;
       const { atHand } = account;
       const context = { principal: COUNTER };
-      if (atHand > 0) await this.ledgers.decide(context, tenant, 'storage.return', returnStorage(tenant, atHand));
-      if (atHand < 0) await this.ledgers.decide(context, tenant, 'storage.take', takeStorage(tenant, -atHand));
+      if (atHand === 0) return;
+      const outcome =
+        atHand > 0
+          ? await this.ledgers.decide(context, tenant, 'storage.return', returnStorage(tenant, atHand))
+          : await this.ledgers.decide(context, tenant, 'storage.take', takeStorage(tenant, -atHand));
+      if (!outcome.ok) throw new Error(outcome.rejection.message);
     });
     for (const result of await Promise.allSettled(returning))
       if (result.status === 'rejected')
-        this.report('bytes that were taken ahead could not be given back', { error: messageOf(result.reason) });
+        this.report('what was stored could not be settled with the ledger', { error: messageOf(result.reason) });
   }
 
   private accountOf(tenant: string): Account {
     let account = this.accounts.get(tenant);
-    if (account === undefined) this.accounts.set(tenant, (account = { atHand: 0, taking: undefined }));
+    if (account === undefined)
+      this.accounts.set(tenant, (account = { atHand: 0, taking: undefined, refused: undefined }));
     return account;
   }
 
@@ -103,8 +111,16 @@ export class StorageMeter {
       .catch((error: unknown) => this.report('bytes could not be taken ahead', { tenant, error: messageOf(error) }))
       .then((outcome) => {
         account.taking = undefined;
+        if (outcome === undefined) return;
+        if (!outcome.ok) return this.told(tenant, account, outcome.rejection);
+        account.refused = undefined;
         // More may have been written meanwhile.
-        if (outcome?.ok === true) this.provide(tenant, account, most);
+        this.provide(tenant, account, most);
       });
+  }
+
+  private told(tenant: string, account: Account, { code, message }: Rejection): void {
+    if (account.refused !== code) this.report('bytes could not be taken ahead', { tenant, error: message });
+    account.refused = code;
   }
 }

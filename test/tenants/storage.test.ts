@@ -224,6 +224,20 @@ test('where nothing is left the ledger is written to now and then only', async (
   expect(await stored()).toBe(written());
 });
 
+test('a ledger that refuses is told of, once', async () => {
+  await begin();
+  await create(100_000);
+  await post('t1');
+  await stage.settled();
+  const { stops } = stage.colony;
+  expect(await stops.stop(pia, { kind: 'global', name: 'all' }, 'freeze', 'a breach')).toMatchObject({ ok: true });
+  for (let i = 0; i < 10; i += 1) await stops.stop(crm, { kind: 'agent', name: `a${i}` }, 'freeze', 'x'.repeat(1_000));
+  await stage.settled();
+  const told = () => stage.reports.filter(({ facts }) => facts['tenant'] === 'contoso');
+  expect(told()).toMatchObject([{ message: 'bytes could not be taken ahead' }]);
+  expect(await stored()).toBe(written());
+});
+
 test('two processes count what both write, also where they meet on one stream', async () => {
   await begin(2, { shared: true });
   await create(60_000);

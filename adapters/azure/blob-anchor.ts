@@ -8,7 +8,7 @@ import { type BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import type { Anchor } from '../../app/engine/ports';
 import { checkpointName } from '../../domain/audit/log';
 import { BLOB_RETRIES, credentialOf } from './identity';
-import { PATIENCE_MS, within } from './patience';
+import { answeredWithin, PATIENCE_MS } from './patience';
 
 export class BlobAnchor implements Anchor {
   readonly name = 'blobs';
@@ -20,7 +20,7 @@ export class BlobAnchor implements Anchor {
   ) {}
 
   async keep(tenant: string, size: number, note: string): Promise<void> {
-    await within(this.patienceMs, (abortSignal) => this.create(tenant, size, note, abortSignal));
+    await answeredWithin(this.patienceMs, (abortSignal) => this.create(tenant, size, note, abortSignal));
   }
 
   private async create(tenant: string, size: number, note: string, abortSignal: AbortSignal): Promise<void> {

@@ -10,7 +10,7 @@ import { type NoteKey, signatureLine, verifierKey } from '../../domain/kernel/no
 import { KEY_BYTES } from '../../domain/kernel/sealing';
 import { vaultBusy } from './busy';
 import { type Credential, credentialOf } from './identity';
-import { PATIENCE_MS, within } from './patience';
+import { answeredWithin, PATIENCE_MS } from './patience';
 
 /** What wraps; the vault's standard tier has no symmetric keys. */
 const WRAPPING = 'RSA-OAEP-256';
@@ -125,7 +125,7 @@ export class VaultKey {
   }
 
   private async asked<T>(ask: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
-    return await within(this.patienceMs, ask).catch((error: unknown) => {
+    return await answeredWithin(this.patienceMs, ask).catch((error: unknown) => {
       throw vaultBusy(error);
     });
   }

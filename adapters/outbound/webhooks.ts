@@ -7,6 +7,7 @@ import { type IncomingMessage, request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import type { WebhookAnswer, WebhookRequest, Webhooks } from '../../app/engine/ports';
+import { unlessAborted } from '../../domain/kernel/abort';
 
 export interface WebhookSettings {
   /** Hosts, as URLs name them, whose addresses need not be public. */
@@ -28,7 +29,8 @@ export class HttpWebhooks implements Webhooks {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
       const target = parse(url);
-      const addresses = await within(signal, resolve(target.hostname));
+      // A look-up of a name can't be called off.
+      const addresses = await unlessAborted(resolve(target.hostname), signal);
       this.check(target, addresses);
       const response = await send(
         target,
@@ -116,16 +118,6 @@ async function drop(response: IncomingMessage): Promise<void> {
   } catch {
     // Cut off, or out of time.
   }
-}
-
-/** Rejects when the signal aborts first: a look-up of a name can't be called off. */
-function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return Promise.race([
-    work,
-    new Promise<never>((_, failed) =>
-      signal.addEventListener('abort', () => failed(signal.reason as Error), { once: true }),
-    ),
-  ]);
 }
 
 /** Retry-After (RFC 9110): seconds, or a date, by the clock of whoever says it: `date` is when the answer was made. */

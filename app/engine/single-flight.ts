@@ -2,6 +2,7 @@
  * Work that is asked for while the same is being done is done once, and all who ask get what comes of it. It ends when
  * nobody waits for it any more.
  */
+import { unlessAborted } from '../../domain/kernel/abort';
 
 interface Flight<T> {
   readonly result: Promise<T>;
@@ -45,12 +46,4 @@ export class SingleFlight<T> {
   private end(key: string, flight: Flight<T>): void {
     if (this.flights.get(key) === flight) this.flights.delete(key);
   }
-}
-
-function unlessAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', leave, { once: true });
-    void result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
-  });
 }

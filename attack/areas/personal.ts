@@ -111,6 +111,18 @@ const opensAs = (as: string) =>
 /** Reads as a service of the tenant that may do everything, and does not ask for what is sealed. */
 const reads = (id: string, what: string, path: (it: Scene) => string, as = 'crm', headers: Sent['headers'] = {}) =>
   looks(`read-${id}`, `see it in ${what}`, CLOSED, (it) => [path(it), { as, headers }]);
+const repeats = (expected: string | readonly string[]) =>
+  looks('replay', 'have the request repeated that has brought it', expected, (it) => [
+    '/v1/tasks',
+    {
+      as: 'crm',
+      json: {
+        ...{ id: it.held, task_type: it.type, ...times },
+        payload: { customer: mark(it.subject, { name: NAME }), amount: 17 },
+      },
+      headers: { 'idempotency-key': it.key },
+    },
+  ]);
 const posts = (
   id: string,
   what: string,
@@ -237,17 +249,7 @@ const reading = family<Scene>('personal', 'reading', {
         return seenIn(world.host.output()) ?? CLOSED;
       },
     ),
-    looks('replay', 'have the request repeated that has brought it', CLOSED, (it) => [
-      '/v1/tasks',
-      {
-        as: 'crm',
-        json: {
-          ...{ id: it.held, task_type: it.type, ...times },
-          payload: { customer: mark(it.subject, { name: NAME }), amount: 17 },
-        },
-        headers: { 'idempotency-key': it.key },
-      },
-    ]),
+    repeats(CLOSED),
     looks('key', 'guess at it by the key of the request', '422 idempotency-key-reused', (it) => [
       '/v1/tasks',
       {
@@ -390,17 +392,7 @@ const erasure = family<Scene>('personal', 'erasure', {
       `/v1/approvals/${approval}?${OPEN}`,
       { as: 'admin' },
     ]),
-    looks('replay', 'have the request repeated that has brought it', ERASED, (it) => [
-      '/v1/tasks',
-      {
-        as: 'crm',
-        json: {
-          ...{ id: it.held, task_type: it.type, ...times },
-          payload: { customer: mark(it.subject, { name: NAME }), amount: 17 },
-        },
-        headers: { 'idempotency-key': it.key },
-      },
-    ]),
+    repeats(ERASED),
     posts('again', 'more about them', ERASED, ({ subject }) => mark(subject, NAME)),
     posts('beside', 'more about them, beside others', ERASED, ({ subject }) => [
       mark('others-1', 1),

@@ -80,6 +80,8 @@ export const Tenant = TenantSummary.extend({
     }),
 }).meta({ id: 'Tenant' });
 
+/** Why what takes two people of the platform may be refused. */
+const TAKES_TWO = ['platform-only', 'person-ends', 'second-person-needed', 'tenant-not-found', 'tenant-given'];
 const params = { name: 'contoso' };
 const as = { tenant: 'platform', as: 'human:ada' };
 
@@ -150,7 +152,7 @@ export const tenants = contract({
     path: '/v1/tenants/{name}/close',
     tag,
     needs: 'critical',
-    refuses: ['platform-only', 'person-ends', 'second-person-needed', 'tenant-not-found', 'tenant-given'],
+    refuses: [...TAKES_TWO],
     summary: 'Close a tenant, for good',
     description:
       'Takes two people: the first agrees, the second closes it within the hour. Nothing new is taken there any more, its tokens end, its tasks are cancelled, its agents leave, nothing falls due. People and services can still read it. There is no way back, and the name is not given again: to halt a tenant for a while is a stop.',
@@ -166,14 +168,7 @@ export const tenants = contract({
     path: '/v1/tenants/{name}/erase',
     tag,
     needs: 'critical',
-    refuses: [
-      'platform-only',
-      'person-ends',
-      'second-person-needed',
-      'tenant-not-found',
-      'tenant-given',
-      'tenant-not-closed',
-    ],
+    refuses: [...TAKES_TWO, 'tenant-not-closed'],
     summary: 'Erase all people of a tenant that was closed, for good',
     description:
       'Takes two people: the first agrees, the second erases within the hour. Destroys the key of the tenant, which it takes beside a person’s own: nobody can open what was ever marked as about a person there, here and in every copy of the log. The receipts stay, and their chains hold; what was not marked stays on them.',

@@ -20,7 +20,7 @@ export interface Held {
 export interface HeldReport {
   /** The longest, longest first. */
   readonly longest: readonly Held[];
-  /** Of all pieces together. */
+  /** Of all pieces together, measured likewise. */
   readonly ms: number;
 }
 
@@ -80,6 +80,7 @@ export class LoopWatch {
   private began = 0;
   private cpu = 0;
   private pieces: Piece[] = [];
+  private started = 0;
   private total = 0;
 
   start(): void {
@@ -87,7 +88,7 @@ export class LoopWatch {
     this.session.post('Profiler.enable');
     this.session.post('Profiler.setSamplingInterval', { interval: SAMPLE_US });
     this.session.post('Profiler.start');
-    this.began = now();
+    this.started = this.began = now();
     this.cpu = cpuMs();
     this.hook.enable();
   }
@@ -107,7 +108,7 @@ export class LoopWatch {
       })
       .toSorted((a, b) => b.ms - a.ms)
       .slice(0, SHOWN);
-    return { longest, ms: this.total };
+    return { longest, ms: this.total * (1 - samples.of(this.started, this.began).collecting) };
   }
 
   /** The piece under way is over, the next one begins. */

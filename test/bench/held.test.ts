@@ -29,11 +29,11 @@ describe('the instrument', () => {
 
   test('takes for one piece what goes on at once, and for several what gives others a turn', async () => {
     const inOne = await held(async () => {
-      for (let n = 0; n < 10; n += 1) await Promise.resolve(toil(10));
+      for (let n = 0; n < 10; n += 1) await Promise.resolve(toil(30));
     });
     const inSeveral = await held(async () => {
       for (let n = 0; n < 10; n += 1) {
-        toil(10);
+        toil(30);
         await new Promise((resolve) => setImmediate(resolve));
       }
     });

@@ -24,7 +24,8 @@ export class Doorbells {
    */
   async until<T>(key: string, { milliseconds, everyMs = Infinity, idle, signal, look, enough }: Wait<T>): Promise<T> {
     const end = performance.now() + milliseconds;
-    const left = () => end - performance.now();
+    // A timer is told no time that is over.
+    const left = () => Math.max(0, end - performance.now());
     for (;;) {
       const bell = this.hang(key, signal);
       try {

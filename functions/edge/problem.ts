@@ -84,7 +84,11 @@ export class Problem extends Error {
     /** Further response headers, for example `retry-after`. */
     readonly headers: Readonly<Record<string, string>> = {},
   ) {
+    // It is an answer and no defect: where it was made helps nobody, and to find that out costs more than to write it.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(document.detail);
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'Problem';
   }
 

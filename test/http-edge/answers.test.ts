@@ -23,6 +23,11 @@ describe('several commands in one request', () => {
   });
 });
 
+test('a problem does not look for where it was made, and what fails afterwards does', () => {
+  expect(rejected(new Rejection('conflict', 'task-exists', 'm')).stack).not.toContain('    at ');
+  expect(new Error('a defect').stack).toContain('answers.test');
+});
+
 describe('a page of a list', () => {
   test('links to the next one at the same path, by what was asked for', () => {
     const call = { template: '/v1/a/{id}/{*rest}', params: { id: 'x y', rest: 'b/c' }, query: { limit: 2, q: 'z' } };

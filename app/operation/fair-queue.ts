@@ -6,7 +6,8 @@
  *
  * Requests differ in what they take, so that is measured, and a tenant that has had more of the thread than its even
  * share (`Shares`) begins only when the loop has nothing else to do: then one request, and the next when that is so
- * again. Measured is what a request takes until it waits for something for the first time, which is most of it.
+ * again. Measured is what a request takes until it waits for something for the first time, which is most of it. For how
+ * long it is passed over is its tenant's doing, and says nothing about how late the host is.
  *
  * A turn begins a few requests, and what was begun goes on in between: nobody waits while the loop has nothing to do.
  */
@@ -28,11 +29,21 @@ const MOST_COUNTED = 10_000;
 
 interface Waiting {
   readonly since: number;
+  /** For how long those of its tenant had been passed over before it came. Milliseconds. */
+  readonly passedBefore: number;
   readonly bytes: number;
   readonly begin: () => void;
 }
 
-/** What a tenant has asked for, and how long it had to wait for all of it. */
+/** Those of a tenant that wait. */
+interface Queue {
+  readonly places: Waiting[];
+  /** For how long they were passed over, since the tenant was over its share, and since when they are. Milliseconds. */
+  passed: number;
+  passedSince: number | undefined;
+}
+
+/** What a tenant has asked for, and how long it had to wait for all of it though it was not over its share. */
 interface Waits {
   requests: number;
   milliseconds: number;
@@ -47,7 +58,7 @@ interface Running {
 
 export class FairQueue {
   /** Those that wait, by tenant; the first tenant is the one whose turn it is. */
-  private readonly tenants = new Map<string, Waiting[]>();
+  private readonly tenants = new Map<string, Queue>();
   private readonly shares: Shares;
   private running: Running | undefined;
   /** In this turn of the loop, and since when it lasts. */
@@ -86,23 +97,23 @@ export class FairQueue {
       this.run(tenant);
       return undefined;
     }
-    let queue = this.tenants.get(tenant);
-    const first = queue?.[0];
-    if (queue !== undefined && first !== undefined) {
+    const queue = this.tenants.get(tenant) ?? { places: [], passed: 0, passedSince: undefined };
+    const { places } = queue;
+    const [first] = places;
+    if (first === undefined) this.tenants.set(tenant, queue);
+    else {
       const waited = now - first.since;
-      const held = bytes === 0 ? 0 : queue.reduce((sum, one) => sum + one.bytes, bytes);
-      if (queue.length >= MOST_WAITING || waited > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waited / 1_000;
+      const held = bytes === 0 ? 0 : places.reduce((sum, one) => sum + one.bytes, bytes);
+      if (places.length >= MOST_WAITING || waited > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waited / 1_000;
     }
-    if (queue === undefined) this.tenants.set(tenant, (queue = []));
-    const places = queue;
     this.schedule();
-    return new Promise((begin) => places.push({ since: now, bytes, begin }));
+    return new Promise((begin) => places.push({ since: now, passedBefore: passedUntil(queue, now), bytes, begin }));
   }
 
   /**
    * Since this was asked last: for how long a request of a tenant had to wait, in seconds; the mean of the tenants
    * without the one that waited longest, where there are several: one that asks for more than its turns makes nobody
-   * but itself late.
+   * but itself late. For how long it was passed over, since its tenant was over its share, does not count.
    */
   takeWait(): number {
     const means = [...this.waits.values()].map(({ requests, milliseconds }) => milliseconds / 1_000 / requests);
@@ -151,12 +162,13 @@ export class FairQueue {
       if (this.begun > 0 || this.tenants.size > 0) this.schedule();
       return;
     }
-    const queue = this.tenants.get(tenant) as Waiting[];
-    const { since, begin } = queue.shift() as Waiting;
+    const queue = this.tenants.get(tenant) as Queue;
+    const { since, passedBefore, begin } = queue.places.shift() as Waiting;
     this.tenants.delete(tenant);
-    if (queue.length > 0) this.tenants.set(tenant, queue);
+    if (queue.places.length > 0) this.tenants.set(tenant, queue);
     this.begun += 1;
-    this.count(tenant, this.now() - since);
+    const now = this.now();
+    this.count(tenant, now - since - (passedUntil(queue, now) - passedBefore));
     // After what began in time that was left over nobody else does that is over its share.
     this.run(isSpare && this.shares.isOver(tenant) ? undefined : tenant, () => this.beginNext(false));
     begin();
@@ -164,7 +176,15 @@ export class FairQueue {
 
   /** The first tenant that has not had its share; of those that have, the first where there is time to spare. */
   private whoseTurn(isSpare: boolean): string | undefined {
-    for (const tenant of this.tenants.keys()) if (!this.shares.isOver(tenant)) return tenant;
+    const now = this.now();
+    for (const [tenant, queue] of this.tenants) {
+      if (this.shares.isOver(tenant)) queue.passedSince ??= now;
+      else {
+        queue.passed = passedUntil(queue, now);
+        queue.passedSince = undefined;
+        return tenant;
+      }
+    }
     return isSpare ? this.tenants.keys().next().value : undefined;
   }
 
@@ -187,4 +207,8 @@ export class FairQueue {
     this.running = undefined;
     if (tenant !== undefined) this.shares.take(tenant, this.now() - since);
   }
+}
+
+function passedUntil({ passed, passedSince }: Queue, now: number): number {
+  return passed + (passedSince === undefined ? 0 : now - passedSince);
 }

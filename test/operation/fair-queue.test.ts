@@ -180,4 +180,24 @@ describe('what requests take', () => {
     await until(['b']);
     expect(left.get('a')).toBeGreaterThan(50);
   });
+
+  /** Seconds by which requests begin late when each of so many tenants asks for so much at once, of a busy loop. */
+  const lateness = async (tenants: Readonly<Record<string, { readonly requests: number; readonly takes: number }>>) => {
+    const { fair, until } = beside(tenants, true);
+    await until(Object.keys(tenants), 50_000);
+    return fair.takeWait();
+  };
+  const each = (count: number, name: string, ask: typeof CHEAP) =>
+    Object.fromEntries(Array.from({ length: count }, (_, n) => [`${name}-${n}`, ask]));
+
+  test('and what a tenant waits since it had more than its share makes the host not late', async () => {
+    const dear = each(2, 'dear', { requests: 20, takes: 10 });
+    const cheap = each(8, 'cheap', { requests: 1, takes: 1 });
+    expect(await lateness({ ...dear, ...cheap })).toBeLessThan(0.1);
+  });
+
+  test('and a host of which all want more than it can is late', async () => {
+    // Together they take 3.2 s: 1.6 s on average.
+    expect(await lateness(each(4, 'dear', { requests: 80, takes: 10 }))).toBeGreaterThan(1);
+  });
 });

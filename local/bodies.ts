@@ -35,8 +35,13 @@ export class Bodies {
    * The body; undefined when there is none. A GET's has no meaning and is left to be discarded. Rejects with a Problem
    * when it is too large or ends early; and when all of them hold too much, the largest that still arrives is refused
    * (503). It counts until its answer has gone.
+   * @param begin called when it will be read
    */
-  async read(request: IncomingMessage, response: ServerResponse): Promise<Buffer | undefined> {
+  async read(
+    request: IncomingMessage,
+    response: ServerResponse,
+    begin: () => void = () => undefined,
+  ): Promise<Buffer | undefined> {
     const { method, headers } = request;
     const length = headers['content-length'];
     if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined))
@@ -44,6 +49,7 @@ export class Bodies {
     if (Number(length) > this.mostOfOne) throw this.#tooLarge();
     // Whoever left before this was asked ends nothing any more: what came of it, even all, is not handed on.
     if (request.destroyed) throw Problem.of('invalid-request', 'The body ended early.');
+    begin();
     return await new Promise((resolve, reject) => {
       const leave = (): void => {
         if (this.#arriving.delete(body)) this.#bytes -= body.held;

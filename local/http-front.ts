@@ -8,6 +8,7 @@ import { attachEntered, type Entrance } from '../functions/edge/entrance';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/edge/problem';
 import { Answers } from './answers';
 import { Bodies } from './bodies';
+import { followClients } from './clients';
 import { Listeners } from './listeners';
 import { loopbackGuard } from './loopback';
 import { checkHeaders, LINGER_SECONDS, refuseMalformed } from './malformed';
@@ -47,12 +48,24 @@ export class HttpFront {
   readonly #bodies = new Bodies();
   readonly #answers = new Answers();
   readonly #unread = new Unread();
+  /**
+   * Requests whose clients send the body when they are asked for it (`Expect: 100-continue`), and have not been:
+   * whether their connections stay open once they are.
+   */
+  readonly #unasked = new WeakMap<IncomingMessage, boolean>();
   #guard = loopbackGuard(0);
   #router: Router<Handler> | undefined;
   #closing = false;
 
   async listen(port: number, hostname: string): Promise<string> {
     this.#server.setTimeout(IDLE_TIMEOUT);
+    followClients(this.#server);
+    this.#server.on('checkContinue', (request, response) => {
+      this.#unasked.set(request, response.shouldKeepAlive);
+      // Whether a body comes that was not asked for, nobody can tell: until it is, nothing can follow it.
+      response.shouldKeepAlive = false;
+      this.#server.emit('request', request, response);
+    });
     this.#server.on('checkExpectation', (_, response) =>
       sendProblem(response, Problem.of('expectation-failed', 'Expect is understood only as 100-continue.')),
     );
@@ -92,7 +105,7 @@ export class HttpFront {
       await this.#dispatch(request, response);
     } catch (error) {
       const problem = error instanceof Problem ? error : failure(request, error);
-      if (!request.complete) await dropped(request);
+      if (!request.complete) await this.#drop(request);
       await this.#answers.turn();
       if (response.headersSent) response.destroy();
       else if (!response.destroyed) sendProblem(response, problem);
@@ -109,7 +122,7 @@ export class HttpFront {
     const known = await handle.entrance?.({ method, path, header: (name) => headerOf(headers[name]) });
     if (known !== undefined && 'refused' in known) {
       // What is still on its way is read and dropped when the answer has gone, unless the connection ends with it.
-      if (!response.shouldKeepAlive) await dropped(request);
+      if (!response.shouldKeepAlive) await this.#drop(request);
       return await this.#send(response, known.refused);
     }
     const local = new LocalRequest({
@@ -117,11 +130,25 @@ export class HttpFront {
       url: `http://${headers.host}${request.url}`,
       headers: headers as Record<string, string>,
       params,
-      bytes: await this.#bodies.read(request, response),
+      bytes: await this.#bodies.read(request, response, () => this.#ask(request, response)),
     });
     if (known !== undefined) attachEntered(local, known.entered);
     attachAbortSignal(local, this.#signalFor(response));
     await this.#send(response, await handle(local));
+  }
+
+  /** The body is wanted. */
+  #ask(request: IncomingMessage, response: ServerResponse): void {
+    const keepsAlive = this.#unasked.get(request);
+    if (keepsAlive === undefined) return;
+    this.#unasked.delete(request);
+    response.shouldKeepAlive = keepsAlive;
+    response.writeContinue();
+  }
+
+  /** What a refused client still sends; one that was not asked sends nothing. */
+  async #drop(request: IncomingMessage): Promise<void> {
+    if (!this.#unasked.has(request)) await dropped(request);
   }
 
   async #send(response: ServerResponse, result: unknown): Promise<void> {

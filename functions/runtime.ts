@@ -121,6 +121,13 @@ function requestsOf(tenant: string): number | undefined {
   return opened?.colony.tenantBook.limit(tenant, REQUESTS);
 }
 
+/** Counts so many requests more of somebody who was let in. */
+function spend({ tenant, id }: Principal, requests: number): void {
+  const [ofPrincipal, ofTenant] = limits();
+  ofPrincipal.spend(`${tenant} ${id}`, requests);
+  ofTenant.spend(tenant, requests, requestsOf(tenant));
+}
+
 /** How often one Idempotency-Key may come in a second, and at once: retries that wait come far less often. */
 const KEY_PER_SECOND = 5;
 const KEY_BURST = 50;
@@ -304,13 +311,11 @@ setEdge({
     opened?.colony.fairQueue.pass(tenant);
     return undefined;
   },
-  charge(work, { tenant, id }, cost) {
-    opened?.colony.admission.charge(work, tenant, cost);
-    if (cost <= 1) return;
-    const [ofPrincipal, ofTenant] = limits();
-    ofPrincipal.spend(`${tenant} ${id}`, cost - 1);
-    ofTenant.spend(tenant, cost - 1, requestsOf(tenant));
+  charge(work, principal, cost) {
+    opened?.colony.admission.charge(work, principal.tenant, cost);
+    if (cost > 1) spend(principal, cost - 1);
   },
+  weigh: spend,
   heard(principal) {
     if (principal.kind === 'agent')
       void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);

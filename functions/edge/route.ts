@@ -145,6 +145,8 @@ export interface Edge {
   turn?(work: Work, principal: Principal, bytes: number): Promise<void> | number | undefined;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
   charge?(work: Work, principal: Principal, cost: number): void;
+  /** What a large answer costs beside its request, known when it has been made, in plain requests. */
+  weigh?(principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
   heard?(principal: Principal): void;
   /**
@@ -163,6 +165,8 @@ export interface Edge {
 
 const DEFAULT_BODY_LIMIT = 1_000_000;
 const MAX_ERRORS = 50;
+/** Bytes of an answer that its request pays for; each further so many cost as much as a plain request. */
+const ANSWER_BYTES = 64 * 1024;
 /** For so long it counts that a request was let in by its headers, until its body is there. */
 const LET_IN_FOR_MS = 1_000;
 
@@ -321,8 +325,15 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
     response = problemResponse(hasGone(request, error) ? GONE : problemOf(definition.name, error));
   }
   if (!goesOn) unwatch(request);
+  if (principal !== undefined) weigh(principal, response);
   tell(definition.name, request.method, response, started, principal);
   return response;
+}
+
+/** Whoever asks for much by few requests is limited alike; what a stream gives its client takes as it can. */
+function weigh(principal: Principal, { body }: HttpResponseInit): void {
+  const bytes = typeof body === 'string' ? body.length : body instanceof Uint8Array ? body.byteLength : 0;
+  if (bytes > ANSWER_BYTES) edge?.weigh?.(principal, bytes / ANSWER_BYTES - 1);
 }
 
 /** The answer as its caller may see it. */

@@ -21,6 +21,7 @@ let wait = 0;
 const asked: [string, string][] = [];
 const askedAgain: [string, string][] = [];
 const charged: [string, number][] = [];
+const weighed: [string, number][] = [];
 const heard: string[] = [];
 const paced: string[] = [];
 let seen: Call | undefined;
@@ -77,6 +78,7 @@ describe('routes', () => {
         return 0;
       },
       charge: (work, _, cost) => void charged.push([work, cost]),
+      weigh: ({ id }, cost) => void weighed.push([id, cost]),
       claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
       watch: (_, end) => {
         over = end;
@@ -103,6 +105,10 @@ describe('routes', () => {
       return serverSentEvents(silent(), signal);
     });
     bindRoute({ ...common, name: 'plain', method: 'GET', path: '/plain' }, keep);
+    bindRoute(
+      { ...common, name: 'large', method: 'GET', path: '/large', query: z.object({ bytes: z.coerce.number() }) },
+      ({ query }) => ({ body: Buffer.alloc(query.bytes), contentType: 'application/octet-stream' }),
+    );
     bindRoute(
       {
         ...common,
@@ -352,6 +358,12 @@ describe('routes', () => {
         ['read', 1],
       ]);
     });
+  });
+
+  test('a large answer costs by its bytes, whatever work it is', async () => {
+    await call('large', { query: `?bytes=${64 * 1024}` });
+    await call('large', { query: `?bytes=${160 * 1024}` });
+    expect(weighed).toEqual([['ada', 1.5]]);
   });
 
   describe('parameters', () => {

@@ -21,6 +21,7 @@ import { refuse, Rejection } from '../../domain/kernel/decider';
 import { type CommitPlace, commitRef, streamName } from '../../domain/kernel/ids';
 import { checkpointText, noteOf } from '../../domain/kernel/note';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import { PLATFORM } from '../../domain/stops/stop';
 import type { Aggregate } from '../engine/aggregate';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
@@ -183,7 +184,7 @@ export class LogCheckpoints {
     const failures = (this.failures = new Map<string, unknown>());
     for (let end = false; !end && !this.stopped;) {
       const gathered = new Gathered();
-      const slices = new Slices();
+      const slices = new Slices(PLATFORM);
       const began = from;
       while (!end && gathered.size < MOST_GATHERED) {
         const page = await log.feed(from, FEED_PAGE);
@@ -230,7 +231,7 @@ export class LogCheckpoints {
     if (signer === undefined) return undefined;
     const writer = await LogWriter.open(this.store.of(tenant), newest ?? { size: 0, pages: [] });
     const heads = new LogHeads(this.store.of(tenant));
-    const slices = new Slices();
+    const slices = new Slices(tenant);
     const own = logStream(tenant);
     let count = newest?.heads.count ?? 0;
     let added = 0;

@@ -19,6 +19,8 @@ class GatheredTenant {
   private readonly streams = new Map<string, NewReceipts>();
   private readonly byPrefix = new Map<string, NewReceipts[]>();
 
+  constructor(private readonly tenant: string) {}
+
   get(stream: string): NewReceipts | undefined {
     return this.streams.get(stream);
   }
@@ -34,7 +36,7 @@ class GatheredTenant {
   }
 
   async inOrder(): Promise<NewReceipts[]> {
-    const slices = new Slices();
+    const slices = new Slices(this.tenant);
     const all: NewReceipts[] = [];
     for (const prefix of [...this.byPrefix.keys()].sort()) {
       all.push(...(this.byPrefix.get(prefix) as NewReceipts[]).sort((a, b) => (a.key < b.key ? -1 : 1)));
@@ -62,7 +64,7 @@ export class Gathered {
     const { tenant } = parseStream(stream);
     if (stream === logStream(tenant)) return;
     let streams = this.byTenant.get(tenant);
-    if (streams === undefined) this.byTenant.set(tenant, (streams = new GatheredTenant()));
+    if (streams === undefined) this.byTenant.set(tenant, (streams = new GatheredTenant(tenant)));
     const known = streams.get(stream) ?? streams.add(stream, index);
     const next = known.first + known.hashes.length;
     if (index < next) return;

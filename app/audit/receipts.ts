@@ -61,7 +61,7 @@ export class Receipts {
       scanned += page.commits.length;
       if (page.end || commits.length >= limit || left <= 0 || scanned >= MAX_SCANNED)
         return { commits, after: page.checkpoint, end: page.end };
-      await nextTurn(signal);
+      await nextTurn(tenant, signal);
     }
   }
 
@@ -93,7 +93,7 @@ export class Receipts {
   ): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
     let from: Checkpoint = after ?? (await this.store.end());
     const leave = this.shared.join();
-    const slices = new Slices();
+    const slices = new Slices(tenant);
     try {
       while (!signal.aborted) {
         const place = from;
@@ -144,7 +144,7 @@ export class Receipts {
     limit: number,
     signal?: AbortSignal,
   ): Promise<{ readonly commits: readonly Commit[]; readonly next: number | undefined }> {
-    const slices = new Slices(signal);
+    const slices = new Slices(parseStream(stream).tenant, signal);
     const commits: Commit[] = [];
     for (let left = PAGE_BYTES; ;) {
       const step = Math.min(STREAM_STEP, limit - commits.length);

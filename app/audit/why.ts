@@ -36,7 +36,7 @@ export class Why {
    * @param id a receipt (`stream@index`), a stream, the id of a task, or a correlation id
    */
   async chain(tenant: string, id: string, signal?: AbortSignal): Promise<CausalChain | Rejection> {
-    const slices = new Slices(signal);
+    const slices = new Slices(tenant, signal);
     const unsearched: string[] = [];
     const chain = await causalChain(
       {

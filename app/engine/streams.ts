@@ -5,7 +5,7 @@
 import { AlteredReceipt, checkChained, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { foldCommit } from '../../domain/kernel/fold';
-import { placeIn } from '../../domain/kernel/ids';
+import { parseStream, placeIn } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
 import { roughSize } from '../../domain/kernel/size';
 import { type Time, toTime } from '../../domain/kernel/time';
@@ -176,7 +176,7 @@ export abstract class Streams {
 
   /** Every commit of a stream, in order; in slices, and until `signal` aborts, with whose reason it then rejects. */
   async *commits(stream: string, from = 0, signal?: AbortSignal): AsyncGenerator<Commit> {
-    yield* this.pages(stream, from, new Slices(signal));
+    yield* this.pages(stream, from, new Slices(parseStream(stream).tenant, signal));
   }
 
   private async *pages(stream: string, from: number, slices: Slices): AsyncGenerator<Commit> {
@@ -310,7 +310,7 @@ export abstract class Streams {
   private async *after(
     stream: string,
     { version, hash }: Pick<Folded, 'version' | 'hash'>,
-    slices = new Slices(),
+    slices = new Slices(parseStream(stream).tenant),
   ): AsyncGenerator<Commit> {
     let before = { index: version, hash };
     for await (const commit of this.pages(stream, version + 1, slices)) {

@@ -2,7 +2,7 @@
 import type { Round, RoundRecomputation } from '../../contract/oversight/rounds';
 import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
-import { commitRef, reservedId } from '../../domain/kernel/ids';
+import { commitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
 import { actorOf } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
@@ -280,17 +280,18 @@ export class Rounds {
     const newest = await this.deps.transactor.newest(stream);
     const counted = await this.recounts.join(`${stream}@${newest?.hash}`, (gone) => this.recount(stream, gone), signal);
     // What is made of it for each of those who waited is work as well.
-    await nextTurn(signal);
+    await nextTurn(tenant, signal);
     return counted;
   }
 
   private async recount(stream: string, signal: AbortSignal): Promise<Recount> {
+    const { tenant } = parseStream(stream);
     // Its first piece as well: many may come at once.
-    await nextTurn(signal);
+    await nextTurn(tenant, signal);
     const commits = [];
     for await (const commit of this.deps.transactor.commits(stream, 0, signal)) commits.push(commit);
     if (commits.length === 0) return new Rejection('missing', 'round-not-found', 'there is no round with this id');
-    const counted = await inSlices(countAgain(commits), signal);
+    const counted = await inSlices(countAgain(commits), tenant, signal);
     if (counted instanceof Rejection) return counted;
     return { ...counted.recomputation, matrix: agreementMatrix(Object.values(counted.ballots)) };
   }

@@ -5,6 +5,7 @@ import type { Principal } from '../../domain/kernel/principal';
 import type { PolicyBundle } from '../../domain/policy/asking';
 import { explain, type Explanation, lastOf, PolicyReplay, type ReplayResult } from '../../domain/policy/replay';
 import { authorProblem } from '../../domain/policy/rollout';
+import { PLATFORM } from '../../domain/stops/stop';
 import type { PolicyInEffect } from '../engine/policy';
 import type { EventStore } from '../engine/ports';
 import { InvalidBundle } from '../engine/ports-policy';
@@ -48,7 +49,7 @@ export class PastDecisions {
       );
     const inForce = this.policy.current;
     const replay = new PolicyReplay(inForce, bundle);
-    const slices = new Slices(signal);
+    const slices = new Slices(PLATFORM, signal);
     for (const commit of await lastOf(this.log, last, () => slices.pause())) {
       replay.next(commit);
       await slices.pause();

@@ -32,7 +32,7 @@ test('of many that read, one has its slice in a turn', async () => {
     await Promise.all(
       Array.from({ length: 20 }, async () => {
         for (let slice = 0; slice < 5; slice += 1) {
-          await nextTurn();
+          await nextTurn('t');
           inTurn.set(turn(), (inTurn.get(turn()) ?? 0) + 1);
         }
       }),
@@ -45,7 +45,13 @@ test('of many that read, one has its slice in a turn', async () => {
 
 test('others have their turn while something is done step by step', async () => {
   let result = 0;
-  const turns = await turnsDuring(async () => (result = await inSlices(busy(60, () => undefined))));
+  const turns = await turnsDuring(
+    async () =>
+      (result = await inSlices(
+        busy(60, () => undefined),
+        't',
+      )),
+  );
   expect(result).toBe(60);
   expect(turns).toBeGreaterThan(10);
 });
@@ -55,34 +61,53 @@ test('what nobody waits for any more ends', async () => {
   let steps = 0;
   const work = inSlices(
     busy(1_000, () => (steps += 1)),
+    't',
     gone.signal,
   );
   await immediate();
   gone.abort(new Error('the caller has gone'));
   await expect(work).rejects.toThrow('the caller has gone');
   expect(steps).toBeLessThan(500);
-  const next = nextTurn();
-  await expect(nextTurn(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+  const next = nextTurn('t');
+  await expect(nextTurn('t', AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
   await next;
 });
 
-/** Uses the processor. */
+/** Uses the processor for so long, by the time of this thread: what others take of the machine is not in it. */
 function spend(milliseconds: number): void {
-  for (const until = performance.now() + milliseconds; performance.now() < until;);
+  const until = busyMs() + milliseconds;
+  while (busyMs() < until);
 }
+
+function busyMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1_000;
+}
+
+test('the tenants have their slices in turn, however many read for one', async () => {
+  const order: string[] = [];
+  const read = async (tenant: string): Promise<void> => {
+    await nextTurn(tenant);
+    order.push(tenant);
+  };
+  const reading = Array.from({ length: 50 }, () => read('noisy'));
+  reading.push(read('quiet'), read('quiet'), read('other'));
+  await Promise.all(reading);
+  expect(order.slice(0, 5)).toEqual(['noisy', 'quiet', 'other', 'noisy', 'quiet']);
+});
 
 test('those that nobody waits for any more keep nobody behind them waiting', async () => {
   let going = true;
   let turns = 0;
   const work = (): void => {
-    spend(1);
+    spend(5);
     turns += 1;
     if (going) setImmediate(work);
   };
   setImmediate(work);
   const gone = new AbortController();
-  const left = Promise.allSettled(Array.from({ length: 200 }, () => nextTurn(gone.signal)));
-  const next = nextTurn();
+  const left = Promise.allSettled(Array.from({ length: 200 }, () => nextTurn('t', gone.signal)));
+  const next = nextTurn('t');
   gone.abort(new Error('the caller has gone'));
   await next;
   going = false;
@@ -91,43 +116,61 @@ test('those that nobody waits for any more keep nobody behind them waiting', asy
   expect(turns).toBeLessThan(100);
 });
 
-/** How many slices of so many milliseconds three readers had, and how many milliseconds others worked meanwhile. */
-async function shared(slice: number, busyLoop: boolean): Promise<{ slices: number; share: number }> {
-  const end = performance.now() + 600;
-  let slices = 0;
-  let others = 0;
-  const work = (): void => {
-    if (performance.now() >= end) return;
-    spend(2);
-    others += 2;
-    setImmediate(work);
+/** So many milliseconds others work, at least, so that a share is one of several slices. */
+const BESIDE_MS = 1_000;
+
+/**
+ * The share of the time that three readers had in slices of so many milliseconds, beside others that work without a
+ * pause: by the clock, as that is what the readers' share is of; whatever else takes of the machine lengthens both.
+ */
+async function shareBeside(slice: number): Promise<number> {
+  let [slices, reading, others] = [0, 0, 0];
+  let going = true;
+  // When a slice may begin, what is owed for those before it has been given.
+  const isEnough = (): boolean => others >= BESIDE_MS && slices >= 4;
+  const timed = (milliseconds: number): number => {
+    const began = performance.now();
+    spend(milliseconds);
+    return performance.now() - began;
   };
-  if (busyLoop) setImmediate(work);
+  const work = (): void => {
+    others += timed(2);
+    if (going) setImmediate(work);
+  };
+  setImmediate(work);
   await Promise.all(
     Array.from({ length: 3 }, async () => {
-      while (performance.now() < end) {
-        await nextTurn();
-        if (performance.now() >= end) return;
-        spend(slice);
+      while (going) {
+        await nextTurn('t');
+        going &&= !isEnough();
+        if (!going) return;
+        reading += timed(slice);
         slices += 1;
       }
     }),
   );
-  return { slices, share: (slice * slices) / (slice * slices + others) };
+  return reading / (reading + others);
 }
 
-test('while the loop is busy, those that read have a tenth of it together; while it is not, they do not wait', async () => {
-  const beside = await shared(5, true);
-  expect(beside.slices).toBeGreaterThan(0);
-  // A busy neighbour makes what is spent longer, for either of them.
-  expect(beside.share).toBeLessThan(0.2);
-  const alone = await shared(5, false);
-  expect(alone.slices).toBeGreaterThan(2 * beside.slices);
-});
+test.each([1, 5, 20])(
+  'while the loop is busy, those that read have a tenth of it together: of %d ms',
+  async (slice) => {
+    const share = await shareBeside(slice);
+    expect(share).toBeGreaterThan(0.01);
+    // In each turn one slice of 5 ms beside 2 ms of work is most of the time, and by number one of 20 ms is.
+    expect(share).toBeLessThan(0.3);
+  },
+);
 
-test.each([1, 20])('a tenth of the time it is, not of the slices: of %d ms each', async (slice) => {
-  const { share } = await shared(slice, true);
-  expect(share).toBeGreaterThan(0.03);
-  // By slices it is a half of the time where they are long; a busy machine makes any slice longer.
-  expect(share).toBeLessThan(0.3);
+test('while the loop has moments without work, those that read do not wait', async () => {
+  const readers = Array.from({ length: 3 }, async () => {
+    for (let slice = 0; slice < 20; slice += 1) {
+      await nextTurn('t');
+      spend(5);
+    }
+  });
+  const { idle } = performance.eventLoopUtilization();
+  await Promise.all(readers);
+  // Where they wait the loop is idle for nine times as long as they read, which is 300 ms.
+  expect(performance.eventLoopUtilization().idle - idle).toBeLessThan(4 * 300);
 });

@@ -433,7 +433,7 @@ test('the state that a command needs waits for none of those that only read', as
   await Promise.all(range(250).map((n) => writer.transact(tally, STREAM, add(`op-${n}`, 1), asking())));
   let waiting = 30;
   const readers = range(waiting).map(async () => {
-    await nextTurn();
+    await nextTurn('acme');
     waiting -= 1;
   });
   // Of another version, so that no snapshot helps.

@@ -205,7 +205,7 @@ describe('streams', () => {
 
 test('a handler learns that its client has gone', async () => {
   const request = http.get(`${host.url}/poll`).on('error', () => {});
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await eventually(() => (seen['begun'] as string[]).includes('poll'));
   request.destroy();
   await eventually(() => (seen['polls'] as string[]).length === 1);
   expect(seen['polls']).toEqual(['the client has gone']);

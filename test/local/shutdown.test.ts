@@ -24,7 +24,7 @@ test('a timer runs by its schedule, never twice at once, and gets its info', asy
     schedule: { adjustForDST: true },
     scheduleStatus: { last: time, next: time, lastUpdated: time },
   });
-}, 8_000);
+});
 
 test('a timer may run at startup; its failure is logged', () => {
   expect(seen['startupRuns']).toBe(1);
@@ -36,8 +36,8 @@ test('closing lets requests finish, ends long polls, waits for timers and runs t
   const poll = send(host.url, '/poll');
   const slow = send(host.url, '/slow');
   const ticks = send(host.url, '/ticks');
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  const started = Date.now();
+  const begun = seen['begun'] as string[];
+  await eventually(() => begun.includes('poll') && begun.includes('slow') && (seen['ticks'] as number) > 0);
   const closed = host.close(2);
 
   expect((await poll).json()).toEqual({ value: [] });
@@ -47,8 +47,7 @@ test('closing lets requests finish, ends long polls, waits for timers and runs t
   await expect(ticks).rejects.toThrow(/aborted|hang up/);
   await closed;
 
-  expect(Date.now() - started).toBeLessThan(3_000);
   expect(seen['hooks']).toEqual(['start', 'terminate']);
   expect(seen['timersRunning']).toBe(0);
   await expect(send(host.url, '/slow')).rejects.toThrow('ECONNREFUSED');
-}, 8_000);
+});

@@ -151,7 +151,7 @@ export async function openColony(settings: Settings, parts: Parts = {}): Promise
   return colony;
 }
 
-/** Opens the stores, and a colony on them that is only handed projections and publications before it is started. */
+/** Opens the stores, and a colony on them that is only handed projections before it is started. */
 export async function prepareColony(settings: Settings, parts: Parts = {}): Promise<Colony> {
   const colony = await makeColony(settings, parts);
   await orStop(colony, settings, colony.open());

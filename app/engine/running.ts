@@ -53,6 +53,8 @@ export class Running {
   private opening: Promise<void> | undefined;
   /** When the newest receipt was written, as far as is known at the start. */
   private newest: Time | undefined;
+  /** Whether what others stop and close is heard of here. */
+  private started = false;
   private filling: Promise<void> | undefined;
   private refilling: Promise<void> | undefined;
 
@@ -85,8 +87,7 @@ export class Running {
   }
 
   /**
-   * Opens what it takes to be handed projections and publications: no books, and nothing that is heard of other
-   * processes.
+   * Opens what it takes to be handed projections: no books, and nothing that is heard of other processes.
    */
   open(): Promise<void> {
     return (this.opening ??= this.openViews());
@@ -111,6 +112,7 @@ export class Running {
     const { shared, deadlineEveryMs } = this.options;
     await this.open();
     await (shared === true ? this.join() : this.begin());
+    this.started = true;
     // Where processes share the stores, others have listened while this one was not there.
     await watchdog.start(shared === true ? undefined : ports.checkpoints, this.newest);
     // Where a trigger fires the deadlines, this finds those that it gave up on.
@@ -120,11 +122,13 @@ export class Running {
 
   /**
    * What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over
-   * again.
+   * again, and for consumers that stops concern as long as the colony is only opened: it would never hear of a lift.
    */
   async deliver(group: ConsumerGroup, documents: readonly unknown[]): Promise<void> {
     const { ports, feed } = this.engine;
     if (ports.handed === undefined) throw new Error('this store has no triggers');
+    if (!this.started && this.consumers[group].some(({ shows }) => shows !== true))
+      throw new Error(`${group} are not handed to a colony that is only opened: it hears of no stop`);
     const commits = await ports.handed(documents);
     // What follows from a commit depends on other streams too, and no other process looks.
     if (group === 'reactions') await this.peers.look();

@@ -25,7 +25,8 @@ if (SHARED) {
     app.cosmosDB('publications', {
       ...feedTrigger('publications'),
       async handler(documents: unknown) {
-        const colony = await openedColony();
+        // What is stopped is held back, and what was closed is not published: that is heard of others.
+        const { colony } = await runtime();
         await colony.deliver('publications', documents as readonly unknown[]);
       },
     });

@@ -54,16 +54,22 @@ test('one that is only opened is handed projections; it fills nothing, and hears
   const note = (what: string) => async () => void done.push(what);
   const module: Module = {
     services: {},
-    consumers: { projections: [{ name: 'rows', handle: note('handled') }] },
+    consumers: {
+      projections: [{ name: 'rows', shows: true, handle: note('handled') }],
+      publications: [{ name: 'events', handle: note('published') }],
+    },
     ...{ open: note('opened'), fill: note('filled'), start: note('started') },
   };
   const running = new Running(engine, [module], { shared: true });
   await running.open();
   await running.open();
   await running.deliver('projections', []);
+  // What a stop holds back would wait for ever where no lift is heard of.
+  await expect(running.deliver('publications', [])).rejects.toThrow('hears of no stop');
   expect(done).toEqual(['opened', 'handled']);
   await running.start();
-  expect(done).toEqual(['opened', 'handled', 'filled', 'started']);
+  await running.deliver('publications', []);
+  expect(done).toEqual(['opened', 'handled', 'filled', 'started', 'published']);
   await running.stop();
 });
 

@@ -114,6 +114,11 @@ export class DeadlineEngine {
     if (next !== undefined) await this.write([next]);
   }
 
+  /** Looks at a stream as if this deadline were due, and writes nothing; answers when to look again, if ever. */
+  async looked(deadline: Due): Promise<Time | undefined> {
+    return (await this.look(deadline))?.due;
+  }
+
   /** Fires what is due. Rejects when the table of deadlines can't be read or written: then all is looked at again. */
   async fire(): Promise<void> {
     // After an absence, what others have sent meanwhile is read first.

@@ -137,9 +137,10 @@ export class Reactions implements Consumer {
     await this.deps.sweep?.sweep((stream) => this.lookAt(stream));
   }
 
-  /** As if a deadline were due now: what is stopped waits. */
+  /** As if a deadline were due now: what is stopped waits, in the memory of the sweep. */
   private async lookAt(stream: string): Promise<void> {
-    await this.deps.deadlines.fired({ stream, reason: this.presenceDue, due: this.now() });
+    const again = await this.deps.deadlines.looked({ stream, reason: this.presenceDue, due: this.now() });
+    if (again !== undefined) this.deps.sweep?.notBefore(stream, again);
   }
 
   private now(): Time {

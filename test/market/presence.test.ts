@@ -1,6 +1,7 @@
 /** A lease stands, and an agent is present, as long as there are signs of life. */
 import fc from 'fast-check';
-import { agentOf, as, taskOf, types } from '../support/stage';
+import { STOPPED_AGAIN_SECONDS } from '../../app/engine/standstill';
+import { agentOf, as, taskOf, TENANT, types } from '../support/stage';
 import {
   accept,
   agent,
@@ -229,5 +230,27 @@ describe('presence', () => {
     expect(types(stage.stream(agentOf(holder))).filter((type) => type === 'AgentLost')).toHaveLength(1);
     expect(agent(holder === 'ann' ? 'bob' : 'ann').status).toBe('active');
     expect(stateOf('t')).toMatchObject({ history: [{ agent: holder, end: 'lost' }] });
+  });
+
+  test('where processes share the stores, who is silent in a stopped tenant costs no message either, and is lost after what was left', async () => {
+    await stage.end();
+    newStage({ shared: true });
+    await begin();
+    await enter('ann');
+    const ada = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical' } } as const;
+    const tenant = { kind: 'tenant', name: TENANT } as const;
+    expect((await stage.colony.stops.stop(ada, tenant, 'freeze', 'it errs')).ok).toBe(true);
+    for (let i = 0; i < 3; i += 1) {
+      wait(PRESENCE);
+      await stage.fire();
+    }
+    expect(stage.deadlines().map(({ reason }) => reason)).not.toContain('presence');
+    expect((await stage.colony.stops.lift(ada, tenant, 'it is well')).ok).toBe(true);
+    wait(PRESENCE - 1);
+    await stage.fire();
+    expect(agent('ann').status).toBe('active');
+    wait(1 + STOPPED_AGAIN_SECONDS);
+    await stage.fire();
+    expect(agent('ann').status).toBe('lost');
   });
 });

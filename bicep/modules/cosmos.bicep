@@ -255,9 +255,11 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     }
   }
 
-  // The app appends receipts and follows the feed, and can't change what is there.
+  // The app appends receipts and follows the feed, and can't change what is there. The service refuses to move an
+  // assignment, so the scope is part of its name: one that stands on the database, from an earlier version, stays there
+  // beside this, and lets the app create and read elsewhere what it may anyway.
   resource appKeepsReceipts 'sqlRoleAssignments' = {
-    name: guid(account.id, appPrincipalId, 'keeps-receipts')
+    name: guid(account.id, appPrincipalId, 'keeps-receipts', database::events.name)
     properties: {
       roleDefinitionId: keepsReceipts.id
       principalId: appPrincipalId

@@ -186,6 +186,9 @@ describe('roles', () => {
     expect(scopeOf('appKeepsReceipts')).toEqual([
       ['keepsReceipts', '/dbs/${database.name}/colls/${database::events.name}'],
     ]);
+    // An assignment can't be moved: one with the name that it had on the whole database fails the deployment over it.
+    const [receipts] = resources.filter(({ symbol }) => symbol === 'appKeepsReceipts');
+    expect(receipts?.body).toContain("name: guid(account.id, appPrincipalId, 'keeps-receipts', database::events.name)");
     expect(scopeOf('appKeepsKeys')).toEqual([['keepsKeys', '/dbs/${database.name}/colls/${database::subjects.name}']]);
     expect(scopeOf('appReadsMetadata')).toEqual([['readsMetadata', '/dbs/${database.name}']]);
     expect(

@@ -142,9 +142,9 @@ export class Colony {
     await this.running.deliver(group, documents);
   }
 
-  /** A deadline that a trigger hands over. Rejects when it has to be handed over again. */
-  async fire(deadline: Deadline): Promise<void> {
-    await this.running.fire(deadline);
+  /** A deadline that a trigger hands over. Rejects when it has to be handed over again, as `Running.fire` does. */
+  async fire(deadline: Deadline, until?: number): Promise<void> {
+    await this.running.fire(deadline, until);
   }
 
   /** Fills the books from the views: `start` does. */

@@ -1,4 +1,5 @@
 /** Something that is opened when it is first asked for. */
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Whoever asks so soon after a failure is told of the same one. Milliseconds. */
 const AGAIN_AFTER_MS = 1_000;
@@ -33,5 +34,21 @@ export class Opening<T> {
     const opening = this.opening;
     this.opening = undefined;
     return await opening?.catch(() => undefined);
+  }
+}
+
+/**
+ * What `open` answers, asked for again each `everyMs` milliseconds while it rejects, until `until`, a time of
+ * `performance.now()`. For who would be handed the same again at once, so many times and then no more. Rejects with the
+ * last failure.
+ */
+export async function persistently<T>(open: () => Promise<T>, until: number, everyMs = AGAIN_AFTER_MS): Promise<T> {
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (performance.now() >= until) throw error;
+      await sleep(everyMs, undefined, { ref: false });
+    }
   }
 }

@@ -36,11 +36,9 @@ const FILL_EVERY_MS = 60_000;
 /** How long a start waits for what its modules go on filling while they serve. */
 const START_PATIENCE_MS = 5_000;
 const DEADLINES_SHARED_EVERY_MS = 30_000;
-/**
- * How long one delivery of a deadline waits for a store, within the five minutes for which the trigger renews its lock;
- * and between its attempts.
- */
-const FIRE_PATIENCE_MS = 240_000;
+/** How long one delivery of a deadline waits for a store, within the five minutes for which its lock is renewed. */
+export const FIRE_PATIENCE_MS = 240_000;
+/** Between its attempts. */
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
@@ -138,10 +136,12 @@ export class Running {
     );
   }
 
-  /** A deadline that a trigger hands over. Rejects when it has to be handed over again. */
-  async fire(deadline: Deadline): Promise<void> {
+  /**
+   * A deadline that a trigger hands over. Rejects when it has to be handed over again: not before `until`, a time of
+   * `performance.now()`, unless the colony stops.
+   */
+  async fire(deadline: Deadline, until = performance.now() + FIRE_PATIENCE_MS): Promise<void> {
     const { signal } = this.stopping;
-    const given = performance.now();
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
       try {
         await this.peers.look();
@@ -149,7 +149,7 @@ export class Running {
         return;
       } catch (error) {
         // Given back at once it would come again at once, and its deliveries would be used up while the store is away.
-        if (signal.aborted || performance.now() - given > FIRE_PATIENCE_MS) throw error;
+        if (signal.aborted || performance.now() > until) throw error;
         this.engine.report('a deadline waits for a store', {
           stream: deadline.stream,
           reason: deadline.reason,

@@ -6,7 +6,9 @@
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { z } from 'zod';
+import { FIRE_PATIENCE_MS } from '../../app/engine/running';
 import { connectOrchestrations } from '../orchestrations/client';
+import { persistently } from '../opening';
 import { runtime } from '../runtime';
 
 const Message = z.object({
@@ -29,9 +31,10 @@ if (process.env.FORMICARY_PROFILE === 'azure') {
         context.warn('a message in the queue of deadlines is none: it was dropped');
         return;
       }
-      const { colony } = await runtime();
+      const until = performance.now() + FIRE_PATIENCE_MS;
+      const { colony } = await persistently(runtime, until);
       connectOrchestrations(colony, df.getClient(context));
-      await colony.fire(deadline.data);
+      await colony.fire(deadline.data, until);
     },
   });
 }

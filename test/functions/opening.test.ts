@@ -1,4 +1,4 @@
-import { Opening } from '../../functions/opening';
+import { Opening, persistently } from '../../functions/opening';
 
 test('is opened once for all who ask, and not before', async () => {
   let opened = 0;
@@ -34,4 +34,24 @@ test('whoever ends it gets what is open, or is being opened, and nothing where n
   const failing = new Opening(() => Promise.reject(new Error('away')));
   await failing.get().catch(() => undefined);
   expect(await failing.take()).toBeUndefined();
+});
+
+test('whoever would be handed the same again at once waits for it, so long and no longer', async () => {
+  let attempts = 0;
+  const opening = new Opening(async () => {
+    attempts += 1;
+    if (attempts < 3) throw new Error('no role yet');
+    return attempts;
+  }, 0);
+  expect(await persistently(() => opening.get(), Infinity, 1)).toBe(3);
+  let asked = 0;
+  const away = () => {
+    asked += 1;
+    return Promise.reject(new Error('away'));
+  };
+  await expect(persistently(away, performance.now() + 20, 1)).rejects.toThrow('away');
+  expect(asked).toBeGreaterThan(1);
+  asked = 0;
+  await expect(persistently(away, -Infinity)).rejects.toThrow('away');
+  expect(asked).toBe(1);
 });

@@ -3,6 +3,7 @@
  * in memory, at the signs of life that it and the others have heard. Only who is silent for longer than it may is
  * looked at in the store. So an agent that lives costs no message, however many there are.
  */
+import { AlteredReceipt } from '../../domain/kernel/commit';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { agentStream } from '../../domain/market/agent';
 import type { Clock, Presence, Report } from '../engine/ports';
@@ -12,6 +13,10 @@ import { gatewayKey } from './agents';
 
 /** Milliseconds; an agent is lost so much later than it could be. */
 const SWEEP_EVERY_MS = 5_000;
+/** Agents that are looked at in the store beside each other: many fall silent together. */
+const AT_ONCE = 16;
+/** When an agent whose stream was altered is looked at again, in seconds: by then somebody may have repaired it. */
+const ALTERED_AGAIN_SECONDS = 60;
 
 export interface PresenceSweepDeps {
   readonly agents: AgentBook;
@@ -25,6 +30,7 @@ export class PresenceSweep {
   private again = new Map<string, Time>();
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
+  private readonly stopping = new AbortController();
 
   constructor(private readonly deps: PresenceSweepDeps) {}
 
@@ -32,7 +38,7 @@ export class PresenceSweep {
   start(look: (stream: string) => Promise<void>): void {
     this.timer = setInterval(() => {
       // A sweep that takes longer goes on; the next begins when it has ended.
-      this.sweeping ??= this.sweep(look)
+      this.sweeping ??= this.sweep(look, this.stopping.signal)
         .catch((error: unknown) =>
           this.deps.report('who has fallen silent could not be seen', { error: String(error) }),
         )
@@ -40,8 +46,10 @@ export class PresenceSweep {
     }, SWEEP_EVERY_MS).unref();
   }
 
+  /** Waits for the looks that are under way; the others are left to the next process. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    this.stopping.abort();
     await this.sweeping;
   }
 
@@ -50,10 +58,31 @@ export class PresenceSweep {
     this.again.set(stream, due);
   }
 
-  /** One look at all agents. Rejects when signs of life can't be read, or an agent can't be looked at. */
-  async sweep(look: (stream: string) => Promise<void>): Promise<void> {
+  /**
+   * One look at all agents. Rejects when signs of life can't be read; and, when all others have been looked at, with
+   * what failed first of those that could not be.
+   */
+  async sweep(look: (stream: string) => Promise<void>, signal?: AbortSignal): Promise<void> {
+    const silent = await this.silent();
+    const failures: unknown[] = [];
+    const lookAt = async (stream: string) => {
+      try {
+        await look(stream);
+      } catch (error) {
+        failures.push(error);
+        if (error instanceof AlteredReceipt) this.notBefore(stream, plusSeconds(this.now(), ALTERED_AGAIN_SECONDS));
+      }
+    };
+    for (let i = 0; i < silent.length && signal?.aborted !== true; i += AT_ONCE)
+      await Promise.all(silent.slice(i, i + AT_ONCE).map(lookAt));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Streams of those who have been silent for too long, and whose time to be looked at has come. */
+  private async silent(): Promise<string[]> {
     const slices = new Slices(soon);
-    const { agents, presence, clock } = this.deps;
+    const { agents, presence } = this.deps;
+    const silent: string[] = [];
     const before = this.again;
     this.again = new Map();
     for (const { tenant, id, state } of agents.all()) {
@@ -61,14 +90,19 @@ export class PresenceSweep {
       if (state.status !== 'active') continue;
       const stream = agentStream(tenant, id);
       const { presence_seconds, gateway } = state.profile;
-      const now = toTime(clock.now());
+      const now = this.now();
       const own = await presence.last(stream);
       const carried = gateway === undefined ? undefined : await presence.last(gatewayKey(tenant, gateway));
       const last = Math.max(own ?? -Infinity, carried ?? -Infinity);
       if (last !== -Infinity && plusSeconds(toTime(last), presence_seconds) > now) continue;
       const due = before.get(stream) ?? now;
       if (due > now) this.again.set(stream, due);
-      else await look(stream);
+      else silent.push(stream);
     }
+    return silent;
+  }
+
+  private now(): Time {
+    return toTime(this.deps.clock.now());
   }
 }

@@ -232,6 +232,22 @@ describe('presence', () => {
     expect(stateOf('t')).toMatchObject({ history: [{ agent: holder, end: 'lost' }] });
   });
 
+  test('where processes share the stores, one that can not be looked at keeps nobody else from being lost', async () => {
+    await stage.end();
+    newStage({ shared: true });
+    await begin();
+    await enter('ann');
+    await enter('bob');
+    stage.mishaps = (port, method, [stream]) =>
+      port === 'store' && method === 'head' && stream === agentOf('ann') ? 'fails' : undefined;
+    wait(PRESENCE);
+    await stage.fire();
+    expect([agent('ann').status, agent('bob').status]).toEqual(['active', 'lost']);
+    stage.mishaps = () => undefined;
+    await stage.fire();
+    expect(agent('ann').status).toBe('lost');
+  });
+
   test('where processes share the stores, who is silent in a stopped tenant costs no message either, and is lost after what was left', async () => {
     await stage.end();
     newStage({ shared: true });

@@ -146,6 +146,8 @@ export class Agents {
    * known what came of that, never; and not at once where it was refused.
    */
   private readonly returning = new Map<string, number>();
+  /** By stream of a task: the award of its lease that was extended here last. */
+  private readonly extended = new Map<string, number>();
   private readonly agents: AgentsDeps['agents'];
 
   constructor(private readonly deps: AgentsDeps) {
@@ -268,8 +270,10 @@ export class Agents {
     let { state } = await this.deps.transactor.load(taskDecider, stream);
     if (!holds(state)) ({ state } = await this.deps.transactor.current(taskDecider, stream));
     const held = holds(state);
-    if (held && state.status === 'running')
+    if (held && state.status === 'running') {
       this.deps.presence.beat([leaseKey(tenant, task, claim.award)], this.deps.clock.now());
+      this.extended.set(stream, claim.award);
+    }
     return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
   }
 
@@ -438,6 +442,15 @@ export class Agents {
   /** The lease of that award is over: when it was extended last matters no more. */
   leaseOver(tenant: string, task: string, award: number): void {
     this.deps.presence.forget([leaseKey(tenant, task, award)]);
+  }
+
+  /** The task has changed: what was heard here of a lease that it has no longer is forgotten. */
+  leaseChanged(tenant: string, task: string, { holder }: TaskState): void {
+    const stream = taskStream(tenant, task);
+    const award = this.extended.get(stream);
+    if (award === undefined || award === holder?.award) return;
+    this.extended.delete(stream);
+    this.leaseOver(tenant, task, award);
   }
 
   private forget(tenant: string, id: string): void {

@@ -165,6 +165,8 @@ export class Reactions implements Consumer {
     }
     const task = state as TaskState;
     this.deps.market.tasks.update(tenant, id, stream, task, version);
+    // What follows from a task's end may be another process's to do, which never heard of the lease.
+    this.deps.agents.leaseChanged(tenant, id, task);
     // Whatever has led there: an award that waits for its agent is told.
     if (task.status === 'awarded' && task.holder !== undefined) this.deps.agents.ring(tenant, task.holder.agent);
   }

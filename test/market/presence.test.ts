@@ -1,6 +1,7 @@
 /** A lease stands, and an agent is present, as long as there are signs of life. */
 import fc from 'fast-check';
 import { STOPPED_AGAIN_SECONDS } from '../../app/engine/standstill';
+import { leaseKey } from '../../app/market/agents';
 import { agentOf, as, taskOf, TENANT, types } from '../support/stage';
 import {
   accept,
@@ -92,6 +93,24 @@ describe('a lease', () => {
     wait(1);
     await stage.fire();
     expect(stateOf('t').status).toBe('dead');
+  });
+
+  test('is forgotten by whoever extended it as soon as that hears of its end, whoever reacts to it', async () => {
+    await stage.end();
+    newStage({ shared: true });
+    await begin();
+    const other = (await begin()).colony;
+    await enter('ann');
+    await post('t');
+    const claim = await accept('t');
+    await other.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: 1 }]);
+    const lease = leaseKey(TENANT, 't', 1);
+    await other.peers.look();
+    expect(await other.ports.presence.last(lease)).toBe(stage.clock.time);
+    expect((await stage.colony.tasks.complete(as('ann'), 't', claim, {})).ok).toBe(true);
+    // No trigger has handed that over yet.
+    await other.peers.look();
+    expect(await other.ports.presence.last(lease)).toBeUndefined();
   });
 
   test('that was extended as it ran out in another process stands', async () => {

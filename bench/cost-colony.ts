@@ -22,7 +22,7 @@ import { FileBlobArchive } from '../adapters/embedded/small-stores';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { Colony, type ConsumerGroup } from '../app/colony';
-import type { Deadline, StoreCost } from '../app/engine/ports';
+import type { Deadline, Report, StoreCost } from '../app/engine/ports';
 import { feedTrigger } from '../functions/feed-trigger';
 import { systemClock } from '../host/composition';
 import { shippedBundles } from '../host/policy';
@@ -204,7 +204,8 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
   );
   if (n === 0) await cosmos.createContainers();
   const bus = new CountingBus(() => clients.connectServiceBus());
-  const presence = new CosmosPresence(cosmos);
+  const report: Report = (message, facts) => process.stderr.write(`  ${message} ${JSON.stringify(facts)}\n`);
+  const presence = new CosmosPresence(cosmos, report);
   const store = new CosmosEventStore(cosmos);
   const colony = new Colony(
     {
@@ -225,7 +226,7 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
         secrets: new EnvironmentSecrets(),
       },
       clock: systemClock,
-      report: (message, facts) => process.stderr.write(`  ${message} ${JSON.stringify(facts)}\n`),
+      report,
       async close() {
         await presence.close();
         await bus.close();

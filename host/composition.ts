@@ -9,7 +9,7 @@ import { Ed25519LogSigner, LogSigners } from '../adapters/receipts/signer';
 import { Colony, type ColonyOptions } from '../app/colony';
 import { SteadyClock, systemClock } from '../app/engine/clock';
 import { ModuleError } from '../app/engine/further';
-import type { Anchor, Clock, LogSigner, StorePorts } from '../app/engine/ports';
+import type { Anchor, Clock, LogSigner, Report, StorePorts } from '../app/engine/ports';
 import type { Issuers } from '../app/engine/ports-issuers';
 import type { KeyWrap } from '../app/engine/ports-personal';
 import type { Policy } from '../app/engine/ports-policy';
@@ -70,11 +70,11 @@ export async function startMetrics({ insights }: Settings, metrics: Metrics): Pr
 const embedded = () => import('../adapters/embedded/open.js');
 
 /** The engine of the profile. Its code is loaded only when it is the one: a cold start waits for it. */
-async function openStores(settings: Settings): Promise<StorePorts> {
+async function openStores(settings: Settings, report: Report): Promise<StorePorts> {
   if (settings.azure === undefined) return await (await embedded()).openEmbedded(settings.data);
   const { azure } = settings;
   return await withPackages('The profile azure', AZURE, async () =>
-    (await import('../adapters/azure/open.js')).openAzure(azure),
+    (await import('../adapters/azure/open.js')).openAzure(azure, report),
   );
 }
 
@@ -180,7 +180,8 @@ async function startFailure({ azure, data }: Settings, error: unknown): Promise<
 async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
   const log = parts.log ?? openLog(settings.logLevel);
   const policy = parts.policy ?? (await shippedBundles());
-  const stores = await openStores(settings);
+  const report: Report = (message, facts) => log.warn(facts, message);
+  const stores = await openStores(settings, report);
   const outbound = {
     webhooks: new HttpWebhooks({ privateHosts: settings.webhookHosts, httpToLoopback: true }),
     mail: settings.smtp === undefined ? undefined : new SmtpMail(settings.smtp),
@@ -202,7 +203,7 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
         outbound,
         policy,
         clock: parts.clock ?? new SteadyClock(),
-        report: (message, facts) => log.warn(facts, message),
+        report,
       },
       {
         maxClockBehindSeconds: settings.maxClockBehindSeconds,

@@ -1,15 +1,15 @@
 /**
- * Presence on Cosmos DB, shared by all instances: one document a process in the container `state`, with all the beats
- * that the process was the last to hear. A beat is kept in memory at once and written behind, within ten seconds; what
+ * Presence on Cosmos DB, shared by all instances: one document a process in the container `state`, with the beats of
+ * which it knows of no later one elsewhere. A beat is kept in memory at once and written behind, within ten seconds; what
  * others have written is read anew when it is older than two. So another instance may know of a key's last beat that
  * much later, by a second's precision, and limits of presence have to be longer.
  *
  * Who talks to one process and then to another leaves its beat in both documents: whoever reads a later one elsewhere
- * drops its own. The document of a process that has gone is taken over by another.
+ * drops its own. The document of a process that has gone is taken over by one of those that write.
  */
 import { randomUUID } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type { Presence } from '../../app/engine/ports';
+import type { Presence, Report } from '../../app/engine/ports';
 import { Recent } from '../../domain/kernel/recent';
 import { codeOf, type Cosmos } from './cosmos';
 
@@ -21,6 +21,7 @@ interface BeatsDocument {
   readonly ttl: number;
   /** The service's own: seconds since the epoch at its last write. */
   readonly _ts?: number;
+  readonly _etag?: string;
 }
 
 /** Keys by the second since the epoch of their last beat. */
@@ -34,8 +35,9 @@ const TTL_SECONDS = 24 * 60 * 60;
 const GONE_SECONDS = 120;
 /** Documents are as many as processes. */
 const MOST_PROCESSES = 1_000;
-/** Keys of a document; those whose beat is older go first. */
+/** Keys of a document, and its size when they are packed: the service takes 2 MB. Those whose beat is older go first. */
 const MOST_KEYS = 50_000;
+const MOST_BYTES = 1_500_000;
 
 export class CosmosPresence implements Presence {
   private readonly id = `${PREFIX}${randomUUID()}`;
@@ -49,9 +51,12 @@ export class CosmosPresence implements Presence {
   private reading: Promise<void> | undefined;
   private changed = false;
   private readonly timer: NodeJS.Timeout;
-  private flushing: Promise<void> = Promise.resolve();
+  private writing: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly cosmos: Cosmos) {
+  constructor(
+    private readonly cosmos: Cosmos,
+    private readonly report: Report,
+  ) {
     this.timer = setInterval(() => void this.flush(), WRITE_EVERY_MS);
     this.timer.unref();
   }
@@ -59,15 +64,10 @@ export class CosmosPresence implements Presence {
   beat(keys: readonly string[], at: number): void {
     for (const key of keys) {
       if (at <= (this.heard.get(key) ?? -Infinity)) continue;
-      // In the order of the beats.
-      this.heard.delete(key);
       this.heard.set(key, at);
       this.changed = true;
     }
-    for (const key of this.heard.keys()) {
-      if (this.heard.size <= MOST_KEYS) return;
-      this.heard.delete(key);
-    }
+    if (this.heard.size > MOST_KEYS) this.dropOldest();
   }
 
   async last(key: string): Promise<number | undefined> {
@@ -88,16 +88,8 @@ export class CosmosPresence implements Presence {
   }
 
   /** Writes what has changed; what can't be written is written the next time. */
-  flush(): Promise<void> {
-    this.flushing = this.flushing.then(async () => {
-      if (!this.changed) return;
-      this.changed = false;
-      const document: BeatsDocument = { id: this.id, beats: packed(this.heard), ttl: TTL_SECONDS };
-      await this.cosmos
-        .call('presence.beat', (options) => this.state.items.upsert(document, options))
-        .catch(() => (this.changed = true));
-    });
-    return this.flushing;
+  async flush(): Promise<void> {
+    await this.written();
   }
 
   async close(): Promise<void> {
@@ -125,7 +117,9 @@ export class CosmosPresence implements Presence {
       );
       const newest = Math.max(...documents.map(({ _ts = 0 }) => _ts));
       const others = new Map<string, number>();
-      for (const { id, beats, _ts = 0 } of documents) {
+      // One takes over for all; else what has gone would be in the documents of all who are there.
+      const [first] = documents.flatMap(({ id, _ts = 0 }) => (_ts + GONE_SECONDS < newest ? [] : [id])).sort();
+      for (const { id, beats, _ts = 0, _etag } of documents) {
         if (id === this.id) continue;
         for (const [second, keys] of unpacked(beats)) {
           for (const key of keys) {
@@ -133,7 +127,7 @@ export class CosmosPresence implements Presence {
             if (at > (others.get(key) ?? -Infinity)) others.set(key, at);
           }
         }
-        if (_ts + GONE_SECONDS < newest) this.takeOver(id, beats);
+        if (_ts + GONE_SECONDS < newest && this.id === first) this.takeOver(id, beats, _etag);
       }
       for (const [key, at] of others) if (at > (this.heard.get(key) ?? Infinity)) this.drop(key);
       this.others = others;
@@ -148,16 +142,64 @@ export class CosmosPresence implements Presence {
     this.changed = true;
   }
 
-  /** Keeps the beats of a document as its own, and deletes it when they are written. */
-  private takeOver(id: string, beats: string): void {
-    for (const [second, keys] of unpacked(beats)) this.beat(keys, second * 1_000);
-    void this.flush().then(async () => {
-      if (this.changed) return;
+  /**
+   * Keeps the beats of a document as its own, and deletes it when they are written: as it was read, since a process that
+   * has heard nobody for so long may write again.
+   */
+  private takeOver(id: string, beats: string, etag = ''): void {
+    for (const [second, keys] of unpacked(beats)) {
+      const at = second * 1_000;
+      const known = keys.filter((key) => at > (this.forgotten.peek(key) ?? -Infinity));
+      this.beat(known, at);
+    }
+    void this.written().then(async (isWritten) => {
+      if (!isWritten) return;
       await this.cosmos
-        .call('presence.beat', (options) => this.state.item(id, id).delete(options))
-        // Another process was faster, or it stays for the next one.
+        .call('presence.beat', (options) =>
+          this.state.item(id, id).delete({ ...options, accessCondition: { type: 'IfMatch', condition: etag } }),
+        )
+        // It was written again, or stays for the next look.
         .catch((error: unknown) => codeOf(error));
     });
+  }
+
+  /** Whether all that had been heard by now is in the store. */
+  private written(): Promise<boolean> {
+    const writing = this.writing.then(() => this.write());
+    this.writing = writing;
+    return writing;
+  }
+
+  private async write(): Promise<boolean> {
+    if (!this.changed) return true;
+    this.changed = false;
+    const document: BeatsDocument = { id: this.id, beats: this.packed(), ttl: TTL_SECONDS };
+    try {
+      await this.cosmos.call('presence.beat', (options) => this.state.items.upsert(document, options));
+      return true;
+    } catch (error) {
+      this.changed = true;
+      this.report('who was heard here could not be written', { error: String(error) });
+      return false;
+    }
+  }
+
+  /** All beats, as far as they fit into a document. */
+  private packed(): string {
+    for (let beats = packed(this.heard); ; beats = packed(this.heard)) {
+      if (beats.length <= MOST_BYTES) return beats;
+      this.report('more was heard here than can be written: what was heard longest ago is dropped', {
+        keys: this.heard.size,
+        bytes: beats.length,
+      });
+      this.dropOldest();
+    }
+  }
+
+  /** The quarter that was heard longest ago. */
+  private dropOldest(): void {
+    const byAge = [...this.heard].sort(([, a], [, b]) => a - b);
+    for (const [key] of byAge.slice(0, Math.ceil(byAge.length / 4))) this.heard.delete(key);
   }
 }
 

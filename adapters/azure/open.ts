@@ -1,6 +1,6 @@
 /** All ports of the profile azure, over the services that the settings name. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreBusy, type StorePorts } from '../../app/engine/ports';
+import { type Report, StoreBusy, type StorePorts } from '../../app/engine/ports';
 import { MIN_KEPT_DAYS } from '../../domain/audit/retention';
 import { AzureBlobArchive } from './blob-archive';
 import { Cosmos } from './cosmos';
@@ -31,7 +31,7 @@ export interface AzureSettings extends Services {
  * Opens the services. Containers and queues are Bicep's to make; a test server (it has a key) gets its containers here.
  * Rejects when receipts would not be kept.
  */
-export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
+export async function openAzure(settings: AzureSettings, report: Report): Promise<StorePorts> {
   const clients = new AzureClients(settings);
   const cosmos = new Cosmos(
     () => clients.cosmos,
@@ -47,7 +47,7 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   const payloads = () => clients.blobs.getContainerClient(PAYLOADS);
   if ('connectionString' in settings.blobs) await payloads().createIfNotExists();
   const bus = new ServiceBus(() => clients.connectServiceBus());
-  const presence = new CosmosPresence(cosmos);
+  const presence = new CosmosPresence(cosmos, report);
   const store = new CosmosEventStore(cosmos);
   const { eventHub } = settings;
   const publisher = eventHub === undefined ? undefined : new EventHubPublisher(() => clients.connectEventHub(eventHub));

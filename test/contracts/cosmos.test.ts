@@ -1,6 +1,7 @@
 /**
  * The adapters on Cosmos DB under the contracts of their ports, through the unmodified SDK, against the test server.
  */
+import { randomBytes } from 'node:crypto';
 import { ConsistencyLevel, CosmosClient } from '@azure/cosmos';
 import { CONNECTION_POLICY, Cosmos } from '../../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
@@ -121,7 +122,7 @@ subjectKeysContract(`Cosmos DB with faults, seed ${SEED}`, () =>
 );
 presenceContract('Cosmos DB', () =>
   onServer(
-    (cosmos) => new CosmosPresence(cosmos),
+    (cosmos) => new CosmosPresence(cosmos, () => undefined),
     undefined,
     (store) => store.close(),
   ),
@@ -421,8 +422,12 @@ describe('views on Cosmos DB', () => {
 describe('presence on Cosmos DB', () => {
   let opened: Awaited<ReturnType<typeof account>>;
   let open: CosmosPresence[];
+  let reports: string[];
+  const note = (message: string) => void reports.push(message);
+  const documents = async (account: typeof opened) =>
+    (await account.connect().container('state').items.query<{ beats: string }>('SELECT * FROM c').fetchAll()).resources;
   const start = () => {
-    const presence = new CosmosPresence(opened.connect());
+    const presence = new CosmosPresence(opened.connect(), note);
     open.push(presence);
     return presence;
   };
@@ -430,6 +435,7 @@ describe('presence on Cosmos DB', () => {
   beforeEach(async () => {
     opened = await account();
     open = [];
+    reports = [];
   });
   afterEach(async () => {
     for (const presence of open) await presence.close();
@@ -476,7 +482,7 @@ describe('presence on Cosmos DB', () => {
   test('what a process heard that has gone is taken over, and its document deleted', async () => {
     let now = Date.UTC(2026, 10, 30);
     const old = await account({ now: () => now });
-    const presenceOf = () => new CosmosPresence(old.connect());
+    const presenceOf = () => new CosmosPresence(old.connect(), note);
     const [gone, lives] = [presenceOf(), presenceOf()];
     gone.beat(['a'], 10_000);
     await gone.close();
@@ -491,5 +497,56 @@ describe('presence on Cosmos DB', () => {
     expect([await next.last('a'), await next.last('b')]).toEqual([10_000, 20_000]);
     await next.close();
     await old.close();
+  });
+
+  test('one of those that are there takes it over, and leaves it where who seemed to have gone writes again meanwhile', async () => {
+    let now = Date.UTC(2026, 10, 30);
+    const old = await account({ now: () => now });
+    const presenceOf = () => new CosmosPresence(old.connect(), note);
+    const [quiet, here, there] = [presenceOf(), presenceOf(), presenceOf()];
+    quiet.beat(['a'], 10_000);
+    await quiet.flush();
+    now += 600_000;
+    here.beat(['b'], 20_000);
+    there.beat(['c'], 30_000);
+    await Promise.all([here.flush(), there.flush()]);
+    let writes = 0;
+    let again: Promise<void> | undefined;
+    old.server.faults = (kind) => {
+      if (kind !== 'write') return undefined;
+      writes += 1;
+      if (writes > 1) return undefined;
+      // In the moment between the look at its document and the end of that.
+      quiet.beat(['d'], 40_000);
+      again = quiet.flush();
+      return 'slow';
+    };
+    expect([await here.last('a'), await there.last('a')]).toEqual([10_000, 10_000]);
+    await eventually(async () => writes >= 3);
+    await again;
+    await Promise.all([here.flush(), there.flush()]);
+    expect([writes, (await documents(old)).length]).toEqual([3, 3]);
+    const next = presenceOf();
+    expect([await next.last('a'), await next.last('d')]).toEqual([10_000, 40_000]);
+    for (const presence of [quiet, here, there, next]) await presence.close();
+    await old.close();
+  });
+
+  test('of more than a document can hold the latest is kept, and what can not be written is told', async () => {
+    const [here, there] = [start(), start()];
+    for (let n = 0; n < 30_000; n += 1) here.beat([randomBytes(60).toString('hex')], n);
+    here.beat(['latest'], 30_000);
+    await here.flush();
+    expect(await there.last('latest')).toBe(30_000);
+    expect(new Set(reports)).toEqual(
+      new Set(['more was heard here than can be written: what was heard longest ago is dropped']),
+    );
+    reports.length = 0;
+    here.beat(['later'], 40_000);
+    opened.server.faults = scripted('write', 403);
+    await here.flush();
+    expect(reports).toEqual(['who was heard here could not be written']);
+    await here.flush();
+    expect(await start().last('later')).toBe(40_000);
   });
 });

@@ -25,6 +25,14 @@ const SIGNALS = {
 /** Idle helpers that are called at a time. */
 const MAX_CALLED = 256;
 
+/** What a look is to do. */
+export interface Looking {
+  /** Helpers are called again where a pool is overloaded. */
+  readonly bucketEnded: boolean;
+  /** False where what follows is another process's to do: then this one only learns how the pools are. */
+  readonly acts: boolean;
+}
+
 export class PoolObserver {
   /** `tenant capability` → idle agents that lend it, as the last look found them if it had to look. */
   private idleHelpers: Map<string, string[]> | undefined;
@@ -37,10 +45,10 @@ export class PoolObserver {
     private readonly report: Report,
   ) {}
 
-  /** Acts on a new sample of each of the pools. `bucketEnded`: helpers are called again where a pool is overloaded. */
-  async look(watches: readonly Watch[], now: Time, bucketEnded: boolean): Promise<void> {
+  /** Acts on a new sample of each of the pools. */
+  async look(watches: readonly Watch[], now: Time, looking: Looking): Promise<void> {
     this.idleHelpers = undefined;
-    const results = await Promise.allSettled(watches.map((watch) => this.act(watch, now, bucketEnded)));
+    const results = await Promise.allSettled(watches.map((watch) => this.act(watch, now, looking)));
     results.forEach((result, i) => {
       if (result.status === 'rejected')
         this.report('a pool could not be balanced', { pool: watches[i]?.stream, error: String(result.reason) });
@@ -48,11 +56,11 @@ export class PoolObserver {
   }
 
   /** What follows from the pool's sample. */
-  private async act(watch: Watch, now: Time, bucketEnded: boolean): Promise<void> {
+  private async act(watch: Watch, now: Time, { bucketEnded, acts }: Looking): Promise<void> {
     if (watch.state === undefined) await loadPool(this.transactor, watch);
     const decision = observe(watch.sample, secondsBetween(watch.held, now));
     let news = false;
-    if (isNews(decision, watch)) {
+    if (acts && isNews(decision, watch)) {
       const { tenant, state } = watch;
       const recovers = watch.condition === 'balanced';
       const outcome = await this.transactor.transact(poolDecider, watch.stream, decision, {
@@ -70,16 +78,17 @@ export class PoolObserver {
     if (state.status !== 'overloaded') this.market.overloaded.delete(key);
     else {
       this.market.overloaded.add(key);
-      if (news || bucketEnded) await this.callHelpers(watch);
+      if (acts && (news || bucketEnded)) await this.callHelpers(watch);
     }
-    if (state.status !== 'balanced')
+    if (state.status !== 'balanced') {
+      if (!acts) return;
       await this.signal(
         watch,
         SIGNALS[state.status],
         state.status === 'overloaded' ? watch.sample.utilisation : watch.sample.idle,
         now,
       );
-    else if (watch.members === 0) this.pools.forget(watch);
+    } else if (watch.members === 0) this.pools.forget(watch);
   }
 
   /** Emits the signal, once for each span of the time that its cause has lasted. */

@@ -172,8 +172,8 @@ export class Pools {
     return docs.sort((a, b) => a.bucket - b.bucket).slice(0, limit);
   }
 
-  /** Ends a bucket of the history: writes its means, and begins the next. */
-  async write(bucket: number): Promise<void> {
+  /** Ends a bucket of the history: begins the next, and `writes` the means of this one. */
+  async end(bucket: number, writes: boolean): Promise<void> {
     const source = String(bucket % HISTORY_BUCKETS).padStart(5, '0');
     const at = toTime(bucket * BUCKET_SECONDS * 1_000);
     const rows: ViewRow<HistoryRow>[] = [];
@@ -188,7 +188,7 @@ export class Pools {
         });
       watch.bucket = new Mean();
     }
-    await this.views.put(VIEW, rows);
+    if (writes) await this.views.put(VIEW, rows);
   }
 
   private count(at: Time): void {

@@ -98,22 +98,25 @@ export class Balance implements Consumer {
     await this.ticking;
   }
 
-  /** Looks once: takes the samples, which each process shows, and, if it `acts`, does what follows from them. */
+  /**
+   * Looks once: takes the samples and learns what the pools' streams say, which each process shows and awards by; and,
+   * if it `acts`, does what follows from them.
+   */
   async tick(acts = true): Promise<void> {
     const now = toTime(this.clock.now());
     const bucket = bucketOf(now);
     const ended = this.bucket !== undefined && bucket > this.bucket ? this.bucket : undefined;
     this.bucket = bucket;
     this.pools.sample(now);
-    if (!acts) return;
     const watches = this.pools.all();
     if (ended !== undefined)
       await this.pools
-        .write(ended)
+        .end(ended, acts)
         .catch((error: unknown) =>
           this.report('the history of the pools could not be written', { error: String(error) }),
         );
-    await this.observer.look(watches, now, ended !== undefined);
+    await this.observer.look(watches, now, { bucketEnded: ended !== undefined, acts });
+    if (!acts) return;
     const next = this.planner.next(watches, now);
     if (next === undefined) return;
     next.planned = now;

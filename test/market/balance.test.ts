@@ -218,6 +218,42 @@ test('where it is another process’s to act, pools are shown, and nothing follo
   expect(await events('a')).toEqual([]);
 });
 
+test('where it is another process’s to act, pools are shown and awarded by as they are, and forgotten when they are empty', async () => {
+  await many(2, 'a');
+  await posts(4, 'a');
+  await seconds(6);
+  expect(await events('a')).toEqual(['PoolOverloaded']);
+  const other = another();
+  colony.market.overloaded.clear();
+  await other.tick(false);
+  expect(other.live('acme')).toMatchObject([{ pool: 'a', status: 'overloaded', since: pool('a').since }]);
+  expect(colony.market.overloaded).toEqual(new Set(['acme a']));
+  await many(1, 'b', { offer: null });
+  await other.tick(false);
+  expect(other.live('acme').map(({ pool: name }) => name)).toEqual(['a', 'b']);
+  await colony.agents.deregister(as('b-0'), 'b-0', 'gone');
+  await colony.feed.settled();
+  await other.tick(false);
+  expect(other.live('acme').map(({ pool: name }) => name)).toEqual(['a']);
+});
+
+test('who takes over writes the history of ten seconds, and not of all that it has seen', async () => {
+  await many(2, 'a');
+  const watch = async (times: number) => {
+    for (let second = 0; second < times; second += 1) {
+      await balance.tick(false);
+      clock.time += 1_000;
+    }
+  };
+  await watch(20);
+  await posts(2, 'a');
+  await watch(10);
+  await balance.tick();
+  expect(await balance.history('acme', 'a', toTime(START), 10)).toMatchObject([
+    { bucket: START_BUCKET + 2, utilisation: 1 },
+  ]);
+});
+
 test('the timer looks, once all that waits is known', async () => {
   await many(1, 'a');
   let isFilled = false;

@@ -17,7 +17,7 @@ const LOOK_EVERY_MS = 500;
 export class Peers {
   private readonly deciders: ReadonlyMap<string, Decider<unknown, Event>>;
   private position: Checkpoint | undefined;
-  private looking: Promise<void> | undefined;
+  private looking: { readonly done: Promise<void>; readonly mayLag: boolean } | undefined;
   private running: Promise<void> | undefined;
   private readonly stopping = new AbortController();
   /** All that was committed until then, by the clock, has been heard here. */
@@ -53,9 +53,11 @@ export class Peers {
   /** Takes note of all that is in the feed now; with `mayLag`, of what has come but a moment ago perhaps later. */
   async look(mayLag = false): Promise<void> {
     // A look that is under way may be past what the caller has in mind.
-    await this.looking?.catch(() => undefined);
-    this.looking ??= this.read(mayLag).finally(() => (this.looking = undefined));
-    await this.looking;
+    await this.looking?.done.catch(() => undefined);
+    // Nor does one that may lag do for who must know all: others may have begun it meanwhile.
+    while (this.looking?.mayLag === true && !mayLag) await this.looking.done.catch(() => undefined);
+    this.looking ??= { mayLag, done: this.read(mayLag).finally(() => (this.looking = undefined)) };
+    await this.looking.done;
   }
 
   /** Takes note of commits, in order per stream. */

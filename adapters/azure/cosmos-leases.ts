@@ -1,6 +1,8 @@
 /**
- * Leases on Cosmos DB: a document each, in the container `state`, which says whose it is and until when. Where the
- * answer to a write was lost, whoever has the lease hears that only when it asks again.
+ * Leases on Cosmos DB: a document each, in the container `state`, which says whose it is and until when. Clocks of
+ * processes differ, so what it says is believed only as long as its holder renews it: one that whoever asks has seen
+ * unchanged for the time of a lease has ended, as in the elections of other systems. Where the answer to a write was
+ * lost, whoever has the lease hears that only when it asks again.
  */
 import type { LeaseClaim, Leases } from '../../app/engine/ports-leases';
 import { sha256 } from '../../domain/kernel/commit';
@@ -18,6 +20,9 @@ interface LeaseDocument {
 const TTL_SECONDS = 24 * 60 * 60;
 
 export class CosmosLeases implements Leases {
+  /** By name: the version of another's lease that was seen last, and since when, by `performance.now()`. */
+  private readonly seen = new Map<string, { readonly etag: string; readonly since: number }>();
+
   constructor(private readonly cosmos: Cosmos) {}
 
   async hold({ name, holder, at, seconds }: LeaseClaim): Promise<boolean> {
@@ -25,7 +30,7 @@ export class CosmosLeases implements Leases {
     const { resource, etag } = await this.read(name);
     if (resource === undefined)
       return await this.first('lease.hold', (options) => this.state.items.create(document, options));
-    if (resource.holder !== holder && resource.until > at) return false;
+    if (resource.holder !== holder && resource.until > at && this.unchangedMs(name, etag) < seconds * 1_000) return false;
     return await this.first('lease.hold', (options) =>
       this.item(name).replace(document, { ...options, accessCondition: { type: 'IfMatch', condition: etag } }),
     );
@@ -37,6 +42,15 @@ export class CosmosLeases implements Leases {
     await this.first('lease.release', (options) =>
       this.item(name).delete({ ...options, accessCondition: { type: 'IfMatch', condition: etag } }),
     );
+  }
+
+  /** For how long, as far as has been seen here, in milliseconds. */
+  private unchangedMs(name: string, etag: string): number {
+    const now = performance.now();
+    const known = this.seen.get(name);
+    if (known?.etag === etag) return now - known.since;
+    this.seen.set(name, { etag, since: now });
+    return 0;
   }
 
   private get state() {

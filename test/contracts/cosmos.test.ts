@@ -116,6 +116,22 @@ checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)),
 );
 leasesContract('Cosmos DB', () => onServer((cosmos) => new CosmosLeases(cosmos)));
+test('a lease whose holder does not renew it ends, however far ahead its clock was', async () => {
+  const { connect, close } = await account();
+  const [ahead, other] = [new CosmosLeases(connect()), new CosmosLeases(connect())];
+  const at = Date.UTC(2026, 10, 30);
+  const renewed = () => ahead.hold({ name: 'duty', holder: 'ahead', at: at + 3_600_000, seconds: 0.05 });
+  const asked = () => other.hold({ name: 'duty', holder: 'other', at, seconds: 0.05 });
+  const passes = () => new Promise((resolve) => setTimeout(resolve, 60));
+  expect([await renewed(), await asked()]).toEqual([true, false]);
+  await passes();
+  // What was renewed meanwhile stands.
+  expect([await renewed(), await asked()]).toEqual([true, false]);
+  await passes();
+  expect(await asked()).toBe(true);
+  await close();
+});
+
 subjectKeysContract('Cosmos DB', () => onServer((cosmos) => new CosmosSubjectKeys(cosmos)));
 subjectKeysContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosSubjectKeys(cosmos), randomFaults(0.1, 0.1)),

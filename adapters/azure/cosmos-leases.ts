@@ -30,7 +30,8 @@ export class CosmosLeases implements Leases {
     const { resource, etag } = await this.read(name);
     if (resource === undefined)
       return await this.first('lease.hold', (options) => this.state.items.create(document, options));
-    if (resource.holder !== holder && resource.until > at && this.unchangedMs(name, etag) < seconds * 1_000) return false;
+    if (resource.holder !== holder && resource.until > at && this.unchangedMs(name, etag) < seconds * 1_000)
+      return false;
     return await this.first('lease.hold', (options) =>
       this.item(name).replace(document, { ...options, accessCondition: { type: 'IfMatch', condition: etag } }),
     );

@@ -1,6 +1,6 @@
 /**
- * Presence on Cosmos DB, shared by all instances: one document a process in the container `state`, with the beats of
- * which it knows of no later one elsewhere. A beat is kept in memory at once and written behind, within ten seconds; what
+ * Presence on Cosmos DB, shared by all instances: one document a process in the container `state`, with beats of which
+ * it knows of no later ones elsewhere. A beat is kept in memory at once and written behind, within ten seconds; what
  * others have written is read anew when it is older than two. So another instance may know of a key's last beat that
  * much later, by a second's precision, and limits of presence have to be longer.
  *
@@ -35,7 +35,7 @@ const TTL_SECONDS = 24 * 60 * 60;
 const GONE_SECONDS = 120;
 /** Documents are as many as processes. */
 const MOST_PROCESSES = 1_000;
-/** Keys of a document, and its size when they are packed: the service takes 2 MB. Those whose beat is older go first. */
+/** Keys of a document, and its size when they are packed: the service takes 2 MB. Whose beat is older goes first. */
 const MOST_KEYS = 50_000;
 const MOST_BYTES = 1_500_000;
 
@@ -143,8 +143,8 @@ export class CosmosPresence implements Presence {
   }
 
   /**
-   * Keeps the beats of a document as its own, and deletes it when they are written: as it was read, since a process that
-   * has heard nobody for so long may write again.
+   * Keeps the beats of a document as its own, and deletes it when they are written: as it was read, since a process
+   * that has heard nobody for so long may write again.
    */
   private takeOver(id: string, beats: string, etag = ''): void {
     for (const [second, keys] of unpacked(beats)) {

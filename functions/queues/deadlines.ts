@@ -7,8 +7,8 @@ import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
 import { z } from 'zod';
 import { FIRE_PATIENCE_MS } from '../../app/engine/running';
-import { connectOrchestrations } from '../orchestrations/client';
 import { persistently } from '../opening';
+import { connectOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 
 const Message = z.object({

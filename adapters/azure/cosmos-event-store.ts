@@ -59,8 +59,10 @@ interface Changes {
 }
 
 /** Cosmos DB takes 2 MB in a batch, and 100 operations. */
-const MAX_BATCH_BYTES = 2 * 1024 * 1024 - 16 * 1024;
+const MAX_BATCH_BYTES = 2 * 1024 * 1024;
 const MAX_OPERATIONS = 100;
+/** Of an operation, beside the body of its commit: names, hashes and numbers. */
+const OPERATION_BYTES = 1024;
 /** 99 bodies of this size fit into a batch. A character takes 3 bytes at most: in UTF-8, or as an escape in JSON. */
 const SMALL_BODY_BYTES = 16 * 1024;
 const MAX_BYTES_PER_CHARACTER = 3;
@@ -117,9 +119,9 @@ export class CosmosEventStore implements EventStore {
       if (there?.append !== append) return { kind: 'conflict', head: (await this.head(stream))?.index ?? -1 };
     }
     this.note(stream, last);
-    // After the commits, which it must not outlive; a reader finds those that come after it.
-    if (snapshot !== undefined) await this.snapshots.keep(stream, snapshot);
     for (const listener of this.listeners) listener();
+    // After the commits, which it must not outlive; a reader finds those that come after it.
+    if (snapshot !== undefined) this.snapshots.keep(stream, snapshot);
     return { kind: 'written' };
   }
 
@@ -358,7 +360,9 @@ function startFrom(): typeof ChangeFeedStartFrom {
 
 /** At most so many bytes in a batch. */
 function bytesOf(commits: Append['commits']): number {
-  return MAX_BYTES_PER_CHARACTER * commits.reduce((sum, { body }) => sum + body.length, 0);
+  // One more operation may look for what they come after.
+  const bodies = commits.reduce((sum, { body }) => sum + body.length, 0);
+  return MAX_BYTES_PER_CHARACTER * bodies + OPERATION_BYTES * (commits.length + 1);
 }
 
 /**

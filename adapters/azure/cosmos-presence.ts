@@ -5,7 +5,8 @@
  * much later, by a second's precision, and limits of presence have to be longer.
  *
  * Who talks to one process and then to another leaves its beat in both documents: whoever reads a later one elsewhere
- * drops its own. The document of a process that has gone is taken over by one of those that write.
+ * drops its own, and who writes reads for that now and then, also where nobody asks. The document of a process that has
+ * gone is taken over by one of those that write.
  */
 import { randomUUID } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -28,7 +29,8 @@ interface BeatsDocument {
 type Beats = readonly (readonly [second: number, keys: readonly string[]])[];
 
 const PREFIX = 'beats-';
-const WRITE_EVERY_MS = 10_000;
+/** How often a process writes what has changed, and, where it does, looks what others have heard since. */
+const EVERY_MS = { write: 10_000, compare: 60_000 };
 const READ_EVERY_MS = 2_000;
 const TTL_SECONDS = 24 * 60 * 60;
 /** A document that was not written for so long, while others were, is of a process that has gone, or hears nobody. */
@@ -56,8 +58,9 @@ export class CosmosPresence implements Presence {
   constructor(
     private readonly cosmos: Cosmos,
     private readonly report: Report,
+    private readonly everyMs = EVERY_MS,
   ) {
-    this.timer = setInterval(() => void this.flush(), WRITE_EVERY_MS);
+    this.timer = setInterval(() => void this.compareAndWrite(), everyMs.write);
     this.timer.unref();
   }
 
@@ -99,6 +102,13 @@ export class CosmosPresence implements Presence {
 
   private get state() {
     return this.cosmos.derived('state');
+  }
+
+  private async compareAndWrite(): Promise<void> {
+    // What can't be read now is read the next time.
+    if (this.changed && performance.now() - this.readAt > this.everyMs.compare)
+      await (this.reading ??= this.read()).catch(() => undefined);
+    await this.flush();
   }
 
   /** Reads the documents of all processes. */

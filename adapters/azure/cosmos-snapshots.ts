@@ -20,15 +20,40 @@ interface SnapshotDocument {
 const LAST = 'last';
 /** Of a state that is kept for long ago too. */
 const MAX_PAST_BYTES = 16 * 1024;
+/** Snapshots of one stream that are kept in a row: where they can't be written for long, the next are left out. */
+const MOST_IN_A_ROW = 16;
+
+/** What is being kept of a stream, one snapshot after the other. */
+interface Keeping {
+  readonly done: Promise<void>;
+  readonly count: number;
+}
 
 export class CosmosSnapshots {
+  private readonly keeping = new Map<string, Keeping>();
+
   constructor(private readonly cosmos: Cosmos) {}
 
   /**
-   * Keeps a snapshot of commits that are there. Never rejects: what could not be kept is folded from an earlier one, or
-   * from the start.
+   * Begins to keep a snapshot of commits that are there. Nobody waits for it, since the commits are what was asked for;
+   * what could not be kept is folded from an earlier one, or from the start.
    */
-  async keep(stream: string, { version, index, state }: Snapshot): Promise<void> {
+  keep(stream: string, snapshot: Snapshot): void {
+    const { done, count } = this.keeping.get(stream) ?? { done: Promise.resolve(), count: 0 };
+    if (count === MOST_IN_A_ROW) return;
+    const keeping: Keeping = {
+      count: count + 1,
+      done: done
+        .then(() => this.put(stream, snapshot))
+        .finally(() => {
+          if (this.keeping.get(stream) === keeping) this.keeping.delete(stream);
+        }),
+    };
+    this.keeping.set(stream, keeping);
+  }
+
+  /** Never rejects. */
+  private async put(stream: string, { version, index, state }: Snapshot): Promise<void> {
     const text = JSON.stringify(state);
     const put = async (id: string) => {
       const document: SnapshotDocument = { id, stream, version, index, state: text };
@@ -38,8 +63,9 @@ export class CosmosSnapshots {
     await Promise.allSettled([put(LAST), ...(small ? [put(commitId(index))] : [])]);
   }
 
-  /** The last one, or the last that is kept of those up to an index. */
+  /** The last one, or the last that is kept of those up to an index; with those that are being kept here. */
   async find(stream: string, upTo: number): Promise<Snapshot | undefined> {
+    await this.keeping.get(stream)?.done;
     const { resource } = await this.cosmos.call('snapshot', (options) =>
       this.snapshots.item(LAST, stream).read<SnapshotDocument>(options),
     );

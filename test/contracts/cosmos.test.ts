@@ -2,6 +2,8 @@
  * The adapters on Cosmos DB under the contracts of their ports, through the unmodified SDK, against the test server.
  */
 import { randomBytes } from 'node:crypto';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { ConsistencyLevel, CosmosClient } from '@azure/cosmos';
 import { CONNECTION_POLICY, Cosmos } from '../../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
@@ -263,6 +265,35 @@ describe('the event store on Cosmos DB', () => {
     await elsewhere.close();
   });
 
+  test('an append waits for no snapshot, nor does whoever hears of it', async () => {
+    const held: ServerResponse[] = [];
+    const silent = createServer((_, response) => void held.push(response));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
+    const away = new CosmosClient({ endpoint, key: opened.server.key, connectionPolicy: CONNECTION_POLICY });
+    const events = new CosmosClient({ endpoint: opened.server.endpoint, key: opened.server.key });
+    const waits = new CosmosEventStore(
+      new Cosmos(
+        () => events,
+        'formicary',
+        () => away,
+      ),
+    );
+    let heard = 0;
+    waits.onAppend(() => (heard += 1));
+    const snapshot = { version: 1, index: 0, state: {} };
+    expect(await waits.append({ stream, expected: -1, commits: chain(stream, 1), snapshot })).toEqual({
+      kind: 'written',
+    });
+    expect(heard).toBe(1);
+    await eventually(async () => held.length > 0);
+    // Its request is still under way.
+    expect(held.map(({ destroyed }) => destroyed)).toEqual(held.map(() => false));
+    for (const client of [away, events]) client.dispose();
+    silent.closeAllConnections();
+    await new Promise((resolve) => silent.close(resolve));
+  });
+
   test('after a lost answer the commits of another, equal to the last byte, are not taken for its own', async () => {
     const commits = chain(stream, 1);
     const rival = new CosmosEventStore(opened.connect());
@@ -493,6 +524,22 @@ describe('presence on Cosmos DB', () => {
     const sizes = resources.map(({ beats }) => beats.length).sort((a, b) => a - b);
     expect(sizes[0]).toBeLessThan(100);
     expect(sizes[1]).toBeLessThan(5_000 * 5);
+  });
+
+  test('a process that nobody asks drops what was later elsewhere too', async () => {
+    const asked = new CosmosPresence(opened.connect(), note, { write: 5, compare: 5 });
+    open.push(asked);
+    const keys = Array.from({ length: 1_000 }, (_, n) => `acme/agent/agent-${n}`);
+    asked.beat(keys, 10_000);
+    await asked.flush();
+    const there = start();
+    there.beat(keys, 20_000);
+    await there.flush();
+    // It has something to write, or there is nothing to compare for.
+    await eventually(async () => {
+      asked.beat(['b'], Date.now());
+      return (await documents(opened)).some(({ beats }) => beats.length < 100);
+    });
   });
 
   test('what a process heard that has gone is taken over, and its document deleted', async () => {

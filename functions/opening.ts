@@ -9,14 +9,16 @@ export class Opening<T> {
   private opening: Promise<T> | undefined;
   private failedAt = -Infinity;
   private failed = false;
+  private ended = false;
 
   constructor(
     private readonly open: () => Promise<T>,
     private readonly againAfterMs = AGAIN_AFTER_MS,
   ) {}
 
-  /** What was opened. Rejects with what `open` rejects with. */
+  /** What was opened. Rejects with what `open` rejects with, and once it has ended. */
   get(): Promise<T> {
+    if (this.ended) return Promise.reject(new Error('the app ends'));
     if (this.failed && performance.now() - this.failedAt >= this.againAfterMs) this.opening = undefined;
     if (this.opening === undefined) {
       this.failed = false;
@@ -27,6 +29,11 @@ export class Opening<T> {
       });
     }
     return this.opening;
+  }
+
+  /** Nothing is opened or given out any more: a call that comes while the app ends would open it once more. */
+  end(): void {
+    this.ended = true;
   }
 
   /** What was opened, or is being opened, and will not be given out any more; undefined when there is nothing. */

@@ -363,6 +363,7 @@ app.hook.appTerminate(async () => {
 
 /** The last metrics are sent beside everything else: both may take long. */
 async function end(): Promise<void> {
+  for (const each of [starting, opening]) each.end();
   await starting.take();
   const running = await opening.take();
   opened = undefined;

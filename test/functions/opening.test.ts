@@ -36,6 +36,17 @@ test('whoever ends it gets what is open, or is being opened, and nothing where n
   expect(await failing.take()).toBeUndefined();
 });
 
+test('once it has ended nothing is opened any more, and what is open is given to whoever ends it', async () => {
+  let opened = 0;
+  const opening = new Opening(async () => (opened += 1));
+  await opening.get();
+  opening.end();
+  await expect(opening.get()).rejects.toThrow('the app ends');
+  expect(await opening.take()).toBe(1);
+  await expect(opening.get()).rejects.toThrow('the app ends');
+  expect(opened).toBe(1);
+});
+
 test('whoever would be handed the same again at once waits for it, so long and no longer', async () => {
   let attempts = 0;
   const opening = new Opening(async () => {

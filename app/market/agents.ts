@@ -17,6 +17,7 @@ import {
   lose,
   PRESENCE_SECONDS,
   register,
+  slotsInUse,
 } from '../../domain/market/agent';
 import { resourcesOf } from '../../domain/market/resources';
 import { type Claim, stands, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
@@ -123,6 +124,9 @@ export const WAITING_BEAT_MS = 333;
 /** What a heartbeat answers for a claim: whether it stands; `status` when the award is yet to be accepted. */
 type HeldClaim = Shown<typeof Held>;
 
+/** Of whom this process knows nothing, or who is gone. */
+const NONE = { slots: 0, load: 0 };
+
 export interface AgentsDeps {
   readonly agents: Aggregate<AgentState, AgentEvent, AgentDoc>;
   readonly transactor: Transactor;
@@ -139,7 +143,8 @@ export interface AgentsDeps {
 
 export class Agents {
   private readonly bells = new Doorbells();
-  private readonly doubt: LossDoubt;
+  /** Whether those who are silent are lost. */
+  readonly doubt: LossDoubt;
   private readonly ringing: ((tenant: string, id: string, place: number | undefined) => void)[] = [];
   /**
    * By stream of an agent that was lost: from when on it may be asked for its return again, by the clock. Until it is
@@ -151,9 +156,9 @@ export class Agents {
   private readonly agents: AgentsDeps['agents'];
 
   constructor(private readonly deps: AgentsDeps) {
-    const { agents, market, clock, report } = deps;
+    const { agents, market, clock, report, shared } = deps;
     this.agents = agents;
-    this.doubt = new LossDoubt(market.agents, clock, report);
+    this.doubt = new LossDoubt(market.agents, clock, report, shared);
     market.tasks.onOffered((entry) => this.ringBidders(entry));
     market.agents.onAble(({ tenant, id }) => this.ring(tenant, id));
     market.agents.onGone((tenant, id) => this.forget(tenant, id));
@@ -193,7 +198,10 @@ export class Agents {
     return this.agents.load(tenant, id, asOf);
   }
 
-  /** A page of the tenant's agents, in order of id; as far as the view has come. */
+  /**
+   * A page of the tenant's agents, in order of id; as far as the view has come, with their slots as this process knows
+   * them. Who is gone holds none.
+   */
   async list(
     tenant: string,
     where: Where,
@@ -201,7 +209,14 @@ export class Agents {
     continuation?: string,
   ): Promise<Page<Shown<typeof AgentSummary>>> {
     const { docs, ...page } = await this.agents.list(tenant, { key: ALL, where }, limit, continuation);
-    return { docs: docs.map(({ capability: _, ...agent }) => agent), ...page };
+    return {
+      docs: docs.map(({ capability: _, ...agent }) => {
+        const known = this.deps.market.agents.get(tenant, agent.id);
+        const inUse = known === undefined ? NONE : { slots: slotsInUse(known.state), load: loadOf(known.state) };
+        return { ...agent, ...inUse };
+      }),
+      ...page,
+    };
   }
 
   /**

@@ -16,6 +16,17 @@ const NEARLY = 0.8;
 /** Counting goes through all agents: not more often than this. Milliseconds. */
 const COUNT_EVERY_MS = 500;
 
+/** How many agents are active, and how many of them nearly silent for too long. */
+export interface Silence {
+  readonly living: number;
+  readonly silent: number;
+}
+
+/** Whether an active agent that gave its last sign of life then, by the clock, counts as silent. */
+export function isNearlySilent(sign: number, presenceSeconds: number, now: number): boolean {
+  return now - sign >= presenceSeconds * 1_000 * NEARLY;
+}
+
 export class LossDoubt {
   /** By `tenant id`, until it is forgotten: when an agent, or a gateway, last gave this process a sign of life. */
   private readonly signs = new Map<string, number>();
@@ -26,10 +37,12 @@ export class LossDoubt {
     private readonly agents: AgentBook,
     private readonly clock: Clock,
     private readonly report: Report,
+    /** Other processes hear of agents as well: whoever looks for silent ones, by the signs of all, says how many. */
+    private readonly shared: boolean,
   ) {}
 
   heard(tenant: string, id: string, at: number): void {
-    this.signs.set(`${tenant} ${id}`, at);
+    if (!this.shared) this.signs.set(`${tenant} ${id}`, at);
   }
 
   /** A gateway gave a sign of life for all its agents. */
@@ -51,30 +64,34 @@ export class LossDoubt {
    */
   from(): Time | undefined {
     const now = this.clock.now();
-    if (Math.abs(now - this.counted) >= COUNT_EVERY_MS) {
+    if (!this.shared && Math.abs(now - this.counted) >= COUNT_EVERY_MS) {
       this.counted = now;
-      this.count(now);
+      this.judge(this.count(now));
     }
     return this.since === undefined ? undefined : toTime(this.since);
   }
 
-  private count(now: number): void {
-    let living = 0;
-    let silent = 0;
-    for (const { tenant, id, state } of this.agents.all()) {
-      if (state.status !== 'active') continue;
-      living += 1;
-      // Who speaks with another process is not for this one to count.
-      const sign = this.signOf(tenant, id, state.profile.gateway);
-      if (sign !== undefined && now - sign >= state.profile.presence_seconds * 1_000 * NEARLY) silent += 1;
-    }
+  /** What is seen of all agents, when somebody is about to be lost. */
+  judge({ living, silent }: Silence): void {
     const doubted = silent > MANY && silent > living * SHARE;
     if (doubted && this.since === undefined)
       this.report('many agents fell silent at once: nobody is declared lost before a further limit of presence', {
         silent,
         living,
       });
-    this.since = doubted ? (this.since ?? now) : undefined;
+    this.since = doubted ? (this.since ?? this.clock.now()) : undefined;
+  }
+
+  private count(now: number): Silence {
+    let living = 0;
+    let silent = 0;
+    for (const { tenant, id, state } of this.agents.all()) {
+      if (state.status !== 'active') continue;
+      living += 1;
+      const sign = this.signOf(tenant, id, state.profile.gateway);
+      if (sign !== undefined && isNearlySilent(sign, state.profile.presence_seconds, now)) silent += 1;
+    }
+    return { living, silent };
   }
 
   private signOf(tenant: string, id: string, gateway: string | undefined): number | undefined {

@@ -24,6 +24,7 @@ import { Agents } from './agents';
 import { Balance } from './balance';
 import { Gateways } from './gateways';
 import { Inboxes } from './inbox';
+import type { Silence } from './loss-doubt';
 import { Market, type MarketOptions } from './market';
 import { Pauses } from './pauses';
 import { Places } from './places';
@@ -98,7 +99,8 @@ export function marketModule(
   });
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
-  const sweep = shared ? new PresenceSweep({ agents: market.agents, presence, clock, report }) : undefined;
+  const judge = (silence: Silence) => agents.doubt.judge(silence);
+  const sweep = shared ? new PresenceSweep({ agents: market.agents, presence, duty, clock, report, judge }) : undefined;
   const windingUp = new WindingUp({
     transactor,
     tasksOf,

@@ -1,15 +1,17 @@
 /**
- * Who has fallen silent, where processes share the stores: each process looks now and then at all agents of its book,
- * in memory, at the signs of life that it and the others have heard. Only who is silent for longer than it may is
- * looked at in the store. So an agent that lives costs no message, however many there are.
+ * Who has fallen silent, where processes share the stores: the process that has the duty looks now and then at all
+ * agents of its book, in memory, at the signs of life that it and the others have heard. Only who is silent for longer
+ * than it may is looked at in the store. So an agent that lives costs no message, however many there are.
  */
 import { AlteredReceipt } from '../../domain/kernel/commit';
-import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import { agentStream } from '../../domain/market/agent';
+import type { Duty } from '../engine/duty';
 import type { Clock, Presence, Report } from '../engine/ports';
 import { Slices, soon } from '../engine/turns';
 import type { AgentBook } from './agent-book';
 import { gatewayKey } from './agents';
+import { isNearlySilent, type Silence } from './loss-doubt';
 
 /** Milliseconds; an agent is lost so much later than it could be. */
 const SWEEP_EVERY_MS = 5_000;
@@ -21,8 +23,11 @@ const ALTERED_AGAIN_SECONDS = 60;
 export interface PresenceSweepDeps {
   readonly agents: AgentBook;
   readonly presence: Presence;
+  readonly duty: Pick<Duty, 'mine'>;
   readonly clock: Clock;
   readonly report: Report;
+  /** Is told how many are silent before one of them is looked at. */
+  readonly judge: (silence: Silence) => void;
 }
 
 export class PresenceSweep {
@@ -59,10 +64,11 @@ export class PresenceSweep {
   }
 
   /**
-   * One look at all agents. Rejects when signs of life can't be read; and, when all others have been looked at, with
-   * what failed first of those that could not be.
+   * One look at all agents, where that is this process's to do. Rejects when signs of life can't be read; and, when all
+   * others have been looked at, with what failed first of those that could not be.
    */
   async sweep(look: (stream: string) => Promise<void>, signal?: AbortSignal): Promise<void> {
+    if (!this.deps.duty.mine) return;
     const silent = await this.silent();
     const failures: unknown[] = [];
     const lookAt = async (stream: string) => {
@@ -83,22 +89,30 @@ export class PresenceSweep {
     const slices = new Slices(soon);
     const { agents, presence } = this.deps;
     const silent: string[] = [];
+    let living = 0;
+    let nearly = 0;
+    let isOver = false;
     const before = this.again;
     this.again = new Map();
     for (const { tenant, id, state } of agents.all()) {
       if (slices.over) await slices.pause();
       if (state.status !== 'active') continue;
+      living += 1;
       const stream = agentStream(tenant, id);
       const { presence_seconds, gateway } = state.profile;
       const now = this.now();
       const own = await presence.last(stream);
       const carried = gateway === undefined ? undefined : await presence.last(gatewayKey(tenant, gateway));
       const last = Math.max(own ?? -Infinity, carried ?? -Infinity);
+      if (last !== -Infinity && isNearlySilent(last, presence_seconds, toMillis(now))) nearly += 1;
       if (last !== -Infinity && plusSeconds(toTime(last), presence_seconds) > now) continue;
+      isOver = true;
       const due = before.get(stream) ?? now;
       if (due > now) this.again.set(stream, due);
       else silent.push(stream);
     }
+    // As long as nobody could be lost there is nothing to doubt.
+    this.deps.judge({ living, silent: isOver ? nearly : 0 });
     return silent;
   }
 

@@ -386,7 +386,7 @@ describe('many that fall silent at once', () => {
           })),
       }) as unknown as AgentBook;
     const doubted = (count: number, silent: number): boolean => {
-      const doubt = new LossDoubt(book(count), { now: () => now }, () => undefined);
+      const doubt = new LossDoubt(book(count), { now: () => now }, () => undefined, false);
       for (let n = 0; n < count; n += 1) doubt.heard('acme', `a${n}`, n < silent ? now - 60_000 : now);
       return doubt.from() !== undefined;
     };

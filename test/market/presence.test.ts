@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { STOPPED_AGAIN_SECONDS } from '../../app/engine/standstill';
 import { leaseKey } from '../../app/market/agents';
+import { PresenceSweep } from '../../app/market/presence-sweep';
 import { agentOf, as, taskOf, TENANT, types } from '../support/stage';
 import {
   accept,
@@ -265,6 +266,53 @@ describe('presence', () => {
     stage.mishaps = () => undefined;
     await stage.fire();
     expect(agent('ann').status).toBe('lost');
+  });
+
+  test('where processes share the stores, many who fall silent at once are doubted by one that has heard none of them', async () => {
+    await stage.end();
+    newStage({ shared: true });
+    const heard = await begin();
+    await begin();
+    const ids = Array.from({ length: 10 }, (_, n) => `agent-${n}`);
+    for (const id of ids) await enter(id);
+    await stage.fire();
+    heard.kill();
+    wait(PRESENCE);
+    await stage.fire();
+    expect(ids.map((id) => agent(id).status)).toEqual(ids.map(() => 'active'));
+    wait(PRESENCE - 1);
+    await stage.colony.agents.heartbeat(as('agent-0'), 'agent-0', []);
+    await stage.fire();
+    expect(ids.map((id) => agent(id).status)).toEqual(ids.map(() => 'active'));
+    wait(1);
+    await stage.fire();
+    expect(ids.map((id) => agent(id).status)).toEqual(ids.map((_, n) => (n === 0 ? 'active' : 'lost')));
+  });
+
+  test('where processes share the stores, only who has the duty looks for those who are silent', async () => {
+    await stage.end();
+    newStage({ shared: true });
+    const { colony } = await begin();
+    await enter('ann');
+    const { presence } = colony.ports;
+    const { agents } = colony.market;
+    const looked: string[] = [];
+    const judged: unknown[] = [];
+    const sweepOf = (mine: boolean) =>
+      new PresenceSweep({
+        agents,
+        presence,
+        duty: { mine },
+        clock: { now: () => stage.clock.time },
+        report: () => undefined,
+        judge: (silence) => judged.push(silence),
+      });
+    const look = async (stream: string) => void looked.push(stream);
+    wait(PRESENCE);
+    await sweepOf(false).sweep(look);
+    expect([looked, judged]).toEqual([[], []]);
+    await sweepOf(true).sweep(look);
+    expect([looked, judged]).toEqual([[agentOf('ann')], [{ living: 1, silent: 1 }]]);
   });
 
   test('where processes share the stores, who is silent in a stopped tenant costs no message either, and is lost after what was left', async () => {

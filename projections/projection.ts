@@ -26,6 +26,11 @@ export interface Projection<S = unknown, D = unknown> {
   /** Fields that queries filter on; `x[]` for arrays. */
   readonly fields: readonly string[];
   /**
+   * Types of events that leave the contribution as it was: a commit of these alone writes no row. None when it is left
+   * out.
+   */
+  readonly unchangedBy?: readonly string[];
+  /**
    * The contribution of one stream: a pure function of its aggregate's state (so a view heals itself); undefined =
    * none.
    */

@@ -80,11 +80,12 @@ export const CONTAINERS = {
       ],
     },
   },
-  // Of the triggers on `events`.
+  // Of the triggers on `events`: found by their ids, which the service always has in its index.
   leases: {
     id: 'leases',
     partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },
     defaultTtl: -1,
+    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
   },
   state: {
     id: 'state',

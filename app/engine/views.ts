@@ -224,7 +224,7 @@ export class Views implements Consumer {
   ): Promise<ViewRow[]> {
     const rows: ViewRow[] = [];
     const slices = new Slices(soon);
-    for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
+    for (const [stream, { tenant, id, index }] of latest(projection)) {
       if (slices.over) await slices.pause();
       // A page shows where a stream is by now: most later pages have nothing to add.
       if ((shown?.peek(stream) ?? -1) >= index) continue;
@@ -356,20 +356,30 @@ export class Views implements Consumer {
   }
 }
 
-/** The streams of a page with the last index of each, by category: most views look at one of many. */
-type Latest = ReadonlyMap<
-  string,
-  ReadonlyMap<string, { readonly tenant: string; readonly id: string; readonly index: number }>
->;
+/** The streams of a page that a projection reads, with the last index of each that may have changed what it shows. */
+type Latest = (projection: Projection) => Iterable<readonly [string, Changed]>;
+
+interface Changed {
+  readonly tenant: string;
+  readonly id: string;
+  readonly index: number;
+}
 
 function latestOf(commits: readonly Commit[]): Latest {
-  const latest = new Map<string, Map<string, { tenant: string; id: string; index: number }>>();
-  for (const { stream, index } of commits) {
-    const { tenant, category, id } = parseStream(stream);
-    const streams = latest.get(category) ?? new Map<string, { tenant: string; id: string; index: number }>();
-    latest.set(category, streams.set(stream, { tenant, id, index }));
+  // By category: most views look at one of many.
+  const byCategory = new Map<string, { readonly place: Changed; readonly commit: Commit }[]>();
+  for (const commit of commits) {
+    const { tenant, category, id } = parseStream(commit.stream);
+    const found = byCategory.get(category) ?? [];
+    found.push({ place: { tenant, id, index: commit.index }, commit });
+    byCategory.set(category, found);
   }
-  return latest;
+  return ({ category, unchangedBy = [] }) => {
+    const latest = new Map<string, Changed>();
+    for (const { place, commit } of byCategory.get(category) ?? [])
+      if (commit.events.some(({ type }) => !unchangedBy.includes(type))) latest.set(commit.stream, place);
+    return latest;
+  };
 }
 
 /** Where the name under which a view is read is kept: this, and the name of the projection. */

@@ -182,11 +182,22 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
       }
     }
 
-    // Who reads which part of the feed; the Functions host writes it.
+    // Who reads which part of the feed; the Functions host writes it with each page, and finds it by its id, which the
+    // service always has in its index.
     resource leases 'containers' = {
       name: 'leases'
       properties: {
-        resource: { id: 'leases', partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 }, defaultTtl: -1 }
+        resource: {
+          id: 'leases'
+          partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 }
+          defaultTtl: -1
+          indexingPolicy: {
+            indexingMode: 'consistent'
+            automatic: true
+            includedPaths: []
+            excludedPaths: [{ path: '/*' }]
+          }
+        }
         options: smallOptions
       }
     }

@@ -38,6 +38,11 @@ test('a life cycle asks for as much on a long log as on a short one', async () =
   const late = await ofTasks();
   // Six commits; on a busy machine one of them may be tried again, or a pool has something to say.
   for (const { by } of [early, late]) expect(Math.round(by.append?.requests ?? 0)).toBe(6);
+  for (const { by } of [early, late]) {
+    expect(by.append?.requestUnits).toBeLessThan(6 * 6);
+    // Its own row, made and changed, and two of correlations: none of its agent.
+    expect(by['view.put']?.requestUnits).toBeLessThan(65);
+  }
   expect(own(late)).toBeLessThan(1.25 * own(early));
   expect(late.bytesReceived).toBeLessThan(25_000);
   expect(late.busOperations).toBeGreaterThan(0);

@@ -452,11 +452,17 @@ describe('stores', () => {
     );
   });
 
-  test('leases expire when the host says so', () => {
+  test('leases expire when the host says so, and are found by their ids alone', () => {
     expect(definitionOf('leases')).toEqual({
       id: 'leases',
       partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },
       defaultTtl: -1,
+      indexingPolicy: {
+        indexingMode: 'consistent',
+        automatic: true,
+        includedPaths: [],
+        excludedPaths: [{ path: '/*' }],
+      },
     });
   });
 

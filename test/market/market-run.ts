@@ -472,11 +472,17 @@ export class Run extends ModelRun {
         const { state, version, at } = this.stage.fold(decider as typeof agentDecider, streamOf(id));
         return {
           source: stream,
-          index: version,
+          // As it was then, and so it is still: what came since has left it as it was.
+          isKnown: true,
           doc: (projection as typeof agentsView).row({ tenant: TENANT, id, stream, version, at }, state)?.doc,
         };
       });
-      const found = page.rows.map(({ source, index, doc }) => ({ source, index, doc }));
+      const { unchangedBy = [] } = projection;
+      const log = Map.groupBy(this.stage.log(), ({ stream }) => stream);
+      const found = page.rows.map(({ source, index, doc }) => {
+        const later = (log.get(source) ?? []).slice(index + 1).flatMap(({ events }) => events);
+        return { source, isKnown: later.every(({ type }) => unchangedBy.includes(type)), doc };
+      });
       if (JSON.stringify(found) !== JSON.stringify(expected))
         this.wrong.push(
           `the view ${projection.name} holds ${JSON.stringify(found)}, the log says ${JSON.stringify(expected)}`,

@@ -63,18 +63,26 @@ export function changesCharge(bytes: number): number {
   return NO_CHANGES + (bytes === 0 ? 0 : readCharge(bytes));
 }
 
-/** How many values of a document a policy has in the index; everything is where there is none. */
-export function indexedValues(
-  document: Readonly<Record<string, unknown>>,
-  { includedPaths = [{ path: '/*' }], excludedPaths = [], compositeIndexes = [] }: IndexingPolicy = {},
-): number {
-  const included = includedPaths.map(({ path }) => path);
-  const excluded = excludedPaths.map(({ path }) => path);
-  const covers = (path: string): boolean => precision(path, included) > precision(path, excluded);
-  const composite = compositeIndexes.filter((index) =>
+/** How many values of a document a policy has in the index. */
+export function indexedValues(document: Readonly<Record<string, unknown>>, policy: IndexingPolicy = {}): number {
+  const composite = (policy.compositeIndexes ?? []).filter((index) =>
     index.every(({ path }) => valueAt(document, path.slice(1).split('/')) !== undefined),
   );
-  return pathsOf(document, []).filter((path) => covers(`/${path.join('/')}/?`)).length + composite.length;
+  return pathsOf(document, []).filter((path) => isIndexed(path, policy)).length + composite.length;
+}
+
+/** Whether a policy has the values at a path in the index; everything is where there is none. */
+export function isIndexed(
+  path: Path,
+  { includedPaths = [{ path: '/*' }], excludedPaths = [] }: Omit<IndexingPolicy, 'compositeIndexes'> = {},
+): boolean {
+  const [included, excluded] = [includedPaths, excludedPaths].map((paths) =>
+    precision(
+      `/${path.join('/')}/?`,
+      paths.map((each) => each.path),
+    ),
+  ) as [number, number];
+  return included > excluded;
 }
 
 /** The more of the path the most precise pattern that covers it names, the higher; −1 when none does. */

@@ -6,6 +6,7 @@ import {
   createCharge,
   indexedValues,
   type IndexingPolicy,
+  isIndexed,
   queryCharge,
   readCharge,
   REFUSED,
@@ -14,6 +15,9 @@ import {
 import { compareInOrder, parseCondition, parseQuery, type Path, type Query, valueAt } from './sql';
 
 export type Json = Readonly<Record<string, unknown>>;
+
+/** What the service has in its index whatever the policy says. */
+const ALWAYS_INDEXED: ReadonlySet<string> = new Set(['id', '_ts']);
 
 /** What the service answers with: a status, a code and a message. */
 export class Refused extends Error {
@@ -189,6 +193,7 @@ export class Container {
     if (key === undefined && query.order.length > 0)
       throw new Refused(400, 'BadRequest', 'Cross partition query only supports filters here: give a partition key.');
     if (query.order.length > 1) this.demandCompositeIndex(query);
+    else this.demandIndex(query);
     const partitions =
       key === undefined ? [...this.partitions.values()] : [this.partitions.get(key) ?? new Map<string, Item>()];
     const places = partitions
@@ -368,6 +373,12 @@ export class Container {
       lsn: this.lsn(range) + 1,
       expires: ttl === undefined || ttl < 0 ? undefined : now + ttl * 1000,
     };
+  }
+
+  private demandIndex({ order: [by] }: Query): void {
+    if (by === undefined || ALWAYS_INDEXED.has(by.path.join('/'))) return;
+    if (!isIndexed(by.path, this.definition.indexingPolicy))
+      throw new Refused(400, 'BadRequest', 'The index path corresponding to the specified order-by item is excluded.');
   }
 
   private demandCompositeIndex({ order }: Query): void {

@@ -132,6 +132,17 @@ test('an order by two paths needs its composite index', async () => {
   expect(await codeOf(query('SELECT nonsense'))).toBe(400);
 });
 
+test('an order by a path that is in no index is refused, but for what always is', async () => {
+  const { container: narrow } = await client.database('d').containers.create({
+    id: 'narrow',
+    partitionKey: { paths: ['/p'], version: 2 },
+    indexingPolicy: { includedPaths: [{ path: '/a/?' }], excludedPaths: [{ path: '/*' }] },
+  });
+  const ordered = (path: string) =>
+    codeOf(narrow.items.query(`SELECT * FROM c ORDER BY c.${path}`, { partitionKey: 'x' }).fetchAll());
+  expect([await ordered('a'), await ordered('b'), await ordered('id')]).toEqual([undefined, 400, undefined]);
+});
+
 test('another key is not let in', async () => {
   const stranger = new CosmosClient({ endpoint: server.endpoint, key: Buffer.from('another').toString('base64') });
   expect(await codeOf(stranger.database('d').container('c').items.create({ id: 'x', p: 'x' }))).toBe(401);
@@ -238,6 +249,8 @@ describe('charges', () => {
     expect((await plain.item('one', 'x').patch([{ op: 'set', path: '/n', value: 1 }])).requestCharge).toBe(11);
     expect((await plain.item('one', 'x').read()).requestCharge).toBe(2);
     expect((await plain.item('none', 'x').read()).requestCharge).toBe(2);
+    const looked = await plain.items.batch([{ operationType: 'Read', id: 'one' }], 'x');
+    expect(Number(looked.headers?.['x-ms-request-charge'])).toBe(2);
     const { requestCharge } = await plain.items.query('SELECT * FROM c', { partitionKey: 'x' }).fetchAll();
     expect(requestCharge).toBeGreaterThanOrEqual(5.6);
     expect((await plain.item('one', 'x').delete()).requestCharge).toBe(5.5);

@@ -346,8 +346,10 @@ export class CosmosServer {
     if (header(request, 'x-ms-cosmos-is-batch-request') !== undefined) {
       if (header(request, 'x-ms-cosmos-batch-atomic')?.toLowerCase() !== 'true')
         throw new Refused(400, 'BadRequest', 'this server knows atomic batches');
-      const { status, results } = container.batch(key, parsed(body) as unknown as Operation[], body.length);
-      const charge = results.reduce((sum, { requestCharge }) => sum + requestCharge, 0);
+      const operations = parsed(body) as unknown as Operation[];
+      const { status, results } = container.batch(key, operations, body.length);
+      const times = (n: number) => (operations[n]?.operationType === 'Read' ? readTimes(request) : 1);
+      const charge = results.reduce((sum, { requestCharge }, n) => sum + times(n) * requestCharge, 0);
       return {
         status,
         headers: { 'x-ms-request-charge': String(charge) },
@@ -482,8 +484,12 @@ function actionsOf(request: IncomingMessage, path: readonly string[], body: Buff
 function chargeOf(request: IncomingMessage, kind: RequestKind, { status, headers }: Answer): number {
   if (kind === 'metadata' || UNSEEN.has(status)) return 0;
   const charge = Number(headers?.['x-ms-request-charge'] ?? REFUSED);
-  const weaker = WEAKER.has(header(request, 'x-ms-consistency-level') ?? '');
-  return READS.has(kind) && !weaker ? 2 * charge : charge;
+  return READS.has(kind) ? readTimes(request) * charge : charge;
+}
+
+/** How many times what a read costs by itself is charged. */
+function readTimes(request: IncomingMessage): 1 | 2 {
+  return WEAKER.has(header(request, 'x-ms-consistency-level') ?? '') ? 1 : 2;
 }
 
 const UNSEEN: ReadonlySet<number> = new Set([400, 401, 403, 408, 410, 413, 429, 449, 503]);

@@ -1,7 +1,7 @@
 /** Tenants: `formicary.tenants`. */
 import type { AnswerOf, BodyOf, QueryOf, Shown } from '../contract/route';
 import type { Tenant as TenantSchema, tenants, TenantSummary as SummarySchema } from '../contract/tenants/tenants';
-import type { AsOf, CommandOptions, Page, ReadOptions, Session } from './session';
+import { type AsOf, type CommandOptions, PAGE, type Page, type ReadOptions, type Session } from './session';
 
 export type Tenant = Shown<typeof TenantSchema>;
 export type TenantSummary = Shown<typeof SummarySchema>;
@@ -13,6 +13,11 @@ export class TenantsApi {
 
   async list(query: QueryOf<typeof tenants.list> = {}, options?: ReadOptions): Promise<Page<TenantSummary>> {
     return await this.session.call<typeof tenants.list>('GET /v1/tenants', { query }, options);
+  }
+
+  /** All tenants that were created or limited, in order of name, page by page. */
+  all(options?: ReadOptions): AsyncGenerator<TenantSummary, void, undefined> {
+    return this.session.items<typeof tenants.list>('GET /v1/tenants', { query: { limit: PAGE } }, options);
   }
 
   /** A tenant, or one's own, with its limits and what it has of them. */

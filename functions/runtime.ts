@@ -188,12 +188,16 @@ function withinTenant(caller: Principal | Problem): Principal | Problem | Promis
   return refused instanceof Promise ? refused.then(answer) : answer(refused);
 }
 
-/** Counts whoever asks for a token, as a request of theirs; rejects with a Problem (429) when that is one too many. */
-export async function counted(caller: Principal): Promise<void> {
+/**
+ * Counts whoever asks for a token, as a request of theirs, and answers why they are told nothing, if so (see
+ * `TenantBook.stranger`). Rejects with a Problem (429) when that is one too many.
+ */
+export async function counted(caller: Principal): Promise<Rejection | undefined> {
   const { colony } = await runtime();
-  // Has the limits of the tenant read; whether there is such a tenant the receipt asks.
-  await colony.tenantBook.stranger(caller);
+  // First of all: it has the limits of the tenant read.
+  const refused = await colony.tenantBook.stranger(caller);
   countRequest(caller);
+  return refused;
 }
 
 /** By the token that is shown; headers that only say so count where the settings let them. */

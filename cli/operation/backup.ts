@@ -30,9 +30,9 @@ export async function backup(context: Context, { folder, data }: { folder: strin
 /** Makes a data folder out of a backup, and verifies it. */
 export async function restoreBackup(
   context: Context,
-  { folder, data, erasures }: { folder: string; data: string; erasures?: string },
+  { folder, data, erasures = [] }: { folder: string; data: string; erasures?: readonly string[] },
 ): Promise<void> {
-  const erased = erasures === undefined ? [] : erasuresIn(erasures);
+  const erased = erasures.flatMap(erasuresIn);
   const source = resolve(folder);
   const target = resolve(data);
   const manifest = await refusals(() => restore(source, target, () => undefined));
@@ -57,7 +57,7 @@ export async function restoreBackup(
 /** The receipts of people who were erased, or a list of tenants. */
 type Erasures =
   | readonly { readonly stream: string }[]
-  | { readonly value: readonly { readonly name: string; readonly erased?: object }[] };
+  | { readonly value: readonly { readonly name: string; readonly erased?: object }[]; readonly nextLink?: string };
 
 /**
  * Who was erased after the backup was made: what `formicary personal erasures --all --json` has printed, or of tenants
@@ -66,9 +66,9 @@ type Erasures =
 function erasuresIn(file: string): readonly { readonly tenant: string; readonly id: string }[] {
   try {
     const list = readJson(readFileSync(file)) as Erasures;
-    return 'value' in list
-      ? list.value.filter(({ erased }) => erased !== undefined).map(({ name }) => ({ tenant: name, id: OF_TENANT }))
-      : list.map(({ stream }) => parseStream(stream));
+    if (!('value' in list)) return list.map(({ stream }) => parseStream(stream));
+    if (list.nextLink !== undefined) throw new Error('it is one page of several, and whoever is missing is opened again');
+    return list.value.filter(({ erased }) => erased !== undefined).map(({ name }) => ({ tenant: name, id: OF_TENANT }));
   } catch (error) {
     throw new UsageError(`${file} is no list of erasures: ${(error as Error).message}`);
   }

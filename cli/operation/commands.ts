@@ -146,11 +146,14 @@ function declareBackup(program: Command): void {
 
   command(program, 'restore', 'Make a data folder out of a backup, and verify it', [
     'formicary restore ./backup-monday --data ./colony',
-    'formicary restore ./backup-monday --data ./colony --erasures erasures.json',
+    'formicary restore ./backup-monday --data ./colony --erasures people.json tenants.json',
   ])
     .argument('<folder>', 'the backup')
     .requiredOption('-d, --data <folder>', 'where to; it must not be there, or be empty')
-    .option('--erasures <file>', 'who was erased since, as `personal erasures --all --json` says it: they stay so')
+    .option(
+      '--erasures <file...>',
+      'who was erased since, as `personal erasures --all --json` and `tenant list --json` say it: they stay so',
+    )
     .addHelpText(
       'after',
       '\nEvery file is held against the manifest first; nothing is overwritten. Ends with 1 when what was restored does not hold.',

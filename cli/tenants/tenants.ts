@@ -1,14 +1,15 @@
 /** What the commands on tenants do. */
 import type { Tenant, TenantSummary } from '../../client/tenants';
-import { ago, bold, CALL, type Context, dim, note, print, printJson, printTable, said, usd } from '../terminal';
+import { firstOf } from '../lists';
+import { ago, bold, CALL, type Context, note, print, printJson, printTable, said, usd } from '../terminal';
 
-/** Lists tenants. */
+/** Lists all tenants: a restore is told by this list whom it must not open again, so nothing of it may be missing. */
 export async function list({ client, json }: Context): Promise<void> {
-  const page = await client.tenants.list({ limit: 1_000 });
-  if (json) return printJson(page);
+  const { rows: value } = await firstOf(client.tenants.all(), Infinity);
+  if (json) return printJson({ value });
   printTable(
     ['TENANT', 'AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'BYTES', 'CREATED', 'IS', 'BY', 'REASON'],
-    page.value.map(({ name, limits, created_at, by, reason, closed, erased }) => [
+    value.map(({ name, limits, created_at, by, reason, closed, erased }) => [
       bold(said(name)),
       shown(limits.agents),
       shown(limits.tasks),
@@ -24,7 +25,6 @@ export async function list({ client, json }: Context): Promise<void> {
     ['AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'BYTES'],
     'No tenant was created.',
   );
-  if (page.nextLink !== undefined) print(dim(`There are more: \`${CALL} tenant list --json\` shows how.`));
 }
 
 export interface ShowInput {

@@ -17,7 +17,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { Formicary } from '../../client/client';
+import { OF_TENANT } from '../../domain/personal/subject';
 import { startTestHost } from '../support/host';
 import { formicary } from './support';
 
@@ -114,6 +116,34 @@ test('a backup is private, has a manifest, and verifies as it lies there without
   const { code, json } = await formicary(['verify', '--data', backup, '--json']);
   expect([code, (json as { blobs: number }).blobs >= before.length]).toEqual([0, true]);
   expect(readdirSync(backup).sort()).toEqual(names);
+}, 60_000);
+
+test('a restore is told of erased people and tenants by as many lists as there are; by a part of one it is refused', async () => {
+  const lists = {
+    people: [{ stream: 'default/subject/ada' }],
+    tenants: { value: [{ name: 'contoso', erased: {} }, { name: 'fabrikam' }] },
+    page: { value: [{ name: 'contoso', erased: {} }], nextLink: '/v1/tenants?continuation=x' },
+  };
+  const fileOf = (name: keyof typeof lists) => {
+    const file = join(root, `${name}.json`);
+    writeFileSync(file, JSON.stringify(lists[name]));
+    return file;
+  };
+  const data = join(root, 'told');
+  const restored = (...names: (keyof typeof lists)[]) =>
+    formicary(['restore', backup, '--data', data, '--erasures', ...names.map(fileOf)]);
+  expect(await restored('people', 'page')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/page\.json is no list of erasures: it is one page of several/),
+  });
+  expect(existsSync(data)).toBe(false);
+  expect(await restored('people', 'tenants')).toMatchObject({ code: 0, stderr: '' });
+  const keys = new FileSubjectKeys(data);
+  expect([
+    await keys.find('default', 'ada'),
+    await keys.find('contoso', OF_TENANT),
+    await keys.find('fabrikam', OF_TENANT),
+  ]).toEqual(['erased', 'erased', undefined]);
 }, 60_000);
 
 test('nothing is overwritten', async () => {

@@ -222,6 +222,20 @@ test('a tenant is closed and erased by two people, and shows it', async () => {
   await eventually(async () => /leaving .*erased/.test((await run('--tenant', 'platform', 'tenant', 'list')).stdout));
 }, 60_000);
 
+test('the list of tenants is whole, however many pages it has', async () => {
+  const platform = new Formicary({ url: host.url, tenant: 'platform', principal: 'human:ada' });
+  const names = Array.from({ length: 1_010 }, (_, i) => `many-${String(i).padStart(4, '0')}`);
+  for (let i = 0; i < names.length; i += 50)
+    await Promise.all(names.slice(i, i + 50).map((name) => platform.tenants.create(name, { reason: 'a customer' })));
+  platform.close();
+  await eventually(async () => {
+    const { json } = await run('--tenant', 'platform', 'tenant', 'list', '--json');
+    const { value, nextLink } = json as { value: { name: string }[]; nextLink?: string };
+    const listed = value.map(({ name }) => name).filter((name) => name.startsWith('many-'));
+    return nextLink === undefined && listed.length === names.length;
+  });
+}, 120_000);
+
 test('an agent that is stopped says why, gives back what it holds, and goes on when it is lifted', async () => {
   await client.as('halt-1').agents.register({ agent_type: 'halt.work', capacity: 1 });
   await client.tasks.post({ id: 'halt-t', task_type: 'halt.work', accept_seconds: 600 });

@@ -51,3 +51,25 @@ test('whoever runs it alone needs nobody', async () => {
   expect((await of('default')('/v1/tasks', { json: { task_type: 'clerk' } })).status).toBe(201);
   expect((await call(host, '/health/live')).status).toBe(200);
 });
+
+test('whose tenant is none any more gets no other token for the one that is held', async () => {
+  const open = await startTestHost();
+  const { access_token: token } = (await call(open, '/v1/tokens', { tenant: 'fabrikam', json: { subject: 'ann' } }))
+    .body as { readonly access_token: string };
+  const form = new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    subject_token: token,
+  });
+  const renewed = async () => {
+    const answer = await fetch(`${open.url}/oauth/token`, { method: 'POST', body: form });
+    return [answer.status, await answer.json()];
+  };
+  expect(await renewed()).toMatchObject([200, { token_type: 'Bearer' }]);
+  await open.kill('SIGTERM');
+  const { data, port } = open;
+  const closed = await startTestHost({ data, port, env: { FORMICARY_TENANT_ACCESS: 'closed' } });
+  expect(await renewed()).toMatchObject([400, { error: 'invalid_grant' }]);
+  await closed.stop();
+  await open.stop();
+});

@@ -18,7 +18,7 @@ import { TooManyAttempts } from '../../../app/operation/attempts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { isId, isTenant } from '../../../domain/kernel/ids';
 import { own } from '../../../domain/kernel/own';
-import { type Level, LEVELS } from '../../../domain/kernel/principal';
+import { type Level, LEVELS, type Principal } from '../../../domain/kernel/principal';
 import { envelopeOf } from '../../edge/entrance';
 import { Problem, type ProblemDocument } from '../../edge/problem';
 import { openRoute } from '../../edge/route';
@@ -207,7 +207,7 @@ async function forOwner(identity: Identity, form: Form, jkt: string | undefined)
   if (!isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
   const level = levelOf(form.get('scope'));
   try {
-    return settled(await identity.forOwner(assertion, tenant, { subject, level, jkt }, counted));
+    return settled(await identity.forOwner(assertion, tenant, { subject, level, jkt }, admitted));
   } catch (error) {
     throw error instanceof InvalidToken ? new InvalidClient(`the assertion ${error.message}`) : error;
   }
@@ -219,7 +219,7 @@ async function exchanged(identity: Identity, form: Form, jkt: string | undefined
   if (token === undefined) throw new OAuthError('invalid_request', 'subject_token is missing');
   switch (form.get('subject_token_type')) {
     case ACCESS_TOKEN:
-      return await identity.renew(token, jkt, counted);
+      return await identity.renew(token, jkt, admitted);
     case JWT:
       return await vouched(identity, form, token, jkt);
     default:
@@ -237,12 +237,17 @@ async function vouched(
   if (token === undefined) throw new OAuthError('invalid_request', 'assertion is missing');
   const subject = form.get('subject');
   if (subject !== undefined && !isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
-  return settled(await identity.exchange(token, { subject, level: levelOf(form.get('scope')), jkt }, counted));
+  return settled(await identity.exchange(token, { subject, level: levelOf(form.get('scope')), jkt }, admitted));
 }
 
-function settled(handed: Handed | Rejection): Handed {
-  if (handed instanceof Rejection) throw new OAuthError('invalid_grant', handed.message);
-  return handed;
+/** Counts who asks; a tenant that is none gives nobody a token, and one that was closed none of its agents. */
+async function admitted(caller: Principal): Promise<void> {
+  settled(await counted(caller));
+}
+
+function settled<T>(outcome: T | Rejection): T {
+  if (outcome instanceof Rejection) throw new OAuthError('invalid_grant', outcome.message);
+  return outcome;
 }
 
 function levelOf(scope: string | undefined): Level | undefined {

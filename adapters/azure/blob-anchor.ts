@@ -5,7 +5,7 @@
  */
 import { text } from 'node:stream/consumers';
 import { type BlockBlobClient, ContainerClient } from '@azure/storage-blob';
-import type { Anchor } from '../../app/engine/ports';
+import { type Anchor, OtherCheckpoint } from '../../app/engine/ports';
 import { checkpointName } from '../../domain/audit/log';
 import { BLOB_RETRIES, credentialOf } from './identity';
 import { answeredWithin, PATIENCE_MS } from './patience';
@@ -36,8 +36,7 @@ export class BlobAnchor implements Anchor {
       // That it is there already may be said in several ways: who may only create is told that they may not write.
       const kept = await textOf(blob, abortSignal).catch(() => undefined);
       if (kept === undefined) throw error;
-      if (kept !== note)
-        throw new Error(`${name} holds another checkpoint of ${size} leaves: it is left as it is`, { cause: error });
+      if (kept !== note) throw new OtherCheckpoint(name, size, { cause: error });
     }
   }
 }

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Anchor } from '../../app/engine/ports';
+import { type Anchor, OtherCheckpoint } from '../../app/engine/ports';
 import { checkpointName } from '../../domain/audit/log';
 
 const GIT_TIMEOUT_MS = 30_000;
@@ -34,8 +34,7 @@ export class FolderAnchor implements Anchor {
       await link(draft, place);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      if ((await readFile(place, 'utf8')) !== note)
-        throw new Error(`${place} holds another checkpoint of ${size} leaves: it is left as it is`, { cause: error });
+      if ((await readFile(place, 'utf8')) !== note) throw new OtherCheckpoint(place, size, { cause: error });
     } finally {
       // One that stays is no checkpoint by its name.
       await rm(draft).catch(() => undefined);

@@ -25,9 +25,10 @@ import { PLATFORM } from '../../domain/stops/stop';
 import type { Aggregate } from '../engine/aggregate';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
-import type { Anchor, Checkpoint as Place, LogSigner } from '../engine/ports';
+import type { Checkpoint as Place, LogSigner } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import { Slices } from '../engine/turns';
+import { Anchoring } from './anchoring';
 import { Gathered, type NewReceipts } from './log-gathering';
 import { LogHeads } from './log-heads';
 import { PageStore } from './page-store';
@@ -76,7 +77,7 @@ export class LogCheckpoints {
   private readonly store: PageStore;
   private readonly due: Reason;
   private readonly signer: LogSigner | undefined;
-  private readonly anchors: readonly Anchor[];
+  private readonly anchoring: Anchoring;
   private running: Promise<void> | undefined;
   private waiting: Promise<void> | undefined;
   /** Whose log the last round could not extend, and why. */
@@ -86,7 +87,7 @@ export class LogCheckpoints {
   constructor(private readonly deps: CheckpointsDeps) {
     this.store = new PageStore(deps.blobs);
     this.signer = deps.ports.logSigner;
-    this.anchors = deps.ports.anchors ?? [];
+    this.anchoring = new Anchoring(deps);
     this.due = deps.deadlines.on('checkpoint', () => this.hourly());
   }
 
@@ -182,6 +183,7 @@ export class LogCheckpoints {
     const { log, ports, report } = this.deps;
     let from: Place | undefined = await ports.checkpoints.load(PLACE);
     const failures = (this.failures = new Map<string, unknown>());
+    await this.anchoring.begin();
     for (let end = false; !end && !this.stopped;) {
       const gathered = new Gathered();
       const slices = new Slices(PLATFORM);
@@ -201,6 +203,7 @@ export class LogCheckpoints {
       // What one log misses is read again; it keeps no other one waiting.
       if (failures.size === 0 && from !== undefined && from !== began) await ports.checkpoints.save(PLACE, from);
     }
+    await this.anchoring.end((tenant) => this.newest(tenant));
   }
 
   /** Adds what was gathered to a tenant's log, unless all of it is there. */
@@ -208,14 +211,14 @@ export class LogCheckpoints {
     for (let attempt = 1; ; attempt += 1) {
       const before = await this.deps.logs.current(tenant, LOG_ID);
       const next = await this.next(tenant, before, await gathered.of(tenant, before.version + 1));
-      if (next === undefined) return;
+      if (next === undefined) return await this.anchorAgain(tenant, before.state);
       const decided = await this.deps.logs.decide(
         { principal: recorder(tenant) },
         LOG_ID,
         'checkpoint.sign',
         signCheckpoint(before.state.newest?.size ?? 0, next),
       );
-      if (decided.ok) return await this.anchor(tenant, next);
+      if (decided.ok) return await this.anchoring.show(tenant, next);
       if (attempt === ATTEMPTS)
         throw new Error(`no checkpoint of ${tenant} could be signed: ${decided.rejection.message}`);
     }
@@ -285,17 +288,9 @@ export class LogCheckpoints {
     }
   }
 
-  /** Shows a checkpoint outside. What could not be shown is shown with the next one, which holds all before it. */
-  private async anchor(tenant: string, { size, note }: SignedCheckpoint): Promise<void> {
-    for (const anchor of this.anchors)
-      await anchor.keep(tenant, size, note).catch((error: unknown) => {
-        this.deps.report('a checkpoint could not be anchored', {
-          anchor: anchor.name,
-          tenant,
-          size,
-          error: String(error),
-        });
-      });
+  /** Whoever signed the newest checkpoint may have died before it was shown: its own receipt brings us here. */
+  private async anchorAgain(tenant: string, { newest }: LogState): Promise<void> {
+    if (newest !== undefined) await this.anchoring.show(tenant, newest);
   }
 
   // ---------------------------------------------------------------------------------------------------- every hour

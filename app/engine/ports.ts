@@ -297,8 +297,18 @@ export interface LogSigner {
 export interface Anchor {
   /** For reports. */
   readonly name: string;
-  /** Keeps the signed checkpoint of a tenant's log of so many leaves. Again is harmless. */
+  /**
+   * Keeps the signed checkpoint of a tenant's log of so many leaves. Again is harmless. Rejects with `OtherCheckpoint`
+   * where another one of that size is kept, and otherwise where the anchor can't be asked.
+   */
   keep(tenant: string, size: number, note: string): Promise<void>;
+}
+
+/** An anchor holds another checkpoint of that size: it is left as it is. */
+export class OtherCheckpoint extends Error {
+  constructor(place: string, size: number, options?: ErrorOptions) {
+    super(`${place} holds another checkpoint of ${size} leaves: it is left as it is`, options);
+  }
 }
 
 // ------------------------------------------------------------------------------------------------------- presence

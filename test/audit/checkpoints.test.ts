@@ -11,6 +11,7 @@ import { Rejection } from '../../domain/kernel/decider';
 import { GrowingTree, leafHash, rootFromPath } from '../../domain/kernel/merkle';
 import { openCheckpoint, parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
 import { range } from '../support/commits';
+import { eventually } from '../support/eventually';
 import { Stage, TENANT } from '../support/stage';
 import { CHECKPOINTS, entriesOf, ORIGIN, signing, VKEY, write } from './logged';
 
@@ -307,5 +308,68 @@ describe('anchors', () => {
     await made(stage);
     expect(stage.reports.map(({ message }) => message)).toContain('a checkpoint could not be anchored');
     expect(readdirSync(join(folder, TENANT))).toHaveLength(1);
+  });
+
+  /** A folder that is away for as long as the test says so. */
+  class RemovableAnchor extends FolderAnchor {
+    override readonly name = 'removable';
+    isAway = true;
+    asked = 0;
+    onAsked: () => void = () => undefined;
+
+    override async keep(...checkpoint: Parameters<FolderAnchor['keep']>): Promise<void> {
+      this.asked += 1;
+      this.onAsked();
+      if (this.isAway) throw new Error('the disk is away');
+      await super.keep(...checkpoint);
+    }
+  }
+  const OTHERS = ['bravo', 'charlie', 'delta'];
+
+  test('one that is away is asked once in a round, and is shown all it has missed when it is back', async () => {
+    const anchor = new RemovableAnchor(folder);
+    const stage = await staged({ anchors: [anchor] });
+    for (const tenant of [TENANT, ...OTHERS]) await write(stage, `${tenant}/note/a`, 1);
+    await made(stage);
+    expect(anchor.asked).toBe(1);
+    anchor.isAway = false;
+    await made(stage);
+    expect(readdirSync(folder).sort()).toEqual([TENANT, ...OTHERS]);
+  });
+
+  test('what it has missed of a tenant that is silent since is shown by another process, after it was away for long', async () => {
+    const anchor = new RemovableAnchor(folder);
+    const stage = await staged({ anchors: [anchor] });
+    await write(stage, 'bravo/note/a', 1);
+    for (let round = 0; round < 3; round += 1) await made(stage).catch(() => undefined);
+    stage.first.kill();
+    anchor.isAway = false;
+    await stage.start();
+    await made(stage).catch(() => undefined);
+    expect(readdirSync(folder)).toEqual(['bravo']);
+  });
+
+  test('a checkpoint whose signer died before it was shown is shown by the next round', async () => {
+    const anchor = new RemovableAnchor(folder);
+    const stage = await staged({ anchors: [anchor] });
+    await write(stage, 'bravo/note/a', 1);
+    anchor.onAsked = () => stage.first.kill();
+    void made(stage);
+    await eventually(() => stage.living.length === 0);
+    [anchor.isAway, anchor.onAsked] = [false, () => undefined];
+    await stage.start();
+    await made(stage).catch(() => undefined);
+    expect(readdirSync(folder)).toEqual(['bravo']);
+  });
+
+  test('one that holds another checkpoint of a tenant is shown those of all others', async () => {
+    const anchor = new RemovableAnchor(folder);
+    anchor.isAway = false;
+    await anchor.keep(TENANT, 2, 'of another log\n');
+    const stage = await staged({ anchors: [anchor] });
+    for (const tenant of [TENANT, ...OTHERS]) await write(stage, `${tenant}/note/a`, 1);
+    await made(stage);
+    expect(readdirSync(folder).sort()).toEqual([TENANT, ...OTHERS]);
+    expect(readFileSync(join(folder, TENANT, '000000000002.checkpoint'), 'utf8')).toBe('of another log\n');
   });
 });

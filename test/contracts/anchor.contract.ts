@@ -1,5 +1,5 @@
 /** Holds for every Anchor. */
-import type { Anchor } from '../../app/engine/ports';
+import { type Anchor, OtherCheckpoint } from '../../app/engine/ports';
 import { newTenant } from '../support/commits';
 
 export interface OpenedAnchor {
@@ -26,7 +26,7 @@ export function anchorContract(name: string, opened: () => OpenedAnchor): void {
       const { anchor, kept } = opened();
       const tenant = newTenant();
       await anchor.keep(tenant, 2, 'one past\n');
-      await expect(anchor.keep(tenant, 2, 'another past\n')).rejects.toThrow('holds another checkpoint of 2 leaves');
+      await expect(anchor.keep(tenant, 2, 'another past\n')).rejects.toThrow(OtherCheckpoint);
       expect(await kept(tenant)).toEqual([[`${tenant}/000000000002.checkpoint`, 'one past\n']]);
     });
 

@@ -1,0 +1,88 @@
+/**
+ * Checkpoints outside: each anchor is shown the newest one of each tenant, which holds all before it. What one could not
+ * be shown it is shown in the next round, also by another process and after a start, however silent the tenant is by
+ * then.
+ */
+import type { SignedCheckpoint } from '../../domain/audit/log';
+import type { Engine } from '../engine/engine';
+import { type Anchor, OtherCheckpoint } from '../engine/ports';
+
+type Needs = Pick<Engine, 'report' | 'ports'>;
+type Newest = (tenant: string) => Promise<SignedCheckpoint | undefined>;
+
+export class Anchoring {
+  private readonly rounds: readonly AnchorRounds[];
+
+  constructor(needs: Needs) {
+    this.rounds = (needs.ports.anchors ?? []).map((anchor) => new AnchorRounds(anchor, needs));
+  }
+
+  /** A round begins. */
+  async begin(): Promise<void> {
+    await Promise.all(this.rounds.map((each) => each.begin()));
+  }
+
+  /** Shows a tenant's newest checkpoint to all. */
+  async show(tenant: string, checkpoint: SignedCheckpoint): Promise<void> {
+    await Promise.all(this.rounds.map((each) => each.show(tenant, checkpoint)));
+  }
+
+  /** Ends a round: each is shown what it has missed so far, as far as it can be asked. */
+  async end(newest: Newest): Promise<void> {
+    await Promise.all(this.rounds.map((each) => each.end(newest)));
+  }
+}
+
+/** One anchor, over the rounds. */
+class AnchorRounds {
+  /** Tenants whose newest checkpoint it was not shown; those with which it has failed last stand last. */
+  private readonly missed = new Set<string>();
+  /** Whether it could not be asked: then it is not asked again in this round, since each time may take long. */
+  private isAway = false;
+  /** What is kept of `missed`, parted by commas. */
+  private kept = '';
+
+  constructor(
+    private readonly anchor: Anchor,
+    private readonly needs: Needs,
+  ) {}
+
+  private get place(): string {
+    return `log-missed-${this.anchor.name}`;
+  }
+
+  async begin(): Promise<void> {
+    this.isAway = false;
+    this.kept = (await this.needs.ports.checkpoints.load(this.place)) ?? '';
+    for (const tenant of this.kept.split(',')) if (tenant !== '') this.missed.add(tenant);
+  }
+
+  async show(tenant: string, { size, note }: SignedCheckpoint): Promise<void> {
+    this.missed.delete(tenant);
+    if (this.isAway) {
+      this.missed.add(tenant);
+      return;
+    }
+    const { anchor, needs } = this;
+    try {
+      await anchor.keep(tenant, size, note);
+    } catch (error) {
+      needs.report('a checkpoint could not be anchored', { anchor: anchor.name, tenant, size, error: String(error) });
+      // It has another one of that size for good.
+      if (error instanceof OtherCheckpoint) return;
+      this.isAway = true;
+      this.missed.add(tenant);
+    }
+  }
+
+  async end(newest: Newest): Promise<void> {
+    for (const tenant of [...this.missed]) {
+      if (this.isAway) break;
+      const checkpoint = await newest(tenant);
+      if (checkpoint === undefined) this.missed.delete(tenant);
+      else await this.show(tenant, checkpoint);
+    }
+    const missed = [...this.missed].sort().join(',');
+    if (missed !== this.kept) await this.needs.ports.checkpoints.save(this.place, missed);
+  }
+}

@@ -1,4 +1,5 @@
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
+import { type NoteKey, parseVerifierKeys } from '../../domain/kernel/note';
 import { bold, type Context, count, dim, print, printJson, printTable, UsageError } from '../terminal';
 
 export interface CheckpointInput {
@@ -20,7 +21,7 @@ export async function checkpoint({ client, json }: Context, { list, keys }: Chec
   }
   const answer = await client.checkpoints.list({ limit: 200 });
   if (json) return printJson(answer);
-  if (keys === true) return answer.keys.forEach((key) => print(key));
+  if (keys === true) return printKeys(answer.keys);
   if (answer.value.length === 0) return print('There is no checkpoint yet.');
   printTable(
     ['TIME', 'LEAVES', 'STREAMS', 'ROOT', 'RECEIPT'],
@@ -33,6 +34,25 @@ export async function checkpoint({ client, json }: Context, { list, keys }: Chec
     ]),
   );
   if (answer.nextLink !== undefined) print(dim(`and more: ${count(answer.value.length, 'checkpoint')} are shown`));
+}
+
+/** Verifier keys, each below a comment that says what it is: verifiers skip it. */
+function printKeys(keys: readonly string[]): void {
+  const marked = keys.map((key) => ({ key, isOfVault: typeOf(key) === 'ecdsa-p256' }));
+  const hasVault = marked.some(({ isOfVault }) => isOfVault);
+  for (const { key, isOfVault } of marked) {
+    print(isOfVault ? OF_VAULT : hasVault ? BESIDE_VAULT : OF_HOST);
+    print(key);
+  }
+}
+
+const OF_VAULT = '# ECDSA, of a vault that never gives it away: pin this one alone';
+const BESIDE_VAULT = '# Ed25519, of the settings, so whoever reads them can sign: do not pin it beside that of the vault';
+const OF_HOST = '# Ed25519, of the host: pin this one';
+
+function typeOf(key: string): NoteKey['type'] | undefined {
+  const parsed = parseVerifierKeys(key);
+  return 'fault' in parsed ? undefined : parsed.keys[0]?.type;
 }
 
 /** Prints the proof that a receipt is in the log. */

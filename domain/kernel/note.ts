@@ -61,22 +61,26 @@ export function verifierKey(name: string, key: NoteKey): string {
 /** Reads verifier keys, a line each, all of one name; says in words what is wrong with another text. */
 export function parseVerifierKeys(text: string): VerifierKeys | { readonly fault: string } {
   const keys: VerifierKey[] = [];
-  for (const line of text.trim().split('\n')) {
-    const parsed = parseVerifierKey(line.trim());
+  for (const line of text.split('\n').map((each) => each.trim())) {
+    if (line === '' || line.startsWith('#')) continue;
+    const parsed = parseVerifierKey(line);
     if ('fault' in parsed) return parsed;
     keys.push(parsed);
   }
-  const [first, ...others] = keys as [VerifierKey, ...VerifierKey[]];
+  const [first, ...others] = keys;
+  if (first === undefined) return { fault: NO_KEY };
   const other = others.find(({ name }) => name !== first.name);
   if (other !== undefined) return { fault: `is of two logs, ${first.name} and ${other.name}: give the keys of one` };
   return { name: first.name, keys: [first, ...others] };
 }
 
+const NO_KEY = 'is no verifier key: it looks like name+1a2b3c4d+AbC…=';
+
 function parseVerifierKey(text: string): VerifierKey | { readonly fault: string } {
   const [, name = '', id = '', encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(text) ?? [];
   const decoded = base64(encoded);
   if (!isNoteName(name) || decoded === undefined)
-    return { fault: 'is no verifier key: it looks like name+1a2b3c4d+AbC…=' };
+    return { fault: NO_KEY };
   const bytes = decoded.subarray(1);
   const type = (Object.keys(TYPES) as NoteKey['type'][]).find((known) => TYPES[known] === decoded[0]);
   const key = type === undefined ? undefined : publicKey({ type, bytes });

@@ -477,6 +477,11 @@ describe('a log that a key of a vault has signed too', () => {
     for (const keys of [VKEY, ofVault, `${VKEY}\n${ofVault}`]) expect(await foundBy(both, keys)).toEqual([]);
   });
 
+  test('holds by a file of keys as the host prints it, with what each is, and with one twice', async () => {
+    const file = `# ECDSA\n${ofVault}\n\n# Ed25519\n${VKEY}\n${ofVault}\n`;
+    expect(await foundBy(both, file)).toEqual([]);
+  });
+
   test('who has the key of the host, and not the vault, deceives nobody who has pinned that of the vault', async () => {
     const { whole: forged } = await colonyOf('two');
     expect(await foundBy(forged, VKEY)).toEqual(['split-view']);

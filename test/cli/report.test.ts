@@ -43,6 +43,7 @@ beforeAll(async () => {
   to = new Date(Date.now() + 1).toISOString();
   while (new Date().toISOString() <= to);
   ({ stdout: key } = await run(['checkpoint', '--keys']));
+  expect(key).toMatch(/^# Ed25519, of the host: pin this one\n[^#]/);
   writeFileSync(place('log.vkey'), key);
   // Newer than the period, and covers all of it.
   await client.tasks.post({ id: 'later', task_type: 'cli.work' });

@@ -49,6 +49,11 @@ test('the keys of others are read: that of Rekor, whose id is that of the key al
   expect(parseVerifierKeys(rekor.replace('kWLc=', 'kWLd='))).toHaveProperty('fault');
 });
 
+test('what is said about keys in lines of their own is skipped; that alone is no key', () => {
+  expect(key(`# of an example\n\n${EXAMPLE_KEY}\r\n  # pin it\n`)).toEqual(key(EXAMPLE_KEY));
+  for (const none of ['', '\n', '# pin this one\n']) expect(parseVerifierKeys(none)).toHaveProperty('fault');
+});
+
 test('of several keys one is enough, and none may be wrong', () => {
   const keys = key(
     `${EXAMPLE_KEY}\n${new Ed25519LogSigner(Buffer.alloc(32, 3).toString('base64')).verifierKeys('example.com/foo')[0]}\n`,

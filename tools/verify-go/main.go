@@ -1,5 +1,5 @@
 // Verifies an export of Formicary with golang.org/x/mod/sumdb, by a pinned key: verify EXPORT VKEY [CHECKPOINT...]. VKEY
-// may be several keys of a log, parted by white space. Written apart from the product and from verify.py, on other code.
+// may be several keys of a log, a line each; lines that begin with # say something about them. Written apart from the product and from verify.py, on other code.
 // Ends with 1 when something does not hold.
 package main
 
@@ -72,9 +72,12 @@ func verifierOf(vkey string) (note.Verifier, error) {
 }
 
 func main() {
-	verifiers := []note.Verifier{}
-	for _, vkey := range strings.Fields(os.Args[2]) {
-		verifiers = append(verifiers, must(verifierOf(vkey)))
+	verifiers, given := []note.Verifier{}, map[string]bool{}
+	for _, vkey := range strings.Split(os.Args[2], "\n") {
+		// x/mod takes no key twice.
+		if vkey = strings.TrimSpace(vkey); vkey != "" && vkey[0] != '#' && !given[vkey] {
+			verifiers, given[vkey] = append(verifiers, must(verifierOf(vkey))), true
+		}
 	}
 	if len(verifiers) == 0 {
 		must(0, fmt.Errorf("give a verifier key"))

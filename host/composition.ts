@@ -105,24 +105,25 @@ async function secretsOf({ secrets, azure, data, devHeaders }: Settings): Promis
 }
 
 /** Who signs checkpoints: nobody where processes share a store and were given no key. */
-async function logSignerOf({ logKey, vault, azure, data }: Settings, clock: Clock): Promise<LogSigner | undefined> {
+async function logSignerOf(settings: Settings, clock: Clock, report: Report): Promise<LogSigner | undefined> {
+  const { logKey, vault, azure, data } = settings;
   const key = logKey ?? (azure === undefined ? (await embedded()).logKeyIn(data) : undefined);
   const signers: LogSigner[] = key === undefined ? [] : [new Ed25519LogSigner(key)];
   if (vault.logKey !== undefined) {
     const { openVaultKey, VaultLogSigner } = await keyVault();
-    signers.push(new VaultLogSigner(openVaultKey(vault.logKey, vault.clientId, clock)));
+    signers.push(new VaultLogSigner(openVaultKey(vault.logKey, vault.clientId, clock, report)));
   }
   return signers.length === 0 ? undefined : new LogSigners(signers);
 }
 
 /** What wraps the keys of subjects: nothing where processes share a store and were given no key. */
-async function keyWrapOf(settings: Settings, clock: Clock): Promise<KeyWrap | undefined> {
+async function keyWrapOf(settings: Settings, clock: Clock, report: Report): Promise<KeyWrap | undefined> {
   const { personalKey, personalKeysBefore, vault, azure, data } = settings;
   const key = personalKey ?? (azure === undefined ? (await embedded()).personalKeyIn(data) : undefined);
   const wraps: KeyWrap[] = [key ?? [], personalKeysBefore].flat().map((one) => new AesKeyWrap(one));
   if (vault.personalKey !== undefined) {
     const { openVaultKey, VaultKeyWrap } = await keyVault();
-    wraps.unshift(new VaultKeyWrap(openVaultKey(vault.personalKey, vault.clientId, clock)));
+    wraps.unshift(new VaultKeyWrap(openVaultKey(vault.personalKey, vault.clientId, clock, report)));
   }
   const [current, ...before] = wraps;
   return current === undefined ? undefined : new KeyWraps(current, before);
@@ -188,6 +189,7 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
     secrets: new EnvironmentSecrets(),
   };
   const stopTraces = await startTraces(settings, log);
+  const clock = parts.clock ?? new SteadyClock();
   const close = async () => {
     await stores.close();
     await stopTraces?.();
@@ -196,13 +198,13 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
     return new Colony(
       {
         ...stores,
-        logSigner: await logSignerOf(settings, parts.clock ?? systemClock),
+        logSigner: await logSignerOf(settings, clock, report),
         anchors: await anchorsOf(settings),
-        keyWrap: await keyWrapOf(settings, parts.clock ?? systemClock),
+        keyWrap: await keyWrapOf(settings, clock, report),
         close,
         outbound,
         policy,
-        clock: parts.clock ?? new SteadyClock(),
+        clock,
         report,
       },
       {
@@ -214,7 +216,7 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
         identity: {
           secrets: await secretsOf(settings),
           issuer: settings.publicUrl,
-          issuers: await issuersOf(settings, parts.clock ?? systemClock, log),
+          issuers: await issuersOf(settings, clock, log),
         },
         admission: settings.admission,
         lacking: settings.lacking,

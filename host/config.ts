@@ -64,6 +64,10 @@ const namespace = text.regex(
   'give a host name such as name.servicebus.windows.net, without sb://',
 );
 /** Without a version: the newest one is used. */
+const container = service.refine(
+  (url) => /^\/[^/]+\/?$/.test(URL.parse(url)?.pathname ?? ''),
+  'give the URL of a container, such as https://account.blob.core.windows.net/checkpoints',
+);
 const vaultKey = text.regex(
   /^https:\/\/[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?\/keys\/[0-9a-z-]{1,127}$/i,
   'give the URL of a key without a version, such as https://name.vault.azure.net/keys/name',
@@ -119,7 +123,7 @@ const schema = z.object({
   FORMICARY_PERSONAL_KEY_BEFORE: several(bytes32).default([]),
   FORMICARY_ANCHOR_FOLDER: text.optional(),
   FORMICARY_ANCHOR_GIT: text.optional(),
-  FORMICARY_ANCHOR_BLOBS: service.optional(),
+  FORMICARY_ANCHOR_BLOBS: container.optional(),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
   FORMICARY_SMTP: url('smtp', 'smtps').optional(),
   FORMICARY_SMTP_USER: text.optional(),
@@ -179,7 +183,7 @@ const OTHERS: readonly string[] = [
   'FORMICARY_RUNS',
 ];
 /** Secrets of channels are named by those who use them; a connection of a trigger may have further parts. */
-const FREE = /^FORMICARY_(SECRET_|(COSMOS|SERVICEBUS|EVENTHUBS|BLOBS|VAULT)__)/;
+const FREE = /^FORMICARY_(SECRET_|(COSMOS|SERVICEBUS|EVENTHUBS|BLOBS)__)/;
 
 /** Variables that look like settings and are none, each with the setting that may have been meant. */
 export function unknownSettings(

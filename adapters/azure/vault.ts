@@ -2,9 +2,9 @@
  * Keys that Key Vault holds and never gives away: one that signs checkpoints, one that wraps the keys of people. Each
  * has versions. The newest one signs and wraps; what an earlier one has wrapped it unwraps, as long as it is enabled.
  */
-import { createPublicKey, hash } from 'node:crypto';
+import { createPublicKey, hash, verify } from 'node:crypto';
 import { type CryptographyClient, KeyClient, type KeyClientOptions, type KeyVaultKey } from '@azure/keyvault-keys';
-import type { Clock, LogSigner } from '../../app/engine/ports';
+import { type Clock, type LogSigner, type Report, StoreBusy } from '../../app/engine/ports';
 import type { KeyWrap } from '../../app/engine/ports-personal';
 import { type NoteKey, signatureLine, verifierKey } from '../../domain/kernel/note';
 import { KEY_BYTES } from '../../domain/kernel/sealing';
@@ -19,6 +19,9 @@ const HASH_BYTES = 32;
 const NEWEST_MS = 300_000;
 /** Somebody waits: three retries take some four seconds, the SDK's own some thirty. */
 const RETRIES = { maxRetries: 3, retryDelayInMs: 500, maxRetryDelayInMs: 2_000 } as const;
+
+/** That a vault is away is told so often: whoever needs it is answered 503, and nobody looks at those. */
+const TOLD_EVERY_MS = 600_000;
 
 /** An answer that is asked for again after a while, or when there was none. */
 class Lately<T> {
@@ -43,6 +46,8 @@ class Lately<T> {
 export interface VaultOptions extends KeyClientOptions {
   /** Milliseconds for one call with all its attempts. */
   readonly patienceMs?: number;
+  /** Hears, once in a while, that the vault is away. */
+  readonly report?: Report;
 }
 
 /** A key of a vault, and its versions. */
@@ -54,11 +59,19 @@ export class VaultKey {
   private readonly enabled: Lately<readonly KeyVaultKey[]>;
   private readonly known = new Map<string, Promise<KeyVaultKey>>();
   private readonly operations = new Map<string, CryptographyClient>();
+  private readonly report: Report | undefined;
+  private toldAt = -Infinity;
 
   /** @param key its URL without a version: `https://name.vault.azure.net/keys/name` */
-  constructor(key: string, credential: Credential, clock: Clock, options: VaultOptions = {}) {
-    const { patienceMs = PATIENCE_MS, ...clientOptions } = options;
+  constructor(
+    private readonly key: string,
+    credential: Credential,
+    private readonly clock: Clock,
+    options: VaultOptions = {},
+  ) {
+    const { patienceMs = PATIENCE_MS, report, ...clientOptions } = options;
     this.patienceMs = patienceMs;
+    this.report = report;
     const { origin, pathname } = new URL(key);
     this.name = pathname.slice('/keys/'.length);
     this.client = new KeyClient(origin, credential, { retryOptions: RETRIES, ...clientOptions });
@@ -126,14 +139,26 @@ export class VaultKey {
 
   private async asked<T>(ask: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     return await answeredWithin(this.patienceMs, ask).catch((error: unknown) => {
-      throw vaultBusy(error);
+      const busy = vaultBusy(error);
+      if (busy instanceof StoreBusy) this.tellAway(busy, error);
+      throw busy;
+    });
+  }
+
+  private tellAway({ message }: StoreBusy, error: unknown): void {
+    const now = this.clock.now();
+    if (now < this.toldAt + TOLD_EVERY_MS) return;
+    this.toldAt = now;
+    this.report?.('a key of the vault can’t be used now: what needs it is told to come again', {
+      key: this.key,
+      error: `${message} (${error instanceof Error ? error.message : String(error)})`,
     });
   }
 }
 
 /** The key of a vault, asked for as the managed identity with this client id; undefined: as who is logged in. */
-export function openVaultKey(key: string, clientId: string | undefined, clock: Clock): VaultKey {
-  return new VaultKey(key, credentialOf(clientId), clock);
+export function openVaultKey(key: string, clientId: string | undefined, clock: Clock, report: Report): VaultKey {
+  return new VaultKey(key, credentialOf(clientId), clock, { report });
 }
 
 function sha256(text: string): Buffer {
@@ -156,8 +181,12 @@ export class VaultLogSigner implements LogSigner {
 
   async sign(name: string, text: string): Promise<readonly string[]> {
     const newest = await this.key.current();
-    const signature = await this.key.sign(versionOf(newest), sha256(text));
-    return [signatureLine(name, noteKeyOf(newest), ecdsaDer(signature))];
+    const key = noteKeyOf(newest);
+    const signature = ecdsaDer(await this.key.sign(versionOf(newest), sha256(text)));
+    // Once it stands in the log a line that does not fit makes the checkpoint a forged one, for everybody and for good.
+    if (!verify('sha256', Buffer.from(text), { key: key.bytes, format: 'der', type: 'spki' }, signature))
+      throw new Error('Key Vault has answered with a signature that does not fit');
+    return [signatureLine(name, key, signature)];
   }
 }
 

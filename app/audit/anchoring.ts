@@ -1,7 +1,7 @@
 /**
- * Checkpoints outside: each anchor is shown the newest one of each tenant, which holds all before it. What one could not
- * be shown it is shown in the next round, also by another process and after a start, however silent the tenant is by
- * then.
+ * Checkpoints outside: each anchor is shown the newest one of each tenant, which holds all before it. What one could
+ * not be shown it is shown in the next round, also by another process and after a start, however silent the tenant is
+ * by then.
  */
 import type { SignedCheckpoint } from '../../domain/audit/log';
 import type { Engine } from '../engine/engine';

@@ -28,6 +28,12 @@ const MOST_TENANTS = 1_000;
 
 type Kept = SubjectKey | 'erased';
 
+/** What is kept, wrapped, and the key itself where it was made just now; nothing where none could be wrapped. */
+interface Made {
+  readonly wrapped?: Uint8Array | 'erased';
+  readonly own?: Uint8Array;
+}
+
 export class KeyRing {
   private readonly report: Report;
   private readonly tenants: Pick<TenantBook, 'isErased'>;
@@ -146,32 +152,39 @@ export class KeyRing {
 
   private async findOfTenant(tenant: string, toSeal: boolean): Promise<Uint8Array | 'erased' | undefined> {
     const place = subjectStream(tenant, OF_TENANT);
-    let wrapped = await this.keys.find(tenant, OF_TENANT);
-    if (wrapped === undefined && toSeal) wrapped = await this.make(tenant, OF_TENANT, place);
+    const known = await this.keys.find(tenant, OF_TENANT);
+    const { wrapped, own }: Made =
+      known === undefined && toSeal ? await this.make(tenant, OF_TENANT, place) : { wrapped: known };
     if (wrapped === undefined || wrapped === 'erased') return wrapped;
+    if (own !== undefined) return own;
     return await this.wrap.unwrap(place, wrapped).catch((error: unknown) => this.lost(place, error));
   }
 
   private async find(tenant: string, subject: string, toSeal: boolean): Promise<Kept | undefined> {
     if (await this.isLogged(tenant, subject)) return 'erased';
     const place = subjectStream(tenant, subject);
-    let wrapped = await this.keys.find(tenant, subject);
-    if (wrapped === 'erased' || (wrapped === undefined && !toSeal)) return wrapped;
-    const ofTenant = await this.ofTenant(tenant, wrapped === undefined);
+    const known = await this.keys.find(tenant, subject);
+    if (known === 'erased' || (known === undefined && !toSeal)) return known;
+    const ofTenant = await this.ofTenant(tenant, known === undefined);
     if (ofTenant === 'erased') return ofTenant;
-    if (wrapped === undefined && ofTenant !== undefined)
-      wrapped = await this.make(tenant, subject, besideTenants(place));
+    if (known !== undefined) return await this.opened(place, known, ofTenant);
+    if (ofTenant === undefined) return undefined;
+    const { wrapped, own } = await this.make(tenant, subject, besideTenants(place));
     if (wrapped === undefined || wrapped === 'erased') return wrapped;
-    return await this.opened(place, wrapped, ofTenant);
+    return own === undefined ? await this.opened(place, wrapped, ofTenant) : together(own, ofTenant);
   }
 
-  private async make(tenant: string, name: string, place: string): Promise<Uint8Array | 'erased' | undefined> {
+  private async make(tenant: string, name: string, place: string): Promise<Made> {
+    const own = randomBytes(KEY_BYTES);
     const wrapped = await this.wrap
-      .wrap(place, randomBytes(KEY_BYTES))
+      .wrap(place, own)
       .catch((error: unknown) =>
         this.unable('no key of a subject can be wrapped: has the identity its role on what wraps?', place, error),
       );
-    return wrapped && (await this.keys.keep(tenant, name, wrapped));
+    if (wrapped === undefined) return {};
+    const kept = await this.keys.keep(tenant, name, wrapped);
+    // Of two at once one is kept. What was made here is not asked for once more: what wraps takes only so much.
+    return kept !== 'erased' && Buffer.compare(kept, wrapped) === 0 ? { wrapped: kept, own } : { wrapped: kept };
   }
 
   private async opened(
@@ -188,9 +201,7 @@ export class KeyRing {
       const alone = await this.wrap.unwrap(place, wrapped).catch((lost: unknown) => this.lost(place, lost));
       return alone && subjectKeyOf(alone);
     }
-    // Overwritten meanwhile, it would give a key that follows from the subject's own alone, which is there still.
-    if (ofTenant?.every((byte) => byte === 0) === true) return 'erased';
-    return ofTenant && subjectKeyOf(createHmac('sha256', ofTenant).update(own).digest());
+    return ofTenant && together(own, ofTenant);
   }
 
   /** What is sealed with it stays sealed; all else is read as ever. */
@@ -207,6 +218,13 @@ export class KeyRing {
     if (error instanceof StoreBusy) throw error;
     this.report(message, { subject: place, error: messageOf(error) });
   }
+}
+
+/** What seals: it follows from both keys. */
+function together(own: Uint8Array, ofTenant: Uint8Array): Kept {
+  // Overwritten meanwhile, it would give a key that follows from the subject's own alone, which is there still.
+  if (ofTenant.every((byte) => byte === 0)) return 'erased';
+  return subjectKeyOf(createHmac('sha256', ofTenant).update(own).digest());
 }
 
 /** For what a subject's own key is wrapped that opens nothing without the tenant's. */

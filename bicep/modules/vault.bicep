@@ -85,7 +85,8 @@ resource platformReadsSecrets 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// The app signs checkpoints, with this one key. There is no narrower role that signs.
+// The app signs checkpoints, with this one key. Among those that are built in no narrower role signs: this one also
+// disables versions of the key, and takes backups of it.
 resource appSigns 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: vault::log
   name: guid(vault::log.id, keysPrincipalId, roles.keyVaultCryptoUser)

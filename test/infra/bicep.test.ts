@@ -567,6 +567,10 @@ describe('azd', () => {
     expect(job('preview')).toMatch(/github\.event_name == 'pull_request'[\s\S]*azd provision --preview/);
     expect(job('deploy')).toContain("if: github.event_name != 'pull_request'");
     expect(job('preview')).not.toMatch(/azd (deploy|up)|azd provision(?! --preview)/);
+    // The branch's own hooks run there: somebody looks before, and no secret is in reach.
+    expect(job('preview')).toMatch(/^ {4}environment: preview$/m);
+    expect(job('preview')).toMatch(/AZURE_CLIENT_ID: \$\{\{ vars\.AZURE_PREVIEW_CLIENT_ID \}\}\n +AZURE_KEY_VAULT_NAME: ''/);
+    expect(job('preview')).not.toContain('vars.AZURE_CLIENT_ID');
   });
 
   test('each rule that is left out says why', () => {

@@ -47,7 +47,8 @@ function printKeys(keys: readonly string[]): void {
 }
 
 const OF_VAULT = '# ECDSA, of a vault that never gives it away: pin this one alone';
-const BESIDE_VAULT = '# Ed25519, of the settings, so whoever reads them can sign: do not pin it beside that of the vault';
+const BESIDE_VAULT =
+  '# Ed25519, of the settings, so whoever reads them can sign: do not pin it beside that of the vault';
 const OF_HOST = '# Ed25519, of the host: pin this one';
 
 function typeOf(key: string): NoteKey['type'] | undefined {

@@ -67,7 +67,8 @@ function erasuresIn(file: string): readonly { readonly tenant: string; readonly 
   try {
     const list = readJson(readFileSync(file)) as Erasures;
     if (!('value' in list)) return list.map(({ stream }) => parseStream(stream));
-    if (list.nextLink !== undefined) throw new Error('it is one page of several, and whoever is missing is opened again');
+    if (list.nextLink !== undefined)
+      throw new Error('it is one page of several, and whoever is missing is opened again');
     return list.value.filter(({ erased }) => erased !== undefined).map(({ name }) => ({ tenant: name, id: OF_TENANT }));
   } catch (error) {
     throw new UsageError(`${file} is no list of erasures: ${(error as Error).message}`);

@@ -79,8 +79,7 @@ const NO_KEY = 'is no verifier key: it looks like name+1a2b3c4d+AbC…=';
 function parseVerifierKey(text: string): VerifierKey | { readonly fault: string } {
   const [, name = '', id = '', encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(text) ?? [];
   const decoded = base64(encoded);
-  if (!isNoteName(name) || decoded === undefined)
-    return { fault: NO_KEY };
+  if (!isNoteName(name) || decoded === undefined) return { fault: NO_KEY };
   const bytes = decoded.subarray(1);
   const type = (Object.keys(TYPES) as NoteKey['type'][]).find((known) => TYPES[known] === decoded[0]);
   const key = type === undefined ? undefined : publicKey({ type, bytes });

@@ -108,7 +108,10 @@ test('the vault is asked for a token of its own, and for nothing twice', async (
 test('a signature that does not fit is given to no log', async () => {
   const signing = signer();
   await signing.sign('host/log/acme', TEXT);
-  server.failures.push({ status: 200, body: { kid: server.urlOf('log'), value: Buffer.alloc(64, 1).toString('base64url') } });
+  server.failures.push({
+    status: 200,
+    body: { kid: server.urlOf('log'), value: Buffer.alloc(64, 1).toString('base64url') },
+  });
   await expect(signing.sign('host/log/acme', TEXT)).rejects.toThrow('does not fit');
   expect(server.failures).toEqual([]);
 });

@@ -378,7 +378,8 @@ describe('settings of the app', () => {
       [/LOG_KEY$/, `${'A'.repeat(43)}=`],
       [/VAULT__\w+Key$/, 'https://a.vault.example/keys/a'],
       [/SECRET$/, 'drawn at random, thirty-two or more'],
-      [/Endpoint$|Uri$|URL$|ANCHOR_BLOBS$/, 'https://a.example/'],
+      [/ANCHOR_BLOBS$/, 'https://a.example/checkpoints'],
+      [/Endpoint$|Uri$|URL$/, 'https://a.example/'],
       [/Id$|CLIENT_ID$/, '00000000-0000-4000-8000-000000000000'],
       [/./, 'a'],
     ];
@@ -569,7 +570,9 @@ describe('azd', () => {
     expect(job('preview')).not.toMatch(/azd (deploy|up)|azd provision(?! --preview)/);
     // The branch's own hooks run there: somebody looks before, and no secret is in reach.
     expect(job('preview')).toMatch(/^ {4}environment: preview$/m);
-    expect(job('preview')).toMatch(/AZURE_CLIENT_ID: \$\{\{ vars\.AZURE_PREVIEW_CLIENT_ID \}\}\n +AZURE_KEY_VAULT_NAME: ''/);
+    expect(job('preview')).toMatch(
+      /AZURE_CLIENT_ID: \$\{\{ vars\.AZURE_PREVIEW_CLIENT_ID \}\}\n +AZURE_KEY_VAULT_NAME: ''/,
+    );
     expect(job('preview')).not.toContain('vars.AZURE_CLIENT_ID');
   });
 

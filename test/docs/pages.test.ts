@@ -93,6 +93,16 @@ test('every command that a guide tells to type exists, with its options', async 
   }
 }, 120_000);
 
+test.each(GUIDES)('every variable that %s tells to set or get in azd is one of the template', (page) => {
+  const parameters = found(pageOf('bicep/main.parameters.json'), /\$\{(\w+)/g);
+  const outputs = found(pageOf('bicep/main.bicep'), /^output (\w+)/gm);
+  const told = pageOf(page);
+  expect(
+    found(told, /azd env set ([A-Z]\w+)/g).filter((name) => !parameters.includes(name) && name !== 'NAME'),
+  ).toEqual([]);
+  expect(found(told, /azd env get-value (\w+)/g).filter((name) => !outputs.includes(name))).toEqual([]);
+});
+
 test('the reasons why a task waits are all told, and no others', () => {
   const page = pageOf('docs/operation.md');
   const table = page.slice(page.indexOf('| `code` |'), page.indexOf('A look takes in'));

@@ -100,15 +100,22 @@ export async function walkPage(
   const host = await startTestHost();
   try {
     await before?.(host.url, folder);
-    for (const { command, expected } of steps) {
-      const { output } = await shell(command, { FORMICARY_URL: host.url }, folder);
-      const printed = output.replaceAll(/[^\S\n]+$/gm, '');
-      expect(`$ ${command}\n${printed}`).toMatch(patternOf([`$ ${command}`, ...expected]));
-    }
+    for (const step of steps) await walk(step, { FORMICARY_URL: host.url }, folder);
   } finally {
     await host.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Runs a step: it prints what the page shows. */
+export async function walk(
+  { command, expected }: Step,
+  env: Readonly<Record<string, string>>,
+  cwd?: string,
+): Promise<void> {
+  const { output } = await shell(command, env, cwd);
+  const printed = output.replaceAll(/[^\S\n]+$/gm, '');
+  expect(`$ ${command}\n${printed}`).toMatch(patternOf([`$ ${command}`, ...expected]));
 }
 
 /** What the commands of a guide leave waiting waits at least so long: a reader is slow. */

@@ -150,9 +150,15 @@ param openAiModelVersion string = ''
 @description('An Azure NetApp Files account and a subnet for it. The pools that the app makes there cost at rest.')
 param netAppFiles bool = false
 
+@minValue(0)
+@maxValue(100)
+@description('Tebibytes for large payloads on NetApp Files, in a Premium pool of their own, which costs at rest. 0: they stay in Blob Storage.')
+param netAppTebibytes int = 0
+
 var resourceToken = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var hasNetwork = privateNetwork || netAppFiles
+var hasNetAppPayloads = netAppFiles && netAppTebibytes > 0
 var hasOpenAi = !empty(openAiModel)
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
@@ -296,6 +302,7 @@ module openAi 'modules/openai.bicep' = if (hasOpenAi) {
     modelVersion: openAiModelVersion
     workspaceId: monitoring.outputs.workspaceId
     appPrincipalId: identity.outputs.principalId
+    appClientId: identity.outputs.clientId
   }
 }
 
@@ -318,6 +325,20 @@ module netApp 'modules/netapp.bicep' = if (netAppFiles) {
     subnetId: network!.outputs.netAppSubnetId
     volumesPrincipalId: volumes!.outputs.principalId
     volumesClientId: volumes!.outputs.clientId
+  }
+}
+
+module netAppPayloads 'modules/netapp-payloads.bicep' = if (hasNetAppPayloads) {
+  scope: group
+  params: {
+    name: 'payloads-${resourceToken}'
+    location: location
+    tags: tags
+    vnetId: network!.outputs.id
+    subnetId: network!.outputs.netAppSubnetId
+    accountName: netApp!.outputs.name
+    isLocked: locks
+    tebibytes: netAppTebibytes
   }
 }
 
@@ -358,7 +379,7 @@ module app 'modules/app.bicep' = {
     personalKeyId: vault.outputs.personalKeyId
     checkpointsUri: storage.outputs.checkpointsUri
     secretSettings: secretSettings
-    netAppSettings: netAppFiles ? netApp!.outputs.settings : {}
+    optionalSettings: union(netAppFiles ? netApp!.outputs.settings : {}, hasOpenAi ? openAi!.outputs.settings : {})
   }
 }
 
@@ -408,5 +429,7 @@ output AZURE_KEY_VAULT_NAME string = vault.outputs.name
 output AZURE_ANCHOR_ACCOUNT_NAME string = storage.outputs.anchorsName
 output AZURE_COSMOS_ACCOUNT_NAME string = cosmos.outputs.name
 output AZURE_OPENAI_ENDPOINT string = hasOpenAi ? openAi!.outputs.endpoint : ''
+output AZURE_NETAPP_ACCOUNT_NAME string = netAppFiles ? netApp!.outputs.name : ''
+output AZURE_NETAPP_BUCKET_HOST string = hasNetAppPayloads ? netAppPayloads!.outputs.host : ''
 output SERVICE_API_NAME string = app.outputs.name
 output SERVICE_API_URI string = app.outputs.uri

@@ -72,6 +72,11 @@ const vaultKey = text.regex(
   /^https:\/\/[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?\/keys\/[0-9a-z-]{1,127}$/i,
   'give the URL of a key without a version, such as https://name.vault.azure.net/keys/name',
 );
+/** Of the form that names the bucket in the path. */
+const bucket = service.refine(
+  (address) => /^\/[a-z0-9][a-z0-9.-]{2,62}$/.test(new URL(address).pathname),
+  'give the URL of a bucket such as https://host/bucket',
+);
 /** The connection string of the storage emulator at its usual ports. */
 const DEVELOPMENT_STORAGE = 'UseDevelopmentStorage=true';
 const connectionString = (example: string) =>
@@ -156,6 +161,13 @@ const schema = z.object({
     .optional(),
 
   FORMICARY_NETAPP__clientId: z.guid('give the client id of a user-assigned identity').optional(),
+  FORMICARY_OPENAI__endpoint: service.optional(),
+  FORMICARY_OPENAI__deployment: text.optional(),
+  FORMICARY_OPENAI__clientId: z.guid('give the client id of a user-assigned identity').optional(),
+  FORMICARY_BUCKET: bucket.optional(),
+  FORMICARY_BUCKET_ACCESS_KEY: text.optional(),
+  FORMICARY_BUCKET_SECRET_KEY: text.optional(),
+  FORMICARY_BUCKET_CERTIFICATES: text.startsWith('-----BEGIN CERTIFICATE-----', 'give certificates in PEM').optional(),
 
   FORMICARY_COSMOS_KEY: text.optional(),
   FORMICARY_SERVICEBUS: broker.optional(),
@@ -206,6 +218,8 @@ const SECRETS: readonly Name[] = [
   'FORMICARY_ANCHOR_BLOBS',
   'FORMICARY_SMTP',
   'FORMICARY_SMTP_PASSWORD',
+  'FORMICARY_BUCKET_ACCESS_KEY',
+  'FORMICARY_BUCKET_SECRET_KEY',
   'FORMICARY_COSMOS_KEY',
   'FORMICARY_SERVICEBUS',
   'FORMICARY_EVENTHUBS',
@@ -225,15 +239,18 @@ const KEYS: readonly Name[] = ['FORMICARY_COSMOS_KEY', ...CONNECTIONS.map(([, ke
 /** Settings that mean something only together. */
 const GROUPS: readonly (readonly Name[])[] = [
   ['FORMICARY_SMTP_USER', 'FORMICARY_SMTP_PASSWORD'],
+  ['FORMICARY_OPENAI__endpoint', 'FORMICARY_OPENAI__deployment'],
+  ['FORMICARY_BUCKET', 'FORMICARY_BUCKET_ACCESS_KEY', 'FORMICARY_BUCKET_SECRET_KEY'],
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__') && name !== 'FORMICARY_NETAPP__clientId'),
 ];
 
 /** What stands for a secret, where Azure could not replace it: nobody may take the reference for the secret. */
 const UNRESOLVED = /^@Microsoft\.KeyVault\(/i;
-/** What a colony can do without: mail, traces, metrics, volumes. */
+/** What a colony can do without: mail, traces, metrics, volumes, models. */
 const HELPFUL: readonly (readonly Name[])[] = [
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_SMTP')),
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__')),
+  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_OPENAI__')),
   SETTING_NAMES.filter((name) => name.startsWith('OTEL_')),
   ['APPLICATIONINSIGHTS_CONNECTION_STRING'],
 ];
@@ -478,6 +495,25 @@ function azureOf(given: z.infer<typeof schema>) {
     blobs: connection(given.FORMICARY_BLOBS__serviceUri, given.FORMICARY_BLOBS),
     /** The hub that events are published to; undefined: none. */
     eventHub: given.FORMICARY_EVENT_HUB,
+    /** Where large payloads are put; undefined: into the blobs above. */
+    bucket:
+      given.FORMICARY_BUCKET === undefined
+        ? undefined
+        : {
+            url: given.FORMICARY_BUCKET,
+            accessKey: given.FORMICARY_BUCKET_ACCESS_KEY as string,
+            secretKey: given.FORMICARY_BUCKET_SECRET_KEY as string,
+            certificates: given.FORMICARY_BUCKET_CERTIFICATES,
+          },
+    /** Models, which the identity opens; undefined: none. */
+    openai:
+      given.FORMICARY_OPENAI__endpoint === undefined
+        ? undefined
+        : {
+            endpoint: given.FORMICARY_OPENAI__endpoint,
+            deployment: given.FORMICARY_OPENAI__deployment as string,
+            clientId: given.FORMICARY_OPENAI__clientId ?? given.AZURE_CLIENT_ID,
+          },
     /** undefined: no NetApp Files. */
     netapp:
       netapp.subscription === undefined

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Report, StoreBusy, type StorePorts } from '../../app/engine/ports';
 import { MIN_KEPT_DAYS } from '../../domain/audit/retention';
 import { AzureBlobArchive } from './blob-archive';
+import { type Bucket, BucketArchive } from './bucket-archive';
 import { Cosmos } from './cosmos';
 import { CosmosCheckpoints } from './cosmos-checkpoints';
 import { CosmosEventStore } from './cosmos-event-store';
@@ -25,6 +26,8 @@ export interface AzureSettings extends Services {
   readonly cosmos: Services['cosmos'] & { readonly database: string };
   /** The hub that events are published to; undefined: none. */
   readonly eventHub?: string;
+  /** Where large payloads are put; undefined: into Blob Storage. */
+  readonly bucket?: Bucket;
 }
 
 /**
@@ -46,6 +49,8 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
   }
   const payloads = () => clients.blobs.getContainerClient(PAYLOADS);
   if ('connectionString' in settings.blobs) await payloads().createIfNotExists();
+  const blobs = new AzureBlobArchive(payloads);
+  const bucket = settings.bucket === undefined ? undefined : new BucketArchive(settings.bucket, blobs);
   const bus = new ServiceBus(() => clients.connectServiceBus());
   const presence = new CosmosPresence(cosmos, report);
   const store = new CosmosEventStore(cosmos);
@@ -62,7 +67,7 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
     checkpoints: new CosmosCheckpoints(cosmos),
     deadlines: new ServiceBusDeadlines(bus, DEADLINES),
     queue: new ServiceBusWorkQueue(bus),
-    blobs: new AzureBlobArchive(payloads),
+    blobs: bucket ?? blobs,
     presence,
     leases: new CosmosLeases(cosmos),
     subjectKeys: new CosmosSubjectKeys(cosmos),
@@ -70,6 +75,7 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
       await presence.close();
       await publisher?.close();
       await bus.close();
+      bucket?.close();
       await clients.close();
     },
   };

@@ -36,7 +36,8 @@ param logKeyId string
 param personalKeyId string
 param checkpointsUri string
 param secretSettings string
-param netAppSettings object
+@description('Of services that were chosen.')
+param optionalSettings object
 
 var addresses = filter(map(split(allowedAddresses, ','), address => trim(address)), address => !empty(address))
 // Whose tokens are believed beside the colony's own.
@@ -166,7 +167,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         FORMICARY_BLOBS__credential: 'managedidentity'
         FORMICARY_BLOBS__clientId: clientId
       },
-      netAppSettings,
+      optionalSettings,
       toObject(
         secretNames,
         name => name,

@@ -46,6 +46,8 @@ resource appManagesVolumes 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   }
 }
 
+output name string = account.name
+
 // What the app has to know of it; no secret among it.
 output settings object = {
   FORMICARY_NETAPP__subscriptionId: subscription().subscriptionId

@@ -9,6 +9,7 @@ param workspaceId string
 param model string
 param modelVersion string
 param appPrincipalId string
+param appClientId string
 
 resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
   name: name
@@ -54,3 +55,10 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 
 output id string = account.id
 output endpoint string = account.properties.endpoint
+
+// What the app has to know of it: it signs in as its identity, and there are no keys.
+output settings object = {
+  FORMICARY_OPENAI__endpoint: account.properties.endpoint
+  FORMICARY_OPENAI__deployment: account::deployment.name
+  FORMICARY_OPENAI__clientId: appClientId
+}

@@ -269,6 +269,7 @@ describe('what proves and what opens', () => {
       ['cosmos', 'account'],
       ['storage', 'archive'],
       ['storage', 'anchors'],
+      ['netapp-payloads', 'pool::volume'],
     ] as const)
       expect(
         resources.filter(
@@ -295,6 +296,14 @@ describe('what proves and what opens', () => {
       MIN_KEPT_DAYS,
     );
   });
+});
+
+test('payloads on NetApp Files have snapshots, and what nobody asks for becomes cheaper after a month', () => {
+  const payloads = moduleOf('netapp-payloads');
+  expect(payloads).toMatch(
+    /coolAccess: true\n +coolnessPeriod: 30\n +dataProtection: \{ snapshot: \{ snapshotPolicyId: daily\.id \} \}/,
+  );
+  expect(payloads).toMatch(/size: bytes, coolAccess: true/);
 });
 
 describe('what is logged', () => {
@@ -334,7 +343,7 @@ describe('settings of the app', () => {
   const OF_THE_HOST =
     /^(AzureWebJobsStorage__|AzureFunctionsJobHost__|AzureWebJobsDisableHomepage$|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
   const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
-  const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(moduleOf('netapp'), /^ {2}(FORMICARY_\w+): /gm)];
+  const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(everything, /^ {2}(FORMICARY_\w+): /gm)];
 
   /** What triggers read by themselves, as the host resolves it. */
   const ofTriggers = matches(triggers, /'%(\w+)%'/g);
@@ -361,7 +370,7 @@ describe('settings of the app', () => {
     const { Values: values } = JSON.parse(read('local.settings.azure.json.example')) as {
       Values: Record<string, string>;
     };
-    const deployed = /NETAPP|PUBLIC_URL|ISSUERS|TENANT_ACCESS|LOG_KEY|VAULT|ANCHOR/;
+    const deployed = /NETAPP|OPENAI|PUBLIC_URL|ISSUERS|TENANT_ACCESS|LOG_KEY|VAULT|ANCHOR/;
     const ours = given.filter(
       (name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !deployed.test(name),
     );
@@ -379,7 +388,7 @@ describe('settings of the app', () => {
       [/VAULT__\w+Key$/, 'https://a.vault.example/keys/a'],
       [/SECRET$/, 'drawn at random, thirty-two or more'],
       [/ANCHOR_BLOBS$/, 'https://a.example/checkpoints'],
-      [/Endpoint$|Uri$|URL$/, 'https://a.example/'],
+      [/[eE]ndpoint$|Uri$|URL$/, 'https://a.example/'],
       [/Id$|CLIENT_ID$/, '00000000-0000-4000-8000-000000000000'],
       [/./, 'a'],
     ];

@@ -20,6 +20,9 @@ function faults(environment: Environment): string[] {
   }
 }
 
+/** The settings that they name. */
+const named = (environment: Environment) => faults(environment).map((line) => line.split(' ')[0]);
+
 /** Real accounts, opened by the identity. */
 const AZURE = {
   FORMICARY_PROFILE: 'azure',
@@ -54,6 +57,12 @@ const NETAPP = {
   FORMICARY_NETAPP__location: 'westeurope',
   FORMICARY_NETAPP__subnetId:
     '/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg-colony/providers/Microsoft.Network/virtualNetworks/net/subnets/volumes',
+};
+
+const BUCKET = {
+  FORMICARY_BUCKET: 'https://payloads.colony.internal/payloads',
+  FORMICARY_BUCKET_ACCESS_KEY: 'ant',
+  FORMICARY_BUCKET_SECRET_KEY: 'secret-word',
 };
 
 test('Application Insights is asked by its key, or by the identity where there is one', () => {
@@ -211,6 +220,21 @@ describe('the profile azure', () => {
     });
   });
 
+  test('has a bucket, and models, only when told of them', () => {
+    expect(readSettings({ ...AZURE, ...BUCKET }).azure?.bucket).toEqual({
+      url: 'https://payloads.colony.internal/payloads',
+      accessKey: 'ant',
+      secretKey: 'secret-word',
+    });
+    const models = { FORMICARY_OPENAI__endpoint: 'https://oai-colony.openai.azure.com/' };
+    expect(named({ ...AZURE, ...models })).toEqual(['FORMICARY_OPENAI__deployment']);
+    expect(readSettings({ ...AZURE, ...models, FORMICARY_OPENAI__deployment: 'gpt-5-mini' }).azure?.openai).toEqual({
+      endpoint: models.FORMICARY_OPENAI__endpoint,
+      deployment: 'gpt-5-mini',
+      clientId: AZURE.AZURE_CLIENT_ID,
+    });
+  });
+
   test('never falls back on the embedded store', async () => {
     const data = join(mkdtempSync(join(tmpdir(), 'formicary-')), 'data');
     // Nobody listens there.
@@ -224,8 +248,6 @@ describe('the profile azure', () => {
 });
 
 describe('what can’t be used', () => {
-  const named = (environment: Environment) => faults(environment).map((line) => line.split(' ')[0]);
-
   test.each<[string, string]>([
     ['FORMICARY_PROFILE', 'Azure'],
     ['FORMICARY_RATE', 'many'],
@@ -285,7 +307,18 @@ describe('what can’t be used', () => {
     ]);
   });
 
+  test.each([
+    ['FORMICARY_BUCKET', 'http://payloads.colony.internal/payloads'],
+    ['FORMICARY_BUCKET', 'https://payloads.colony.internal'],
+    ['FORMICARY_BUCKET', 'https://payloads.colony.internal/a/b'],
+    ['FORMICARY_BUCKET_CERTIFICATES', '/etc/certificates.pem'],
+  ])('of a bucket: %s=%s', (name, value) => {
+    expect(named({ ...AZURE, ...BUCKET, [name]: value })).toEqual([name]);
+  });
+
   test('what belongs together is asked for together', () => {
+    const { FORMICARY_BUCKET_ACCESS_KEY: ___, ...half } = BUCKET;
+    expect(named({ ...AZURE, ...half })).toEqual(['FORMICARY_BUCKET_ACCESS_KEY']);
     const { FORMICARY_NETAPP__account: _, FORMICARY_NETAPP__location: __, ...part } = NETAPP;
     expect(named({ ...AZURE, ...part })).toEqual(['FORMICARY_NETAPP__account', 'FORMICARY_NETAPP__location']);
   });

@@ -64,8 +64,9 @@ const namespace = text.regex(
   'give a host name such as name.servicebus.windows.net, without sb://',
 );
 /** Without a version: the newest one is used. */
+/** The storage emulator has the account in the path too. */
 const container = service.refine(
-  (url) => /^\/[^/]+\/?$/.test(URL.parse(url)?.pathname ?? ''),
+  (url) => /^(\/[^/]+){1,2}\/?$/.test(URL.parse(url)?.pathname ?? ''),
   'give the URL of a container, such as https://account.blob.core.windows.net/checkpoints',
 );
 const vaultKey = text.regex(

@@ -276,7 +276,7 @@ describe('what can’t be used', () => {
     ['FORMICARY_PERSONAL_KEY_BEFORE', `${'B'.repeat(42)}A=,x`],
     ['FORMICARY_ANCHOR_BLOBS', 'http://auditor.blob.core.windows.net/colony'],
     ['FORMICARY_ANCHOR_BLOBS', 'https://auditor.blob.core.windows.net/'],
-    ['FORMICARY_ANCHOR_BLOBS', 'https://auditor.blob.core.windows.net/colony/folder?sig=x'],
+    ['FORMICARY_ANCHOR_BLOBS', 'https://auditor.blob.core.windows.net/colony/folder/deep?sig=x'],
     ['FORMICARY_BLOBS', 'true'],
     [
       'APPLICATIONINSIGHTS_CONNECTION_STRING',

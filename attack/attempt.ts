@@ -10,6 +10,7 @@ export const AREAS = [
   'tokens',
   'identity',
   'tenants',
+  'closed',
   'levels',
   'work',
   'approvals',

@@ -2,6 +2,7 @@
 import { approvals } from './areas/approvals';
 import { bound } from './areas/bound';
 import { budgets } from './areas/budgets';
+import { closed } from './areas/closed';
 import { floods } from './areas/floods';
 import { identity } from './areas/identity';
 import { input } from './areas/input';
@@ -23,7 +24,7 @@ import { work } from './areas/work';
 import type { Family } from './attempt';
 
 export const FAMILIES: readonly Family[] = [
-  ...[...tokens, ...bound, ...identity, ...tenants, ...levels, ...work],
+  ...[...tokens, ...bound, ...identity, ...tenants, ...closed, ...levels, ...work],
   ...[...approvals, ...votes, ...policies, ...rego, ...budgets],
   ...[...personal, ...limits, ...receipts, ...input, ...webhooks, ...logs, ...stops],
   // From an address where much has failed whoever comes anew waits: last of all.

@@ -25,6 +25,8 @@ export const STAYS = { limits: { presence_seconds: 3_600 } };
 
 export const ALPHA = 'alpha';
 export const BETA = 'beta';
+/** It is closed and erased on the way. */
+export const DELTA = 'delta';
 /** Nobody is limited but this one. */
 export const GAMMA = 'gamma';
 export const PLATFORM = 'platform';
@@ -34,6 +36,7 @@ const DIRECTORIES: Readonly<Record<string, string>> = {
   [ALPHA]: '11111111-1111-4111-8111-111111111111',
   [BETA]: '22222222-2222-4222-8222-222222222222',
   [GAMMA]: '44444444-4444-4444-8444-444444444444',
+  [DELTA]: '55555555-5555-4555-8555-555555555555',
   [PLATFORM]: '33333333-3333-4333-8333-333333333333',
 };
 export const AUDIENCE = 'dddddddd-dddd-4ddd-8ddd-dddddddddddd';
@@ -62,6 +65,7 @@ const PEOPLE: Readonly<Record<string, Person>> = {
   boss: { tenant: BETA, roles: ['tenant_admin'] },
   stranger: { tenant: BETA, roles: ['operator'] },
   chief: { tenant: GAMMA, roles: ['tenant_admin'] },
+  dora: { tenant: DELTA, roles: ['tenant_admin'] },
   pia: { tenant: PLATFORM, roles: ['platform_admin'] },
   pat: { tenant: PLATFORM, roles: ['platform_admin'] },
   writer: { tenant: PLATFORM, roles: ['policy_author'] },
@@ -77,6 +81,8 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   thief: { tenant: BETA, subject: 'thief' },
   spy: { tenant: BETA, subject: 'service:spy' },
   guest: { tenant: GAMMA, subject: 'service:guest' },
+  drone: { tenant: DELTA, subject: 'drone' },
+  shop: { tenant: DELTA, subject: 'service:shop' },
   ops: { tenant: PLATFORM, subject: 'service:ops' },
 };
 /** Who reads the log of a tenant, and who gives tokens in it. */
@@ -84,12 +90,14 @@ const READERS: Readonly<Record<string, string>> = {
   [ALPHA]: 'auditor',
   [BETA]: 'boss',
   [GAMMA]: 'chief',
+  [DELTA]: 'dora',
   [PLATFORM]: 'reader',
 };
 const GIVERS: Readonly<Record<string, string>> = {
   [ALPHA]: 'admin',
   [BETA]: 'boss',
   [GAMMA]: 'chief',
+  [DELTA]: 'dora',
   [PLATFORM]: 'pia',
 };
 
@@ -160,6 +168,11 @@ export class World {
     const token = reply.access_token as string;
     this.tokens.set(name, token);
     return token;
+  }
+
+  /** Has the directory vouch for a person anew: what it said before counts no more. */
+  signIn(name: string): void {
+    this.tokens.set(name, this.directory.token(this.claimsOf(name)));
   }
 
   tokenOf(name: string): string {

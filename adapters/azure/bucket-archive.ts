@@ -32,8 +32,8 @@ interface Answer {
 
 /**
  * An object is named `tenant/ab/abcdef…` by the SHA-256 of its bytes, as the files of a data folder are: the folder of
- * the volume can be read as one. Of what the service understands only reading, writing and looking are used; to write
- * the same bytes twice does no harm. Whoever mounts the volume could change a file, so what is read is held against its
+ * the volume can be read as one. Of what the service understands only reading and writing are used; to write the same
+ * bytes twice does no harm. Whoever mounts the volume could change a file, so what is read is held against its
  * name.
  */
 export class BucketArchive implements BlobArchive {
@@ -54,9 +54,10 @@ export class BucketArchive implements BlobArchive {
   async put(tenant: string, bytes: Uint8Array): Promise<string> {
     const hash = hashOf(bytes);
     const key = keyOf(tenant, hash);
-    const there = await this.ask('HEAD', key);
-    if (passes(there.status)) throw refusal('HEAD', there);
-    if (there.status !== 200 || Number(there.headers['content-length']) !== bytes.length) {
+    const there = await this.ask('GET', key);
+    if (passes(there.status)) throw refusal('GET', there);
+    // What is there already is not written over while somebody may read it, and what is not those bytes is.
+    if (there.status !== 200 || hashOf(there.body) !== hash) {
       const written = await this.ask('PUT', key, bytes);
       if (written.status !== 200) throw refusal('PUT', written);
     }
@@ -81,7 +82,7 @@ export class BucketArchive implements BlobArchive {
   }
 
   /** The answer, whatever its status, after some attempts where it says that the trouble passes, or none came. */
-  private async ask(method: 'GET' | 'HEAD' | 'PUT', key: string, body?: Uint8Array): Promise<Answer> {
+  private async ask(method: 'GET' | 'PUT', key: string, body?: Uint8Array): Promise<Answer> {
     return await answeredWithin(this.patienceMs, async (signal) => {
       for (let attempt = 1; ; attempt += 1) {
         const last = attempt === ATTEMPTS;

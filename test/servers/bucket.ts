@@ -1,6 +1,6 @@
 /**
  * A bucket as Azure NetApp Files shows one: the files of a folder by an API that is compatible with S3, as far as that
- * service has it of what we use (GetObject, HeadObject, PutObject). It verifies each signature (version 4) and the hash
+ * service has it of what we use (GetObject, PutObject). It verifies each signature (version 4) and the hash
  * of what it is given, and knows no condition: a second PutObject of a name takes the place of the first.
  */
 import { createHash, createHmac, randomUUID } from 'node:crypto';
@@ -74,7 +74,7 @@ export class BucketServer {
     if (fault === 'silence') return;
     const answer = typeof fault === 'number' ? refuse(fault, 'SlowDown') : this.answer(request, body);
     if (fault === 'loss') return void response.destroy();
-    response.writeHead(answer.status, answer.headers).end(request.method === 'HEAD' ? undefined : answer.body);
+    response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 
   private answer(request: http.IncomingMessage, body: Buffer): Answer {

@@ -74,10 +74,10 @@ const vaultKey = text.regex(
   'give the URL of a key without a version, such as https://name.vault.azure.net/keys/name',
 );
 /** Of the form that names the bucket in the path. */
-const bucket = service.refine(
-  (address) => /^\/[a-z0-9][a-z0-9.-]{2,62}$/.test(new URL(address).pathname),
-  'give the URL of a bucket such as https://host/bucket',
-);
+const bucket = service.refine((address) => {
+  const { href, origin, pathname } = new URL(address);
+  return href === origin + pathname && /^\/[a-z0-9][a-z0-9.-]{2,62}$/.test(pathname);
+}, 'give the URL of a bucket such as https://host/bucket');
 /** The connection string of the storage emulator at its usual ports. */
 const DEVELOPMENT_STORAGE = 'UseDevelopmentStorage=true';
 const connectionString = (example: string) =>

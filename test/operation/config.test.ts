@@ -311,6 +311,8 @@ describe('what can’t be used', () => {
     ['FORMICARY_BUCKET', 'http://payloads.colony.internal/payloads'],
     ['FORMICARY_BUCKET', 'https://payloads.colony.internal'],
     ['FORMICARY_BUCKET', 'https://payloads.colony.internal/a/b'],
+    ['FORMICARY_BUCKET', 'https://payloads.colony.internal/payloads?list-type=2'],
+    ['FORMICARY_BUCKET', 'https://ant:leaf@payloads.colony.internal/payloads'],
     ['FORMICARY_BUCKET_CERTIFICATES', '/etc/certificates.pem'],
   ])('of a bucket: %s=%s', (name, value) => {
     expect(named({ ...AZURE, ...BUCKET, [name]: value })).toEqual([name]);

@@ -26,11 +26,20 @@ async function ask(url) {
   }
 }
 
+function isBusy({ status }) {
+  return status === undefined || status === 429 || status >= 500;
+}
+
 for (;;) {
   const { status, text } = await ask(url);
   if (status === 200) {
     console.log(`${url} is ready: ${text}`);
-    const stranger = await ask(closed);
+    let stranger = await ask(closed);
+    // Busy, or gone again: that says nothing of whom it lets in.
+    while (isBusy(stranger) && Date.now() + PAUSE_MS < until) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      stranger = await ask(closed);
+    }
     if (stranger.status !== 401) {
       console.error(
         `${closed} has to answer 401 to whoever shows no token. It answered ${stranger.status ?? 'nothing'} ${stranger.text}`,

@@ -12,13 +12,15 @@ const CLOSED = '/v1/me';
 
 /**
  * Runs the hook for `seconds` against a server that answers with these statuses, the last one over and over; who shows
- * no token gets another one.
+ * no token gets others, in the same way.
  */
-async function smoke(seconds: number, statuses: readonly number[], stranger = 401) {
+async function smoke(seconds: number, statuses: readonly number[], strangers: readonly number[] = [401]) {
   const asked: string[] = [];
   const server = createServer(({ url }, response) => {
-    const turn = asked.push(url as string);
-    response.statusCode = url === CLOSED ? stranger : (statuses[Math.min(turn, statuses.length) - 1] as number);
+    asked.push(url as string);
+    const answers = url === CLOSED ? strangers : statuses;
+    const turn = asked.filter((one) => one === url).length;
+    response.statusCode = answers[Math.min(turn, answers.length) - 1] as number;
     response.end('{"status":"as told"}');
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -49,11 +51,15 @@ test('an app that does not get ready fails the deployment, with its last answer'
 });
 
 test('an app that answers strangers fails the deployment', async () => {
-  expect(await smoke(60, [200], 200)).toMatchObject({
+  expect(await smoke(60, [200], [200])).toMatchObject({
     code: 1,
     said: expect.stringMatching(/v1\/me has to answer 401 .* answered 200 .*as told/),
   });
 });
+
+test('one that is busy once, asked by a stranger, is asked again', async () => {
+  expect(await smoke(60, [200], [503, 401])).toMatchObject({ code: 0, asked: ['/health/ready', CLOSED, CLOSED] });
+}, 20_000);
 
 test('being kept out is said, and fails nothing', async () => {
   expect(await smoke(60, [403])).toMatchObject({

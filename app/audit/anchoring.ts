@@ -27,9 +27,13 @@ export class Anchoring {
     await Promise.all(this.rounds.map((each) => each.show(tenant, checkpoint)));
   }
 
-  /** Ends a round: each is shown what it has missed so far, as far as it can be asked. */
-  async end(newest: Newest): Promise<void> {
-    await Promise.all(this.rounds.map((each) => each.end(newest)));
+  /**
+   * Ends a round: each is shown what it has missed so far, as far as it can be asked.
+   * @param newest of a tenant; undefined where there is none
+   * @param isStopped whether the process ends: then the rest is kept for the next round
+   */
+  async end(newest: Newest, isStopped: () => boolean): Promise<void> {
+    await Promise.all(this.rounds.map((each) => each.end(newest, isStopped)));
   }
 }
 
@@ -75,9 +79,9 @@ class AnchorRounds {
     }
   }
 
-  async end(newest: Newest): Promise<void> {
+  async end(newest: Newest, isStopped: () => boolean): Promise<void> {
     for (const tenant of [...this.missed]) {
-      if (this.isAway) break;
+      if (this.isAway || isStopped()) break;
       const checkpoint = await newest(tenant);
       if (checkpoint === undefined) this.missed.delete(tenant);
       else await this.show(tenant, checkpoint);

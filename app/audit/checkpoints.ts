@@ -203,7 +203,10 @@ export class LogCheckpoints {
       // What one log misses is read again; it keeps no other one waiting.
       if (failures.size === 0 && from !== undefined && from !== began) await ports.checkpoints.save(PLACE, from);
     }
-    await this.anchoring.end((tenant) => this.newest(tenant));
+    await this.anchoring.end(
+      (tenant) => this.newest(tenant),
+      () => this.stopped,
+    );
   }
 
   /** Adds what was gathered to a tenant's log, unless all of it is there. */

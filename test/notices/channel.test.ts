@@ -142,8 +142,9 @@ test('no URL and no secret passes for a reference', () => {
 });
 
 test('no hostile mailbox takes long to refuse', () => {
-  const started = process.hrtime.bigint();
+  const before = process.threadCpuUsage();
   for (const address of ['a.'.repeat(50_000), `a@${'a-'.repeat(50_000)}`, `${'a'.repeat(126)}@${'a.'.repeat(63)}`])
     expect(channelProblems('ops', { ...mail, address })).toHaveLength(1);
-  expect(Number(process.hrtime.bigint() - started) / 1e6).toBeLessThan(500);
+  // Of the processor: by its square it is many times as much, on any machine.
+  expect(process.threadCpuUsage(before).user / 1_000).toBeLessThan(1_000);
 });

@@ -103,6 +103,17 @@ test('each message comes once, with what Azure says about it, and is gone after 
   expect(errors).not.toHaveBeenCalled();
 });
 
+test('what is scheduled comes when it is due, though nobody asks for anything meanwhile', async () => {
+  const given: number[] = [];
+  start(({ n }) => void given.push(n));
+  const client = new ServiceBusClient(server.connectionString);
+  const scheduledEnqueueTimeUtc = new Date(Date.now() + 1_500);
+  await client.createSender(QUEUE).sendMessages({ body: { n: 1 }, scheduledEnqueueTimeUtc });
+  await client.close();
+  expect(given).toEqual([]);
+  await eventually(() => given.length === 1);
+});
+
 test('calls run side by side, and no more of them than are allowed', async () => {
   const waiting: (() => void)[] = [];
   let most = 0;

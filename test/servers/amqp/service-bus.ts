@@ -147,6 +147,12 @@ class Entity {
     return true;
   }
 
+  /** When a scheduled message is due next, or a lock ends: milliseconds; Infinity when nothing waits for its time. */
+  get next(): number {
+    const [held] = this.locks.values();
+    return Math.min(this.scheduled.at(-1)?.at ?? Infinity, held?.lock?.until ?? Infinity);
+  }
+
   /** Takes in what was scheduled for now, and ends locks whose time is over. */
   private passTime(): void {
     const now = this.options.now();
@@ -217,9 +223,13 @@ function insert(list: Stored[], stored: Stored, order: (a: Stored, b: Stored) =>
   list.splice(low, 0, stored);
 }
 
+/** What a timer of Node can wait at most. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 export class ServiceBusServer extends AmqpServer {
   private readonly entities = new Map<string, Entity>();
   private readonly options: ServiceBusOptions;
+  private alarm: NodeJS.Timeout | undefined;
 
   constructor(options: ServiceBusOptions) {
     super();
@@ -229,6 +239,27 @@ export class ServiceBusServer extends AmqpServer {
   /** Moved time: locks may have ended, and scheduled messages be due. */
   tick(): void {
     this.pump();
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    clearTimeout(this.alarm);
+  }
+
+  /** What is due goes out when it is due, also where nobody asks for anything meanwhile. */
+  protected override pump(): void {
+    super.pump();
+    // After what goes out now.
+    setImmediate(() => this.setAlarm());
+  }
+
+  private setAlarm(): void {
+    clearTimeout(this.alarm);
+    const now = this.options.now();
+    // What is over its time already waits for somebody who receives it.
+    const waits = [...this.entities.values()].map(({ next }) => next - now).filter((wait) => wait > 0);
+    if (waits.length === 0) return;
+    this.alarm = setTimeout(() => this.tick(), Math.min(LONGEST_WAIT_MS, ...waits)).unref();
   }
 
   /** Detaches the receivers, as the service does when it moves a queue. */

@@ -21,7 +21,8 @@ export function followClients(server: Server): void {
     const answers = new Set<ServerResponse>();
     connections.set(socket, answers);
     socket.once('end', () => {
-      if (answers.size > 0) setTimeout(() => leave(socket, answers), HALF_CLOSED_MS).unref();
+      if (isStreaming(answers)) socket.destroy();
+      else if (answers.size > 0) setTimeout(() => leave(socket, answers), HALF_CLOSED_MS).unref();
     });
     socket.once('close', () => answers.forEach(close));
   });
@@ -30,6 +31,12 @@ export function followClients(server: Server): void {
     answers?.add(response);
     response.once('close', () => answers?.delete(response));
   });
+}
+
+/** Whoever ends their side in the middle of a stream has left: it would keep its place from who comes back. */
+function isStreaming(answers: ReadonlySet<ServerResponse>): boolean {
+  for (const { headersSent, writableEnded } of answers) if (headersSent && !writableEnded) return true;
+  return false;
 }
 
 /** What has been handed over goes out as far as the client reads it. */

@@ -36,6 +36,7 @@ var parked = [
   'parked-reactions'
   'parked-balance'
   'parked-decisions'
+  'parked-erasures'
   'parked-publisher'
   'parked-signals'
 ]

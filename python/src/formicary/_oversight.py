@@ -1,0 +1,151 @@
+"""Decisions: actions that wait until they are cleared, approvals that people give, rounds in which agents vote."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+from uuid import uuid4
+
+from typing_extensions import Unpack
+
+from . import models
+from ._http import Steps, pause
+from ._options import CommandOptions, Opening, ReadOptions
+from ._session import Session, path_of
+from .errors import FormicaryError
+
+FIRST_LOOK = 0.25
+"""Seconds after which an action that waits is looked at first; the time doubles with each look."""
+LAST_LOOK = 5.0
+
+
+class ActionAnswer(TypedDict):
+    """What a command on an action answers."""
+
+    receipt: models.Receipt
+    action: models.Action
+
+
+class ApprovalAnswer(TypedDict):
+    """What a command on an approval answers."""
+
+    receipt: models.Receipt
+    approval: models.Approval
+
+
+class RoundAnswer(TypedDict):
+    """What a command on a round answers."""
+
+    receipt: models.Receipt
+    round: models.Round
+
+
+class ApprovalFilter(TypedDict, total=False):
+    """Which approvals; those that wait by default."""
+
+    status: Literal["waiting", "closed", "all"]
+    kind: str
+    requester: str
+    group: str
+    """One that was asked."""
+    limit: int
+    """Approvals in a page, 1 to 1,000; 100 by default."""
+
+
+class Refused(FormicaryError):
+    """The rules, agents or people did not let the action happen."""
+
+    def __init__(self, action: models.Action) -> None:
+        stopped = action.get("stopped")
+        self.action = action
+        self.reason = stopped["reason"] if stopped is not None else action["status"]
+        super().__init__(f"the action {action['id']} may not be taken: {self.reason}")
+
+
+def propose(session: Session, action: models.ActionInput, **options: Unpack[CommandOptions]) -> Steps[ActionAnswer]:
+    """Asks whether an action may be taken; its `status` says what follows."""
+    return session.command("POST", "/v1/actions", action, **options)
+
+
+def get_action(session: Session, action: str, **opening: Unpack[Opening]) -> Steps[models.Action]:
+    """An action as it is now."""
+    query = {"personal": opening.get("personal"), "purpose": opening.get("purpose")}
+    return session.read(path_of("/v1/actions/{id}", id=action), query, traceparent=opening.get("traceparent"))
+
+
+def execute(
+    session: Session, action: str, hash: str, *, result: object = None, **options: Unpack[CommandOptions]
+) -> Steps[ActionAnswer]:
+    """Takes a cleared action, once: do it when this succeeds, and only then."""
+    body = {"hash": hash} if result is None else {"hash": hash, "result": result}
+    return session.command("POST", path_of("/v1/actions/{id}/execute", id=action), body, **options)
+
+
+def clear(session: Session, action: models.ActionInput, *, timeout: float | None = None) -> Steps[models.Action]:
+    """Proposes an action, waits until it is cleared, and takes it: when this returns it is to be done, once.
+
+    What is to be done is `action` of the answer: people may have corrected it. Raises `Refused` when it may not be
+    done, and TimeoutError after `timeout` seconds: the approval goes on then.
+    """
+    ends = None if timeout is None else time.monotonic() + timeout
+    proposed = (yield from propose(session, action))["action"]
+    look = FIRST_LOOK
+    while True:
+        if proposed["status"] == "cleared":
+            return (yield from execute(session, proposed["id"], proposed["hash"], idempotency_key=str(uuid4())))[
+                "action"
+            ]
+        if proposed["status"] in ("refused", "vetoed"):
+            raise Refused(proposed)
+        left = LAST_LOOK if ends is None else ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"nobody has decided on the action {proposed['id']} in {timeout} seconds")
+        yield from pause(min(look, left))
+        look = min(2 * look, LAST_LOOK)
+        proposed = yield from get_action(session, proposed["id"])
+
+
+def get_approval(session: Session, approval: str, **opening: Unpack[Opening]) -> Steps[models.Approval]:
+    """An approval: who is asked what, until when, and what was decided."""
+    query = {"personal": opening.get("personal"), "purpose": opening.get("purpose")}
+    return session.read(path_of("/v1/approvals/{id}", id=approval), query, traceparent=opening.get("traceparent"))
+
+
+def approve(
+    session: Session,
+    approval: str,
+    hash: str,
+    reason: str,
+    *,
+    edit: Mapping[str, Any] | None = None,
+    choice: str | None = None,
+    **options: Unpack[CommandOptions],
+) -> Steps[ApprovalAnswer]:
+    """Approves exactly the action that was seen (its `hash`), or as `edit` has it: the whole action as it should be."""
+    given = {"edit": edit, "choice": choice}
+    body = {"hash": hash, "reason": reason, **{name: value for name, value in given.items() if value is not None}}
+    return session.command("POST", path_of("/v1/approvals/{id}/approve", id=approval), body, **options)
+
+
+def reject(
+    session: Session, approval: str, hash: str, reason: str, **options: Unpack[CommandOptions]
+) -> Steps[ApprovalAnswer]:
+    """Rejects it: the action is not taken."""
+    body = {"hash": hash, "reason": reason}
+    return session.command("POST", path_of("/v1/approvals/{id}/reject", id=approval), body, **options)
+
+
+def open_round(session: Session, round: models.RoundInput, **options: Unpack[CommandOptions]) -> Steps[RoundAnswer]:
+    """Puts a question, or a proposed action, to a vote of agents."""
+    return session.command("POST", "/v1/rounds", round, **options)
+
+
+def get_round(session: Session, round: str, **options: Unpack[ReadOptions]) -> Steps[models.Round]:
+    """A round: its votes, and what came of them."""
+    return session.read(path_of("/v1/rounds/{id}", id=round), **options)
+
+
+def vote(session: Session, round: str, vote: models.VoteInput, **options: Unpack[CommandOptions]) -> Steps[RoundAnswer]:
+    """Casts the caller's vote, with the `pass` and the `snapshot` that its inbox showed."""
+    return session.command("POST", path_of("/v1/rounds/{id}/votes", id=round), vote, **options)

@@ -1,0 +1,185 @@
+"""What the function of a worker is given, and what it may raise."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import _oversight, _tasks, models
+from .client import Formicary
+from .errors import FormicaryError, Problem
+from .models import Impact
+
+OVER = frozenset(
+    {
+        "award-superseded",
+        "not-the-holder",
+        "task-already-completed",
+        "task-cancelled",
+        "task-completed",
+        "task-dead",
+        "task-expired",
+        "task-not-found",
+    }
+)
+"""The problems that say that a claim does not stand: the work is dropped."""
+
+
+class Cancelled(FormicaryError):
+    """The result of this work is not wanted any more: the claim is over, or the worker stops."""
+
+
+class Fail(FormicaryError):
+    """Raised by a function: the attempt failed. With `retryable=False` the task is dead: another one would fail too."""
+
+    def __init__(self, reason: str, *, retryable: bool = True) -> None:
+        super().__init__(reason)
+        self.retryable = retryable
+
+
+class Release(FormicaryError):
+    """Raised by a function: it gives the task back for another attempt, of whomever."""
+
+
+class Claim:
+    """A task under an award: whether it still is this worker's. Safe for threads."""
+
+    def __init__(self, agent: str, task: str, award: int, lease_seconds: float) -> None:
+        self.agent = agent
+        self.task = task
+        self.award = award
+        self.lease_seconds = lease_seconds
+        self.cancelled = threading.Event()
+        self.is_accepted = False
+        self.next_beat = 0.0
+        """On the monotonic clock."""
+        self._lock = threading.Lock()
+        self._hears: Callable[[], object] | None = None
+
+    def cancel(self) -> None:
+        """What comes of the work is not wanted any more."""
+        with self._lock:
+            self.cancelled.set()
+            if self._hears is not None:
+                self._hears()
+
+    def on_cancel(self, hears: Callable[[], object] | None) -> None:
+        """`hears` is called, in whichever thread, once it is cancelled; at once when it is."""
+        with self._lock:
+            self._hears = hears
+            if hears is not None and self.cancelled.is_set():
+                hears()
+
+    def wait(self, seconds: float) -> None:
+        """Waits; raises `Cancelled` as soon as it is."""
+        if self.cancelled.wait(seconds):
+            raise Cancelled(f"the task {self.task} is not this worker's any more")
+
+
+class Task:
+    """A task that was accepted. Its lease is extended while the function works."""
+
+    def __init__(self, claim: Claim, assignment: models.Assignment, formicary: Formicary) -> None:
+        self._claim = claim
+        self._lock = threading.Lock()
+        self._payload: tuple[Any] | None = None
+        self.formicary = formicary
+        """The worker's client, for whatever else the agent asks of the host."""
+        self.spec = assignment["spec"]
+        """What was posted, with every default filled in."""
+        self.id = assignment["task"]
+        self.award = assignment["award"]
+        self.attempt = assignment["attempt"]
+        """From 1."""
+        self.cost_micro_usd: int | None = None
+        """What the work has cost in all, in millionths of a US dollar: set it, and it is said with what comes next."""
+
+    @property
+    def type(self) -> str:
+        """`task_type`."""
+        return self.spec["task_type"]
+
+    @property
+    def payload(self) -> Any:
+        """The work itself; None when there is none. A large one is fetched when it is asked for first."""
+        with self._lock:
+            if self._payload is None:
+                reference = self.spec.get("payload_ref")
+                known = self.spec.get("payload")
+                self._payload = (known if reference is None else self.formicary.tasks.blob(self.id, reference),)
+            return self._payload[0]
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set when somebody else has the task, when it was cancelled, or when the worker stops and waits no longer.
+
+        What comes of the work is not wanted then: a function that takes long looks at it, or waits on it.
+        """
+        return self._claim.cancelled
+
+    def progress(self, fraction: float, note: str | None = None) -> None:
+        """Says how far the work is, a fraction from 0 to 1.
+
+        Raises `Cancelled` when the task is not this worker's any more.
+        """
+        self._claim.wait(0)
+        session = self.formicary._session
+        said = _tasks.progress(
+            session,
+            self.id,
+            self.award,
+            fraction,
+            note=note,
+            cost_micro_usd=self.cost_micro_usd,
+            agent=self._claim.agent,
+        )
+        try:
+            self.formicary.run(said, self._claim.wait)
+        except Problem as problem:
+            if problem.code in OVER:
+                self._claim.cancel()
+                self._claim.wait(0)
+            raise
+
+    def ask_human(
+        self,
+        action: Mapping[str, Any],
+        *,
+        why: str,
+        kind: str | None = None,
+        confidence: float = 0.5,
+        impact: Impact = "medium",
+        risk: float = 0.0,
+        features: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Asks before something risky is done, and waits for as long as that takes; the lease goes on meanwhile.
+
+        `action` is what is to be done, as JSON. The rules of its `kind` (by default the task's type) say who decides:
+        they alone, agents, or people, who decide wherever there are no rules. Returns the action that may be done now,
+        once; people may have corrected it. Raises `Refused` when it may not be done, `Cancelled` when the task is not
+        this worker's any more, and TimeoutError after `timeout` seconds.
+        """
+        asked: models.ActionInput = {
+            "kind": kind or self.type,
+            "action": dict(action),
+            "why": why,
+            "confidence": confidence,
+            "impact": impact,
+            "risk": risk,
+            "features": dict(features or {}),
+        }
+        session = self.formicary._session
+        return self.formicary.run(_oversight.clear(session, asked, timeout=timeout), self._claim.wait)["action"]
+
+    def traceparent(self) -> str | None:
+        """W3C trace context of whoever posted the task, to go on with; None when it had none. Asks the host."""
+        return traceparent_of(self.formicary, self.id)
+
+
+def traceparent_of(formicary: Formicary, task: str) -> str | None:
+    """The trace context under which a task was posted."""
+    first = formicary.read(f"/v1/streams/task/{task}", {"limit": 1})["value"][0]
+    traceparent = first["meta"].get("traceparent")
+    return traceparent if isinstance(traceparent, str) else None

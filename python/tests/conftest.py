@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 
 from formicary import Formicary
@@ -75,16 +76,14 @@ class Host:
         self.data.mkdir(parents=True, exist_ok=True)
         with (self.data / "host.log").open("ab") as log:
             self.process = subprocess.Popen([node(), str(ROOT / "dist/local/main.js")], env=env, stdout=log, stderr=log)
-        with Formicary(self.url, principal="service:tests") as client:
-            eventually(lambda: self._is_ready(client))
+        eventually(self._is_ready)
 
-    def _is_ready(self, client: Formicary) -> bool:
+    def _is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.data / "host.log").read_text()
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return bool(client.me())
-        except OSError:
+            return httpx.get(f"{self.url}/health/ready").is_success
+        except httpx.TransportError:
             return False
 
     def kill(self) -> None:

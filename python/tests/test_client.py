@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from conftest import Host, free_port
 
-from formicary import AsyncFormicary, Formicary, NoHost, Problem, Retry, TaskEnded, Unreachable
+from formicary import AsyncFormicary, Formicary, NoHost, Problem, Retry, TaskEnded, Unreachable, models
 from formicary._retry import Circuit
+from formicary._tasks import TaskStatus
 
 FAST = Retry(attempts=5, base=0.002, most=3.0)
 
@@ -143,16 +144,32 @@ def test_who_waits_too_long_hears_it(formicary: Formicary) -> None:
 def test_bids_and_refusals_of_an_agent(host: Host, formicary: Formicary) -> None:
     with host.formicary("bids-1") as agent:
         agent.agents.put("bids-1", {"agent_type": "bids", "standing_offer": False})
-        task = formicary.tasks.post({"task_type": "bids", "retry_seconds": 0, "max_attempts": 2})["task"]["id"]
-        for end in ("decline", "fail"):
-            if end == "decline":
-                agent.tasks.bid(task, note="the ledger is at hand")
-                agent.tasks.decline(task, agent.tasks.get(task)["holder"]["award"], reason="it is closed")
-            while formicary.tasks.get(task)["status"] != "open":
-                time.sleep(0.05)
+        task = formicary.tasks.post({"task_type": "bids"})["task"]["id"]
+        agent.tasks.bid(task, note="the ledger is at hand")
+        while "holder" not in agent.tasks.get(task):
+            time.sleep(0.05)
+        agent.tasks.decline(task, agent.tasks.get(task)["holder"]["award"], reason="it is closed")
         with pytest.raises(Problem) as refused:
             agent.tasks.bid(task)
         assert refused.value.code == "award-declined"
+
+
+def test_what_is_dead_comes_back(host: Host, formicary: Formicary) -> None:
+    with host.formicary("late-1") as agent:
+        agent.agents.put("late-1", {"agent_type": "late"})
+        task = formicary.tasks.post({"task_type": "late"})["task"]["id"]
+        award = agent.agents.inbox("late-1", wait_seconds=20)["items"][0]
+        assert award["kind"] == "assignment"
+        agent.tasks.accept(task, award["award"])
+        assert agent.tasks.fail(task, award["award"], "closed", retryable=False)["task"]["status"] == "dead"
+        assert formicary.tasks.redrive(task)["task"]["status"] in ("open", "awarded")
+        agent.agents.deregister("late-1")
+
+
+def test_the_statuses_are_those_of_the_contract() -> None:
+    # `from __future__ import annotations` leaves them as text.
+    status = get_type_hints(models.Task)["status"]
+    assert get_args(TaskStatus) == get_args(status)
 
 
 def test_the_same_with_asyncio(host: Host) -> None:
@@ -254,6 +271,16 @@ def test_what_is_refused_for_now_is_sent_again_under_its_key(told: Callable[...,
         formicary.command("POST", "/v1/tasks", {"task_type": "x"})
     assert len(server.requests) == 3
     assert len({headers["idempotency-key"] for _, _, headers in server.requests}) == 1
+
+
+def test_a_batch_that_the_store_did_in_part_is_sent_again(told: Callable[..., Told]) -> None:
+    problem = {"type": "x", "title": "x", "detail": "x", "status": 503}
+    partly = {"value": [{"id": "a"}, {"id": "b", "problem": problem}]}
+    server = told(Answer(200, json.dumps(partly)), Answer(200, json.dumps({"value": [{"id": "a"}, {"id": "b"}]})))
+    with Formicary(server.url, retry=FAST) as formicary:
+        assert formicary.tasks.post_many([{"task_type": "x"}] * 2) == [{"id": "a"}, {"id": "b"}]
+    assert len({headers["idempotency-key"] for _, _, headers in server.requests}) == 1
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 500, 502])

@@ -13,7 +13,19 @@ from typing import Any
 import pytest
 from conftest import Host, Process, eventually
 
-from formicary import Ballot, Cancelled, Fail, Formicary, Problem, Refused, Release, Task, TaskEnded, Worker, models
+from formicary import (
+    Ballot,
+    Cancelled,
+    Fail,
+    Formicary,
+    Problem,
+    Refused,
+    Release,
+    Task,
+    TaskEnded,
+    Worker,
+    models,
+)
 
 
 @contextmanager
@@ -124,7 +136,7 @@ def test_large_payloads_and_results_go_by_reference(host: Host, formicary: Formi
 
 def test_a_lease_goes_on_while_the_function_works(host: Host, formicary: Formicary) -> None:
     with working(host, "slow-1", "slow") as worker:
-        worker.start(lambda task: time.sleep(3.5))
+        worker.start(lambda task: time.sleep(2.5))
         task = formicary.tasks.post({"task_type": "slow", "lease_seconds": 1})["task"]["id"]
         formicary.tasks.result(task)
         assert formicary.tasks.get(task)["attempts"] == 1
@@ -244,6 +256,113 @@ def test_a_person_corrects_and_another_one_rejects(host: Host, formicary: Formic
             formicary.tasks.result(tasks[1])
         assert len(heard) == 1
         assert "it was for another invoice" in heard[0]
+
+
+def test_what_is_stopped_goes_on_once_that_is_lifted(host: Host, formicary: Formicary) -> None:
+    with working(host, "halt-1", "halt") as worker, host.formicary("human:ada") as ada:
+        began, goes_on = threading.Event(), threading.Event()
+
+        def work(task: Task) -> object:
+            began.set()
+            assert goes_on.wait(60)
+            task.progress(0.5)
+            return "done"
+
+        worker.start(work)
+        task = formicary.tasks.post({"task_type": "halt", "lease_seconds": 1})["task"]["id"]
+        assert began.wait(60)
+        ada.command("PUT", f"/v1/stops/task/{task}", {"effect": "freeze", "reason": "is it ours?"})
+        goes_on.set()
+        time.sleep(1.5)
+        assert formicary.tasks.get(task)["status"] == "running"
+        ada.command("POST", f"/v1/stops/task/{task}/lift", {"reason": "it is"})
+        assert formicary.tasks.result(task) == "done"
+        assert formicary.tasks.get(task)["attempts"] == 1
+
+
+def test_the_work_of_an_agent_that_is_stopped_is_dropped(host: Host, formicary: Formicary) -> None:
+    with working(host, "harm-1", "harm") as worker, host.formicary("human:ada") as ada:
+        began, dropped = threading.Event(), threading.Event()
+
+        def work(task: Task) -> object:
+            began.set()
+            if task.cancelled.wait(60):
+                dropped.set()
+            return None
+
+        worker.start(work)
+        formicary.tasks.post({"task_type": "harm", "lease_seconds": 1})
+        assert began.wait(60)
+        ada.command("PUT", "/v1/stops/agent/harm-1", {"effect": "freeze", "reason": "it pays twice"})
+        assert dropped.wait(60)
+        ada.command("POST", "/v1/stops/agent/harm-1/lift", {"reason": "mended"})
+
+
+def test_work_that_costs_more_waits_until_a_person_lets_it(make_host: Callable[..., Host]) -> None:
+    host = make_host()
+    with host.formicary() as formicary, host.formicary("human:ada") as ada, working(host, "dear-1", "dear") as worker:
+        ada.command("PUT", "/v1/budgets/pool/dear", {"limit_micro_usd": 1_000_000, "reason": "the pilot"})
+
+        def work(task: Task) -> object:
+            task.cost_micro_usd = 500
+            task.progress(0.5)
+            return "dear"
+
+        worker.start(work)
+        posted = formicary.tasks.post({"task_type": "dear", "estimated_cost_micro_usd": 100, "lease_seconds": 1})
+        task = posted["task"]["id"]
+        eventually(lambda: [each for each in ada.read("/v1/stops")["value"] if each["name"] == task])
+        assert formicary.tasks.get(task)["status"] == "running"
+        raised = {"more_micro_usd": 1_000, "reason": "the ledger is larger than usual"}
+        ada.command("POST", f"/v1/budgets/reservations/{task}/raise", raised)
+        assert formicary.tasks.result(task) == "dear"
+        completion = formicary.tasks.get(task)["completion"]
+        assert (completion["agent"], completion.get("cost_micro_usd")) == ("dear-1", 500)
+
+
+def test_who_was_deregistered_by_others_ends(host: Host, formicary: Formicary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("formicary.worker._POLL_SECONDS", 1)
+    with host.formicary("fired-1") as client:
+        worker = Worker(client=client, agent_type="fired")
+        failures: list[Problem] = []
+
+        def run() -> None:
+            try:
+                worker.run(lambda task: None)
+            except Problem as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        eventually(lambda: list(formicary.agents.list(agent_type="fired", status="active")))
+        formicary.agents.deregister("fired-1", reason="it is not needed")
+        thread.join(60)
+        assert failures[0].code == "agent-not-found"
+
+
+def test_people_may_take_longer_than_the_host_lives(make_host: Callable[..., Host]) -> None:
+    host = make_host()
+    with (
+        host.formicary() as formicary,
+        host.formicary("human:grace") as grace,
+        working(host, "asks-1", "asks") as worker,
+    ):
+        worker.start(lambda task: task.ask_human({"amount": 7}, why="it was paid twice", impact="low"))
+        task = formicary.tasks.post({"task_type": "asks"})["task"]["id"]
+        waiting = eventually(lambda: list(grace.approvals.list(kind="asks")))[0]
+        results: list[object] = []
+        requester = threading.Thread(target=lambda: results.append(formicary.tasks.result(task)))
+        requester.start()
+        time.sleep(0.5)
+        host.kill()
+        # Longer than the client tries by itself.
+        time.sleep(4)
+        host.start()
+        assert grace.approvals.get(waiting["id"])["status"] == "waiting"
+        grace.approvals.approve(waiting["id"], waiting["hash"], "it was")
+        requester.join(60)
+        assert results == [{"amount": 7}]
+        assert formicary.tasks.get(task)["attempts"] == 1
 
 
 def test_stops_in_good_order(host: Host, formicary: Formicary) -> None:

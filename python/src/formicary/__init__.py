@@ -1,11 +1,13 @@
 """Client and worker for Formicary, the coordination backend for swarms of AI agents."""
 
 from . import models
+from ._claims import Cancelled
 from ._oversight import Refused
 from ._retry import Retry
+from ._version import __version__
 from .client import AsyncFormicary, Formicary
 from .errors import FormicaryError, NoHost, Problem, TaskEnded, Unreachable
-from .task import Cancelled, Fail, Release, Task
+from .task import Fail, Release, Task
 from .worker import Ballot, Worker
 
 __all__ = [
@@ -24,5 +26,6 @@ __all__ = [
     "TaskEnded",
     "Unreachable",
     "Worker",
+    "__version__",
     "models",
 ]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, TypedDict
 from uuid import uuid4
 
 from typing_extensions import Unpack
 
 from . import models
-from ._http import Steps, pause
+from ._http import Steps
 from ._options import CommandOptions, Opening, ReadOptions
 from ._session import Session, path_of
+from ._waiting import Waiting
 from .errors import FormicaryError
 
-FIRST_LOOK = 0.25
-"""Seconds after which an action that waits is looked at first; the time doubles with each look."""
-LAST_LOOK = 5.0
+_FIRST_LOOK = 0.25
+_LAST_LOOK = 5.0
 
 
 class ActionAnswer(TypedDict):
@@ -88,22 +88,17 @@ def clear(session: Session, action: models.ActionInput, *, timeout: float | None
     What is to be done is `action` of the answer: people may have corrected it. Raises `Refused` when it may not be
     done, and TimeoutError after `timeout` seconds: the approval goes on then.
     """
-    ends = None if timeout is None else time.monotonic() + timeout
+    wait = Waiting(session, timeout, _FIRST_LOOK, _LAST_LOOK)
     proposed = (yield from propose(session, action))["action"]
-    look = FIRST_LOOK
-    while True:
-        if proposed["status"] == "cleared":
-            return (yield from execute(session, proposed["id"], proposed["hash"], idempotency_key=str(uuid4())))[
-                "action"
-            ]
-        if proposed["status"] in ("refused", "vetoed"):
-            raise Refused(proposed)
-        left = LAST_LOOK if ends is None else ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(f"nobody has decided on the action {proposed['id']} in {timeout} seconds")
-        yield from pause(min(look, left))
-        look = min(2 * look, LAST_LOOK)
-        proposed = yield from get_action(session, proposed["id"])
+    while proposed["status"] not in ("cleared", "refused", "vetoed"):
+        so_far = f"nobody has decided on the action {proposed['id']}"
+        proposed = yield from wait.again(partial(get_action, session, proposed["id"]), so_far)
+    if proposed["status"] != "cleared":
+        raise Refused(proposed)
+    # Whoever loses the answer gets it again under the same key, and knows that it may act.
+    take = partial(execute, session, proposed["id"], proposed["hash"], idempotency_key=str(uuid4()))
+    taken = yield from wait.patiently(take, f"the action {proposed['id']} is cleared, and not taken")
+    return taken["action"]
 
 
 def get_approval(session: Session, approval: str, **opening: Unpack[Opening]) -> Steps[models.Approval]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from functools import partial
+from itertools import count
 from typing import Any, Literal, TypeAlias, TypedDict, cast
+from uuid import uuid4
 
 from typing_extensions import Unpack
 
@@ -12,14 +14,14 @@ from . import models
 from ._http import Steps, pause
 from ._options import CommandOptions, Opening
 from ._session import Session, path_of
+from ._waiting import Waiting
 from .errors import TaskEnded
 
 TaskStatus: TypeAlias = Literal["held", "open", "awarded", "running", "completed", "cancelled", "expired", "dead"]
 ENDS: tuple[TaskStatus, ...] = ("completed", "cancelled", "expired", "dead")
 
-FIRST_LOOK = 0.05
-"""Seconds after which a task that is waited for is looked at first; the time doubles with each look."""
-LAST_LOOK = 2.0
+_FIRST_LOOK = 0.05
+_LAST_LOOK = 2.0
 
 
 class TaskAnswer(TypedDict):
@@ -57,11 +59,18 @@ def post_many(
 ) -> Steps[Sequence[models.Posted]]:
     """Posts up to 500 tasks, each posted or refused on its own; the answers stand in the order of the tasks.
 
-    What the store could not do (`problem` with the status 503) is to be sent again, with all the rest and the same
-    `idempotency_key`.
+    What the store could not do is sent again, with all the rest and under the same key: what was done is answered once
+    more. What it can't do then either has a `problem` of the status 503.
     """
-    answer = yield from session.command("POST", "/v1/tasks/batch", {"tasks": list(tasks)}, **options)
-    return cast(Sequence[models.Posted], answer["value"])
+    options = {"idempotency_key": str(uuid4()), **options}
+    for attempt in count(1):
+        answer = yield from session.command("POST", "/v1/tasks/batch", {"tasks": list(tasks)}, **options)
+        posted = cast(Sequence[models.Posted], answer["value"])
+        undone = any("problem" in each and each["problem"]["status"] == 503 for each in posted)
+        if not undone or attempt >= session.retry.attempts:
+            return posted
+        yield from pause(session.retry.pause(attempt))
+    raise AssertionError("it counts without end")
 
 
 def get(session: Session, task: str, *, as_of: str | None = None, **opening: Unpack[Opening]) -> Steps[models.Task]:
@@ -73,19 +82,14 @@ def get(session: Session, task: str, *, as_of: str | None = None, **opening: Unp
 def wait(session: Session, task: str, *, timeout: float | None = None) -> Steps[models.Task]:
     """The task once it has ended: it is `completed`, `cancelled`, `expired` or `dead`.
 
-    Raises TimeoutError after `timeout` seconds; without one it waits for as long as it takes.
+    Raises TimeoutError after `timeout` seconds; without one it waits for as long as it takes, also while the host is
+    away, once it has answered.
     """
-    ends = None if timeout is None else time.monotonic() + timeout
-    look = FIRST_LOOK
-    while True:
-        found = yield from get(session, task)
-        if found["status"] in ENDS:
-            return found
-        left = LAST_LOOK if ends is None else ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(f"the task {task} is {found['status']} after {timeout} seconds")
-        yield from pause(min(look, left))
-        look = min(2 * look, LAST_LOOK)
+    wait = Waiting(session, timeout, _FIRST_LOOK, _LAST_LOOK)
+    found = yield from get(session, task)
+    while found["status"] not in ENDS:
+        found = yield from wait.again(partial(get, session, task), f"the task {task} is {found['status']}")
+    return found
 
 
 def result(session: Session, task: str, *, timeout: float | None = None) -> Steps[Any]:

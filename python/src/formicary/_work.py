@@ -7,23 +7,18 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import count
-from uuid import uuid4
 
 from . import _tasks, _tracing
-from ._http import Steps
+from ._claims import Claim, Said, say
 from ._session import written
 from .client import Formicary
-from .errors import Problem, Unreachable
-from .task import OVER, Cancelled, Claim, Fail, Release, Task, traceparent_of
+from .errors import FormicaryError, Problem
+from .task import Fail, Release, Task, traceparent_of
 
 _log = logging.getLogger("formicary")
 
 Work = Callable[[Task], object]
 """Does a task: what it returns is the result, as JSON; what it raises fails the attempt. It may be a coroutine."""
-
-Said = Callable[..., Steps[object]]
-"""What is said of a claim: takes the session, the task, the award, `agent` and `idempotency_key`."""
 
 _MOST_REASON = 2_000
 """Characters of a reason, as the host counts them."""
@@ -44,31 +39,6 @@ def do(formicary: Formicary, claim: Claim, task: Task, work: Work) -> None:
         say(formicary, claim, partial(_tasks.fail, reason=reason, cost_micro_usd=task.cost_micro_usd))
 
 
-def say(formicary: Formicary, claim: Claim, said: Said) -> None:
-    """Says something about a claim, again and again under one key, until the host has taken it.
-
-    Raises `Cancelled` when the claim is over, and `Problem` when the host refuses it for good.
-    """
-    session = formicary._session
-    key = str(uuid4())
-    for tries in count(1):
-        claim.wait(0)
-        try:
-            formicary.run(said(session, claim.task, claim.award, agent=claim.agent, idempotency_key=key), claim.wait)
-            return
-        except Unreachable as error:
-            _log.warning("%s: %s", claim.task, error)
-        except Problem as problem:
-            if problem.code in OVER:
-                claim.cancel()
-                raise Cancelled(str(problem)) from problem
-            # A challenge of the award is decided by and by; what the host is not able to do now, it is later.
-            if problem.code != "award-challenged" and problem.status != 429 and problem.status < 500:
-                raise
-            _log.warning("%s: %s", claim.task, problem)
-        claim.wait(session.retry.pause(tries))
-
-
 def _outcome_of(formicary: Formicary, claim: Claim, task: Task, work: Work) -> Said:
     """Has the task done; what is to be said of it. Raises `Cancelled` when nothing is."""
     attributes: dict[str, str | int] = {
@@ -77,7 +47,7 @@ def _outcome_of(formicary: Formicary, claim: Claim, task: Task, work: Work) -> S
         "formicary.award": task.award,
     }
     try:
-        with _tracing.span(f"work {task.type}", attributes, lambda: traceparent_of(formicary, task.id)):
+        with _tracing.span(f"work {task.type}", attributes, lambda: _parent(formicary, task)):
             result = _done(work, task, claim)
         written(result)
     except Release as release:
@@ -90,6 +60,15 @@ def _outcome_of(formicary: Formicary, claim: Claim, task: Task, work: Work) -> S
         return partial(_tasks.fail, reason=_reason_of(error))
     claim.wait(0)
     return partial(_tasks.complete, result=result)
+
+
+def _parent(formicary: Formicary, task: Task) -> str | None:
+    """Whose span the work is below; none where that can't be found out: the work is done all the same."""
+    try:
+        return traceparent_of(formicary, task.id)
+    except FormicaryError as error:
+        _log.warning("%s: the trace that it was posted in is not known: %s", task.id, error)
+        return None
 
 
 def _done(work: Work, task: Task, claim: Claim) -> object:

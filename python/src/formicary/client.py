@@ -20,6 +20,7 @@ from ._http import Request, Response, Steps, Wait
 from ._options import CommandOptions, ReadOptions
 from ._retry import Circuit, Retry
 from ._session import Query, Session, search
+from ._version import __version__
 from .errors import Unreachable
 
 T = TypeVar("T")
@@ -320,7 +321,7 @@ class AsyncFormicary:
         await self.aclose()
 
 
-_HEADERS = {"accept": "application/json", "user-agent": "formicary-python/0.1.0"}
+_HEADERS = {"accept": "application/json", "user-agent": f"formicary-python/{__version__}"}
 
 
 def _address(url: str | None) -> str:

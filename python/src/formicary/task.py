@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from . import _oversight, _tasks, models
+from ._claims import Claim, say
+from ._session import path_of
+from ._waiting import Waiting
 from .client import Formicary
-from .errors import FormicaryError, Problem
+from .errors import FormicaryError
 from .models import Impact
-
-OVER = frozenset(
-    {
-        "award-superseded",
-        "not-the-holder",
-        "task-already-completed",
-        "task-cancelled",
-        "task-completed",
-        "task-dead",
-        "task-expired",
-        "task-not-found",
-    }
-)
-"""The problems that say that a claim does not stand: the work is dropped."""
-
-
-class Cancelled(FormicaryError):
-    """The result of this work is not wanted any more: the claim is over, or the worker stops."""
 
 
 class Fail(FormicaryError):
@@ -40,41 +26,6 @@ class Fail(FormicaryError):
 
 class Release(FormicaryError):
     """Raised by a function: it gives the task back for another attempt, of whomever."""
-
-
-class Claim:
-    """A task under an award: whether it still is this worker's. Safe for threads."""
-
-    def __init__(self, agent: str, task: str, award: int, lease_seconds: float) -> None:
-        self.agent = agent
-        self.task = task
-        self.award = award
-        self.lease_seconds = lease_seconds
-        self.cancelled = threading.Event()
-        self.is_accepted = False
-        self.next_beat = 0.0
-        """On the monotonic clock."""
-        self._lock = threading.Lock()
-        self._hears: Callable[[], object] | None = None
-
-    def cancel(self) -> None:
-        """What comes of the work is not wanted any more."""
-        with self._lock:
-            self.cancelled.set()
-            if self._hears is not None:
-                self._hears()
-
-    def on_cancel(self, hears: Callable[[], object] | None) -> None:
-        """`hears` is called, in whichever thread, once it is cancelled; at once when it is."""
-        with self._lock:
-            self._hears = hears
-            if hears is not None and self.cancelled.is_set():
-                hears()
-
-    def wait(self, seconds: float) -> None:
-        """Waits; raises `Cancelled` as soon as it is."""
-        if self.cancelled.wait(seconds):
-            raise Cancelled(f"the task {self.task} is not this worker's any more")
 
 
 class Task:
@@ -107,8 +58,14 @@ class Task:
             if self._payload is None:
                 reference = self.spec.get("payload_ref")
                 known = self.spec.get("payload")
-                self._payload = (known if reference is None else self.formicary.tasks.blob(self.id, reference),)
+                self._payload = (known if reference is None else self._fetched(reference),)
             return self._payload[0]
+
+    def _fetched(self, reference: str) -> Any:
+        session = self.formicary._session
+        wait = Waiting(session, None, 0, 0)
+        blob = wait.patiently(partial(_tasks.blob, session, self.id, reference), "the payload is not here")
+        return self.formicary.run(blob, self._claim.wait)
 
     @property
     def cancelled(self) -> threading.Event:
@@ -119,28 +76,13 @@ class Task:
         return self._claim.cancelled
 
     def progress(self, fraction: float, note: str | None = None) -> None:
-        """Says how far the work is, a fraction from 0 to 1.
+        """Says how far the work is, a fraction from 0 to 1; a host that is away is not told.
 
-        Raises `Cancelled` when the task is not this worker's any more.
+        Waits where the work has cost more than is reserved for it, until people let it go on. Raises `Cancelled` when
+        the task is not this worker's any more.
         """
-        self._claim.wait(0)
-        session = self.formicary._session
-        said = _tasks.progress(
-            session,
-            self.id,
-            self.award,
-            fraction,
-            note=note,
-            cost_micro_usd=self.cost_micro_usd,
-            agent=self._claim.agent,
-        )
-        try:
-            self.formicary.run(said, self._claim.wait)
-        except Problem as problem:
-            if problem.code in OVER:
-                self._claim.cancel()
-                self._claim.wait(0)
-            raise
+        said = partial(_tasks.progress, fraction=fraction, note=note, cost_micro_usd=self.cost_micro_usd)
+        say(self.formicary, self._claim, said, patiently=False)
 
     def ask_human(
         self,
@@ -180,6 +122,6 @@ class Task:
 
 def traceparent_of(formicary: Formicary, task: str) -> str | None:
     """The trace context under which a task was posted."""
-    first = formicary.read(f"/v1/streams/task/{task}", {"limit": 1})["value"][0]
+    first = formicary.read(path_of("/v1/streams/task/{id}", id=task), {"limit": 1})["value"][0]
     traceparent = first["meta"].get("traceparent")
     return traceparent if isinstance(traceparent, str) else None

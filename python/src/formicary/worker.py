@@ -6,8 +6,6 @@ import asyncio
 import logging
 import signal
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +14,13 @@ from types import FrameType
 from typing import TypeVar
 
 from . import _agents, _tasks, models
+from ._claims import Cancelled, Claim, say
 from ._http import Steps
-from ._work import Work, do, say
+from ._leases import Leases
+from ._work import Work, do
 from .client import AsyncFormicary, Formicary
 from .errors import FormicaryError, Problem
-from .task import Cancelled, Claim, Task
+from .task import Task
 
 _log = logging.getLogger("formicary")
 
@@ -33,8 +33,6 @@ _MOST_PAUSE = 1.0
 """Seconds between two looks at an inbox that shows nothing new."""
 _AFTER_REFUSAL = 5.0
 """Seconds after which an award that could not be accepted is looked at again."""
-_MOST_BEGUN = 10_000
-"""Awards whose work was begun, that are remembered: it is not begun twice."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +94,12 @@ class Worker:
         self._stopping = threading.Event()
         self._signals = 0
         self._failure: BaseException | None = None
-        self._over = threading.Event()
-        self._threads: dict[str, threading.Thread] = {}
-        # Guards what follows; notified whenever it changes.
-        self._changed = threading.Condition()
-        self._claims: dict[str, Claim] = {}
-        self._begun: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._asked: set[tuple[str, int]] = set()
+        self._leases: Leases | None = None
+        self._inbox: threading.Thread | None = None
+        # Guards what follows.
+        self._lock = threading.Lock()
+        self._has_stopped = False
         self._stop_polling: Callable[[], object] | None = None
 
     # ------------------------------------------------------------------------------------------------ what it does
@@ -144,6 +141,8 @@ class Worker:
 
     def start(self, work: Work | None = None) -> None:
         """Registers the agent and begins to wait for tasks, in threads of its own."""
+        if self._leases is not None or self._stopping.is_set():
+            raise RuntimeError("a worker is started once: make another one")
         self._any_work = work
         if not self._work and work is None:
             raise ValueError("a worker needs a function: @worker.task(TYPE), or run(function)")
@@ -155,32 +154,32 @@ class Worker:
             self._close()
             raise
         _log.info("%s waits for tasks", self.agent)
-        self._threads["heartbeat"] = self._in_thread(self._beat, "heartbeat")
-        self._threads["inbox"] = self._in_thread(self._poll, "inbox")
+        leases = self._leases = Leases(self.formicary, self.agent)
+        self._inbox = self._in_thread(lambda: self._poll(leases), "inbox")
 
     def stop(self, grace_seconds: float | None = None) -> None:
         """Takes nothing new, waits for what is under way, gives back what is not done, and deregisters the agent."""
         grace = self._grace_seconds if grace_seconds is None else grace_seconds
         self._stopping.set()
-        with self._changed:
+        with self._lock:
             if self._stop_polling is not None:
                 self._stop_polling()
-            threads, self._threads = self._threads, {}
-        if not threads:
-            return
-        threads["inbox"].join()
+            leases, inbox = self._leases, self._inbox
+            if leases is None or inbox is None or self._has_stopped:
+                return
+            self._has_stopped = True
+        inbox.join()
         try:
-            self._take_nothing_new()
-            self._wait_for_work(grace)
-            for claim in self._left():
+            if self._standing_offer:
+                profile = self._profile(False)
+                self._quietly("that nothing new is taken", _agents.put(self._session, self.agent, profile))
+            for claim in leases.left(grace, lambda: self._signals > 1):
                 claim.cancel()
-                self._quietly(self._released(claim.task, claim.award, "the worker stops"))
-            self._quietly(_agents.deregister(self._session, self.agent, reason="the worker stops"))
+                self._quietly("that a task is given back", self._released(claim.task, claim.award, "the worker stops"))
+            gone = _agents.deregister(self._session, self.agent, reason="the worker stops")
+            self._quietly("that the worker stops", gone)
         finally:
-            self._over.set()
-            with self._changed:
-                self._changed.notify_all()
-            threads["heartbeat"].join()
+            leases.close()
             self._close()
             _log.info("%s has stopped", self.agent)
 
@@ -188,29 +187,15 @@ class Worker:
         if self._owns_client:
             self.formicary.close()
 
-    def _take_nothing_new(self) -> None:
-        if self._standing_offer:
-            self._quietly(_agents.put(self._session, self.agent, self._profile(False)))
-
-    def _wait_for_work(self, grace: float) -> None:
-        ends = time.monotonic() + grace
-        with self._changed:
-            while self._claims and self._signals < 2 and (left := ends - time.monotonic()) > 0:
-                self._changed.wait(min(left, 0.25))
-
-    def _left(self) -> list[Claim]:
-        with self._changed:
-            return list(self._claims.values())
-
     def _released(self, task: str, award: int, reason: str) -> Steps[object]:
         return _tasks.release(self._session, task, award, reason=reason, agent=self.agent)
 
-    def _quietly(self, steps: Steps[object]) -> None:
-        """Says something on the way out: what does not arrive is found out by the limits of time."""
+    def _quietly(self, what: str, steps: Steps[object]) -> None:
+        """Says something that the host would find out by its limits of time."""
         try:
             self.formicary.run(steps)
         except FormicaryError as error:
-            _log.warning("not said while stopping: %s", error)
+            _log.warning("%s could not be said to the host: %s", what, error)
 
     @contextmanager
     def _hearing_signals(self) -> Iterator[None]:
@@ -227,7 +212,7 @@ class Worker:
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _in_thread(self, run: Callable[[], None], name: str) -> threading.Thread:
         thread = threading.Thread(target=run, name=f"formicary-{name}", daemon=True)
@@ -262,14 +247,14 @@ class Worker:
 
     # ------------------------------------------------------------------------------------------------ what waits
 
-    def _poll(self) -> None:
+    def _poll(self, leases: Leases) -> None:
         """Waits for what comes, until it is told to stop: then also in the middle of a wait."""
 
         async def poll() -> None:
             async with AsyncFormicary.beside(self.formicary) as formicary:
-                polling = asyncio.ensure_future(self._look_again_and_again(formicary))
+                polling = asyncio.ensure_future(self._look_again_and_again(formicary, leases))
                 loop = asyncio.get_running_loop()
-                with self._changed:
+                with self._lock:
                     self._stop_polling = lambda: loop.call_soon_threadsafe(polling.cancel)
                 try:
                     if not self._stopping.is_set():
@@ -277,7 +262,7 @@ class Worker:
                 except asyncio.CancelledError:
                     pass
                 finally:
-                    with self._changed:
+                    with self._lock:
                         self._stop_polling = None
 
         try:
@@ -285,7 +270,7 @@ class Worker:
         except Exception as error:
             self._end(error)
 
-    async def _look_again_and_again(self, formicary: AsyncFormicary) -> None:
+    async def _look_again_and_again(self, formicary: AsyncFormicary, leases: Leases) -> None:
         """Asks the inbox. A host that does not answer is asked again, ever later. Raises what keeps the agent out."""
         after: str | None = None
         holding = True
@@ -305,7 +290,7 @@ class Worker:
             failures = 0
             after, holding = page["offers_after"], False
             # What waits is shown until it is taken up: that is no reason to ask all the time.
-            news = [self._takes(item) for item in page["items"]]
+            news = [self._takes(item, leases) for item in page["items"]]
             quiet = 0 if any(news) or not news else quiet + 1
             if quiet:
                 await asyncio.sleep(min(_MOST_PAUSE, 0.02 * 2.0 ** min(quiet, 10)))
@@ -316,12 +301,22 @@ class Worker:
         self._failure = failure
         self._stopping.set()
 
-    def _takes(self, item: models.Assignment | models.HeldTask | models.Offer | models.VoteAsked) -> bool:
+    def _takes(
+        self, item: models.Assignment | models.HeldTask | models.Offer | models.VoteAsked, leases: Leases
+    ) -> bool:
         """Takes up what waits; False when that is known already."""
         if item["kind"] == "assignment":
-            return self._assigned(item)
+            award, claim = item, leases.claim(item)
+            if claim is not None:
+                self._in_thread(lambda: self._hold(claim, award, leases), f"task-{claim.task}")
+            return claim is not None
         if item["kind"] == "holding":
-            return self._held_before(item)
+            # From before this process was started: nobody works on it.
+            task, number = item["task"], item["award"]
+            if not leases.has(task, number):
+                back = self._released(task, number, "the worker was started again")
+                self._quietly("that a task is given back", back)
+            return True
         if item["kind"] == "offer":
             offer, bid = item, self._bid
             if bid is not None:
@@ -333,15 +328,6 @@ class Worker:
             return True
         self._asked.add(name)
         self._in_thread(lambda: self._voted(asked, vote), "vote")
-        return True
-
-    def _held_before(self, item: models.HeldTask) -> bool:
-        """From before this process was started: nobody works on it."""
-        with self._changed:
-            claim = self._claims.get(item["task"])
-            if claim is not None and claim.award == item["award"]:
-                return False
-        self._quietly(self._released(item["task"], item["award"], "the worker was started again"))
         return True
 
     def _offered(self, offer: models.Offer, bid: Bid) -> None:
@@ -367,83 +353,29 @@ class Worker:
                 )
         except Exception:
             _log.exception("no vote in %s", asked["round"])
+        finally:
+            self._asked.discard((asked["round"], asked["pass"]))
 
     # ------------------------------------------------------------------------------------------------ tasks
 
-    def _assigned(self, item: models.Assignment) -> bool:
-        task, award = item["task"], item["award"]
-        claim = Claim(self.agent, task, award, item["lease_seconds"])
-        with self._changed:
-            known = self._claims.get(task)
-            if (known is not None and known.award >= award) or (task, award) in self._begun:
-                return False
-            # An earlier award does not stand any more.
-            if known is not None:
-                known.cancel()
-            self._claims[task] = claim
-        self._in_thread(lambda: self._hold(claim, item), f"task-{task}")
-        return True
-
-    def _hold(self, claim: Claim, item: models.Assignment) -> None:
+    def _hold(self, claim: Claim, item: models.Assignment, leases: Leases) -> None:
         try:
-            self._do(claim, item)
+            self._do(claim, item, leases)
         except Cancelled:
             _log.info("%s is not %s's any more: its work is dropped", claim.task, self.agent)
         except Exception as error:
             # A refusal is not answered with more requests: until then the award is not looked at again.
             _log.error("%s: %s", claim.task, error, exc_info=not isinstance(error, FormicaryError))
-            claim.cancelled.wait(_AFTER_REFUSAL)
+            self._stopping.wait(_AFTER_REFUSAL)
         finally:
-            with self._changed:
-                if self._claims.get(claim.task) is claim:
-                    del self._claims[claim.task]
-                self._changed.notify_all()
+            leases.end(claim)
 
-    def _do(self, claim: Claim, item: models.Assignment) -> None:
+    def _do(self, claim: Claim, item: models.Assignment, leases: Leases) -> None:
         work = self._work.get(item["spec"]["task_type"], self._any_work)
         if work is None:
             reason = f"no function here does {item['spec']['task_type']}"
             say(self.formicary, claim, partial(_tasks.decline, reason=reason))
             return
         say(self.formicary, claim, _tasks.accept)
-        with self._changed:
-            claim.is_accepted = True
-            claim.next_beat = time.monotonic() + claim.lease_seconds / 3
-            self._begun[claim.task, claim.award] = None
-            if len(self._begun) > _MOST_BEGUN:
-                self._begun.popitem(last=False)
-            self._changed.notify_all()
+        leases.begin(claim)
         do(self.formicary, claim, Task(claim, item, self.formicary), work)
-
-    # ------------------------------------------------------------------------------------------------ leases
-
-    def _beat(self) -> None:
-        """Extends the leases of which a third is over; cancels the work of claims that don't stand."""
-        while not self._over.is_set():
-            with self._changed:
-                held = [claim for claim in self._claims.values() if claim.is_accepted]
-                due = min((claim.next_beat for claim in held), default=None)
-                left = None if due is None else due - time.monotonic()
-                if left is None or left > 0:
-                    self._changed.wait(left)
-                    continue
-            self._extend(held)
-
-    def _wait_unless_over(self, seconds: float) -> None:
-        if self._over.wait(seconds):
-            raise Cancelled("the worker has stopped")
-
-    def _extend(self, held: list[Claim]) -> None:
-        holding: list[models.Holding] = [{"task": claim.task, "award": claim.award} for claim in held]
-        try:
-            answer = self.formicary.run(_agents.heartbeat(self._session, self.agent, holding), self._wait_unless_over)
-        except FormicaryError as error:
-            _log.warning("the leases could not be extended: %s", error)
-            for claim in held:
-                claim.next_beat = time.monotonic() + min(1.0, claim.lease_seconds / 3)
-            return
-        stands = {(each["task"], each["award"]): each["stands"] for each in answer["held"]}
-        for claim in held:
-            claim.next_beat = time.monotonic() + claim.lease_seconds / 3
-            if not stands.get((claim.task, claim.award), True):
-                claim.cancel()

@@ -103,6 +103,19 @@ class Host:
         return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.fixture(autouse=True)
+def _ends() -> Iterator[None]:
+    """A test that hangs fails."""
+
+    def late(_number: int, _frame: object) -> None:
+        raise TimeoutError("the test does not end")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(4 * int(PATIENCE))
+    yield
+    signal.alarm(0)
+
+
 @pytest.fixture
 def make_host(tmp_path: Path) -> Iterator[Callable[..., Host]]:
     """Starts hosts of a test's own, with settings."""

@@ -424,9 +424,9 @@ def test_a_lease_that_is_lost_is_noticed_and_the_work_dropped(
     with host.formicary() as formicary:
         first = spawn(PROGRAM, FORMICARY_URL=host.url, AGENT="frozen", TYPE="nap")
         eventually(lambda: list(formicary.agents.list(agent_type="nap", status="active")))
-        task = formicary.tasks.post({"task_type": "nap", "payload": 3600, "lease_seconds": 1, "retry_seconds": 0})[
-            "task"
-        ]["id"]
+        task = formicary.tasks.post(
+            {"task_type": "nap", "payload": 3600, "lease_seconds": 1, "accept_seconds": 2, "retry_seconds": 0}
+        )["task"]["id"]
         first.said("began")
         # The machine sleeps: its lease runs out, and somebody else takes the task.
         first.send(signal.SIGSTOP)

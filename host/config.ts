@@ -63,12 +63,12 @@ const namespace = text.regex(
   /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i,
   'give a host name such as name.servicebus.windows.net, without sb://',
 );
-/** Without a version: the newest one is used. */
 /** The storage emulator has the account in the path too. */
 const container = service.refine(
   (url) => /^(\/[^/]+){1,2}\/?$/.test(URL.parse(url)?.pathname ?? ''),
   'give the URL of a container, such as https://account.blob.core.windows.net/checkpoints',
 );
+/** Without a version: the newest one is used. */
 const vaultKey = text.regex(
   /^https:\/\/[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?\/keys\/[0-9a-z-]{1,127}$/i,
   'give the URL of a key without a version, such as https://name.vault.azure.net/keys/name',

@@ -91,7 +91,7 @@ def p256(key, message, signature):
 def parse_vkey(text):
     """A name, and for each key id what verifies its signatures."""
     names, keys = set(), {}
-    for name, keyid, encoded in (line.split("+", 2) for line in text.split("\n") if line.strip() and line.lstrip()[0] != "#"):
+    for name, keyid, encoded in (line.split("+", 2) for line in map(str.strip, text.split("\n")) if line and line[0] != "#"):
         data = base64.b64decode(encoded, validate=True)
         if data[:1] == b"\x01" and len(data) == 33 and sha(name.encode() + b"\n" + data)[:4].hex() == keyid:
             verifies = lambda text, signature, key=data[1:]: ed25519(key, text, signature)

@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { type BlobArchive, StoreBusy } from '../../app/engine/ports';
+import { AlteredPayload } from '../../domain/kernel/commit';
 import { isTenant } from '../../domain/kernel/ids';
 import { answeredWithin, PATIENCE_MS } from './patience';
 
@@ -71,8 +72,7 @@ export class BucketArchive implements BlobArchive {
     const answer = await this.ask('GET', key);
     if (answer.status === 404 && codeIn(answer) === 'NoSuchKey') return await this.before?.get(tenant, reference);
     if (answer.status !== 200) throw refusal('GET', answer);
-    if (hashOf(answer.body) !== hash)
-      throw new Error(`${key} in the bucket is not what was kept there: its bytes have another hash`);
+    if (hashOf(answer.body) !== hash) throw new AlteredPayload(reference, 'holds other bytes than were written');
     return answer.body;
   }
 

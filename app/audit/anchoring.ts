@@ -27,6 +27,11 @@ export class Anchoring {
     await Promise.all(this.rounds.map((each) => each.show(tenant, checkpoint)));
   }
 
+  /** Keeps what each has missed so far. */
+  async keepMissed(): Promise<void> {
+    await Promise.all(this.rounds.map((each) => each.keepMissed()));
+  }
+
   /**
    * Ends a round: each is shown what it has missed so far, as far as it can be asked.
    * @param newest of a tenant; undefined where there is none
@@ -43,6 +48,8 @@ class AnchorRounds {
   private readonly missed = new Set<string>();
   /** Whether it could not be asked: then it is not asked again in this round, since each time may take long. */
   private isAway = false;
+  /** For whom it could not be asked: that may be the tenant's fault, so the others come before it next time. */
+  private failed: string | undefined;
   /** What is kept of `missed`, parted by commas. */
   private kept = '';
 
@@ -57,17 +64,20 @@ class AnchorRounds {
 
   async begin(): Promise<void> {
     this.isAway = false;
+    this.failed = undefined;
     this.kept = (await this.needs.ports.checkpoints.load(this.place)) ?? '';
     for (const tenant of this.kept.split(',')) if (tenant !== '') this.missed.add(tenant);
   }
 
-  async show(tenant: string, { size, note }: SignedCheckpoint): Promise<void> {
-    this.missed.delete(tenant);
-    if (this.isAway) {
-      this.missed.add(tenant);
-      return;
-    }
+  async show(tenant: string, checkpoint: SignedCheckpoint): Promise<void> {
+    // What was missed before has its turn at the end.
+    if (this.isAway || this.missed.has(tenant)) this.missed.add(tenant);
+    else await this.keep(tenant, checkpoint);
+  }
+
+  private async keep(tenant: string, { size, note }: SignedCheckpoint): Promise<void> {
     const { anchor, needs } = this;
+    this.missed.delete(tenant);
     try {
       await anchor.keep(tenant, size, note);
     } catch (error) {
@@ -75,6 +85,7 @@ class AnchorRounds {
       // It has another one of that size for good.
       if (error instanceof OtherCheckpoint) return;
       this.isAway = true;
+      this.failed = tenant;
       this.missed.add(tenant);
     }
   }
@@ -82,11 +93,23 @@ class AnchorRounds {
   async end(newest: Newest, isStopped: () => boolean): Promise<void> {
     for (const tenant of [...this.missed]) {
       if (this.isAway || isStopped()) break;
-      const checkpoint = await newest(tenant);
-      if (checkpoint === undefined) this.missed.delete(tenant);
-      else await this.show(tenant, checkpoint);
+      try {
+        const checkpoint = await newest(tenant);
+        if (checkpoint === undefined) this.missed.delete(tenant);
+        else await this.keep(tenant, checkpoint);
+      } catch (error) {
+        // Its log can't be read: that keeps nobody else's from being shown.
+        const { anchor, needs } = this;
+        needs.report('a checkpoint could not be anchored', { anchor: anchor.name, tenant, error: String(error) });
+      }
     }
-    const missed = [...this.missed].sort().join(',');
+    await this.keepMissed();
+  }
+
+  async keepMissed(): Promise<void> {
+    if (this.failed !== undefined && this.missed.delete(this.failed)) this.missed.add(this.failed);
+    const missed = [...this.missed].join(',');
     if (missed !== this.kept) await this.needs.ports.checkpoints.save(this.place, missed);
+    this.kept = missed;
   }
 }

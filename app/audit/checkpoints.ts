@@ -201,7 +201,10 @@ export class LogCheckpoints {
           failures.set(tenant, error);
         });
       // What one log misses is read again; it keeps no other one waiting.
-      if (failures.size === 0 && from !== undefined && from !== began) await ports.checkpoints.save(PLACE, from);
+      if (failures.size > 0 || from === undefined || from === began) continue;
+      // First: whoever starts behind this place hears of no tenant before it.
+      await this.anchoring.keepMissed();
+      await ports.checkpoints.save(PLACE, from);
     }
     await this.anchoring.end(
       (tenant) => this.newest(tenant),
@@ -291,7 +294,10 @@ export class LogCheckpoints {
     }
   }
 
-  /** Whoever signed the newest checkpoint may have died before it was shown: its own receipt brings us here. */
+  /**
+   * Whoever signed the newest checkpoint may have died before it was shown: then what it holds is read again, as the
+   * place in the feed is kept afterwards.
+   */
   private async anchorAgain(tenant: string, { newest }: LogState): Promise<void> {
     if (newest !== undefined) await this.anchoring.show(tenant, newest);
   }

@@ -2,7 +2,7 @@
  * One error for "the store can't be reached", whatever an adapter throws: who asks for a view, a receipt or a payload
  * is told the same as who writes.
  */
-import { AlteredReceipt } from '../../domain/kernel/commit';
+import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { StoreBusy } from './ports';
 
 /** The store can't be reached, or stays contended. Retry later; nothing is half-written. */
@@ -15,7 +15,8 @@ export function isStoreTrouble(error: unknown): error is StoreBusy | StoreUnavai
 
 /**
  * The port, of which each call that fails rejects with `StoreUnavailable`; `StoreBusy`, a RangeError (the caller has
- * asked for what can't be) and a receipt that was altered stay as they are. `what` names it in the message.
+ * asked for what can't be) and what was altered, a receipt or a payload, stay as they are. `what` names it in the
+ * message.
  */
 export function reachable<T extends object>(what: string, port: T): T {
   return new Proxy(port, {
@@ -33,7 +34,8 @@ export function reachable<T extends object>(what: string, port: T): T {
 }
 
 function unreached(what: string, error: unknown): Error {
-  if (isStoreTrouble(error) || error instanceof RangeError || error instanceof AlteredReceipt) return error;
+  if (isStoreTrouble(error) || error instanceof RangeError) return error;
+  if (error instanceof AlteredReceipt || error instanceof AlteredPayload) return error;
   return new StoreUnavailable(`${what} can't be reached: ${messageOf(error)}`, { cause: error });
 }
 

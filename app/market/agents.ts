@@ -395,7 +395,8 @@ export class Agents {
       if (due > now) return { due, gateway };
     }
     const last = await this.lastSign(stream, carried, presence_seconds);
-    const since = this.deps.watchdog.silentSince(last, presence_seconds, stream);
+    // That it registered, or came back, is a sign of life too: who heard that may not have written it yet.
+    const since = latest(this.deps.watchdog.silentSince(last, presence_seconds, stream), state.since);
     let due = plusSeconds(since, presence_seconds);
     if (due <= now) due = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
     if (due > now) return { due };

@@ -101,6 +101,8 @@ export class PresenceSweep {
       const stream = agentStream(tenant, id);
       const { presence_seconds, gateway } = state.profile;
       const now = this.now();
+      // Whoever heard that it registered, or came back, may not have written it yet.
+      if (state.since !== undefined && plusSeconds(state.since, presence_seconds) > now) continue;
       const own = await presence.last(stream);
       const carried = gateway === undefined ? undefined : await presence.last(gatewayKey(tenant, gateway));
       const last = Math.max(own ?? -Infinity, carried ?? -Infinity);

@@ -41,7 +41,7 @@ export const commands: CommandModule = [
         .action(runs<PersonalCommands.ReadInput>(() => load().read));
 
       command(personal, 'erasures', 'List who was erased', ['formicary personal erasures --all'])
-        .option('-n, --limit <n>', 'at most so many', whole, 50)
+        .option('-n, --limit <n>', 'at most so many; 50 by default, and with --json all', whole)
         .option('--all', 'all of them')
         .action(runs<PersonalCommands.ErasuresInput>(() => load().erasures));
     },

@@ -70,6 +70,9 @@ export async function read({ client, json }: Context, { kind, id, purpose }: Rea
   return json ? printJson(found) : printDetails(found);
 }
 
+/** Who was erased, of whom a table tells. */
+const SHOWN = 50;
+
 export interface ErasuresInput {
   readonly limit?: number;
   readonly all?: boolean;
@@ -77,7 +80,9 @@ export interface ErasuresInput {
 
 /** Lists who was erased. */
 export async function erasures({ client, json }: Context, { limit, all }: ErasuresInput): Promise<void> {
-  const found = await firstOf(client.personal.erasures(), all === true ? Infinity : limit);
+  // Whoever reads it as JSON restores by it: a part would open again who is not in it.
+  const isWhole = all === true || (json && limit === undefined);
+  const found = await firstOf(client.personal.erasures(), isWhole ? Infinity : (limit ?? SHOWN));
   if (json) return printJson(found.rows);
   printTable(
     ['SUBJECT', 'WHEN', 'BY', 'REASON'],

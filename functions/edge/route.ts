@@ -332,7 +332,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
 
 /** Whoever asks for much by few requests is limited alike; what a stream gives its client takes as it can. */
 function weigh(principal: Principal, { body }: HttpResponseInit): void {
-  const bytes = typeof body === 'string' ? body.length : body instanceof Uint8Array ? body.byteLength : 0;
+  const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.byteLength : 0;
   if (bytes > ANSWER_BYTES) edge?.weigh?.(principal, bytes / ANSWER_BYTES - 1);
 }
 

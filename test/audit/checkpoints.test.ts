@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FolderAnchor, GitAnchor } from '../../adapters/receipts/anchors';
 import { type Proof, proofText } from '../../app/audit/checkpoints';
+import { logStream } from '../../domain/audit/log';
 import { commitEntry, headsHash, parseEntry, type StreamHead } from '../../domain/audit/log-entries';
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
@@ -12,7 +13,7 @@ import { GrowingTree, leafHash, rootFromPath } from '../../domain/kernel/merkle'
 import { openCheckpoint, parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
 import { range } from '../support/commits';
 import { eventually } from '../support/eventually';
-import { Stage, TENANT } from '../support/stage';
+import { Stage, TENANT, turns } from '../support/stage';
 import { CHECKPOINTS, entriesOf, ORIGIN, signing, VKEY, write } from './logged';
 
 const KEYS = parseVerifierKeys(VKEY) as VerifierKeys;
@@ -357,6 +358,55 @@ describe('anchors', () => {
     void made(stage);
     await eventually(() => stage.living.length === 0);
     [anchor.isAway, anchor.onAsked] = [false, () => undefined];
+    await stage.start();
+    await made(stage).catch(() => undefined);
+    expect(readdirSync(folder)).toEqual(['bravo']);
+  });
+
+  test('a tenant whose log can not be read, or is refused, keeps no other from being shown what was missed', async () => {
+    const anchor = new RemovableAnchor(folder);
+    const stage = await staged({ anchors: [anchor] });
+    for (const tenant of OTHERS) await write(stage, `${tenant}/note/a`, 1);
+    await made(stage).catch(() => undefined);
+    stage.first.kill();
+    anchor.isAway = false;
+    await stage.start();
+    stage.mishaps = (port, _method, args) =>
+      port === 'store' && args.includes(logStream('bravo')) ? 'fails' : undefined;
+    await made(stage).catch(() => undefined);
+    stage.mishaps = () => undefined;
+    expect(readdirSync(folder).sort()).toEqual(['charlie', 'delta']);
+    await made(stage).catch(() => undefined);
+    expect(readdirSync(folder).sort()).toEqual(OTHERS);
+  });
+
+  test('what is refused of one tenant for good is asked for after what others have missed', async () => {
+    const anchor = new RemovableAnchor(folder);
+    anchor.isAway = false;
+    const keep = anchor.keep.bind(anchor);
+    anchor.keep = async (...checkpoint) => {
+      if (checkpoint[0] === 'bravo') throw new Error('no such folder can be made');
+      await keep(...checkpoint);
+    };
+    const stage = await staged({ anchors: [anchor] });
+    for (const tenant of OTHERS) await write(stage, `${tenant}/note/a`, 1);
+    for (let round = 0; round < 2; round += 1) await made(stage).catch(() => undefined);
+    expect(readdirSync(folder).sort()).toEqual(['charlie', 'delta']);
+  });
+
+  test('what it has missed is kept before the place in the feed is', async () => {
+    const anchor = new RemovableAnchor(folder);
+    const stage = await staged({ anchors: [anchor] });
+    await write(stage, 'bravo/note/a', 1);
+    // The process dies when it has kept the place.
+    stage.mishaps = (port, method, [name]) => {
+      if (port === 'checkpoints' && method === 'save' && name === 'log') setImmediate(() => stage.first.kill());
+      return port === 'checkpoints' && method === 'save' && name !== 'log' ? turns(50) : undefined;
+    };
+    void made(stage).catch(() => undefined);
+    await eventually(() => stage.living.length === 0);
+    stage.mishaps = () => undefined;
+    anchor.isAway = false;
     await stage.start();
     await made(stage).catch(() => undefined);
     expect(readdirSync(folder)).toEqual(['bravo']);

@@ -110,6 +110,10 @@ describe('routes', () => {
       ({ query }) => ({ body: Buffer.alloc(query.bytes), contentType: 'application/octet-stream' }),
     );
     bindRoute(
+      { ...common, name: 'letters', method: 'GET', path: '/letters', query: z.object({ letters: z.coerce.number() }) },
+      ({ query }) => ({ body: 'я'.repeat(query.letters) }),
+    );
+    bindRoute(
       {
         ...common,
         name: 'get',
@@ -364,6 +368,8 @@ describe('routes', () => {
     await call('large', { query: `?bytes=${64 * 1024}` });
     await call('large', { query: `?bytes=${160 * 1024}` });
     expect(weighed).toEqual([['ada', 1.5]]);
+    await call('letters', { query: `?letters=${80 * 1024 - 1}` });
+    expect(weighed[1]).toEqual(['ada', 1.5]);
   });
 
   describe('parameters', () => {

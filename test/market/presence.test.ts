@@ -252,6 +252,28 @@ describe('presence', () => {
     expect(stateOf('t')).toMatchObject({ history: [{ agent: holder, end: 'lost' }] });
   });
 
+  test('where processes share the stores, who registers or comes back lives, though nobody has written yet that it was heard', async () => {
+    await stage.end();
+    newStage({ shared: true });
+    await begin();
+    await begin();
+    wait(PRESENCE * 10);
+    await stage.fire();
+    await enter('ann');
+    const { presence } = stage.colony.ports;
+    presence.forget([agentOf('ann')]);
+    await stage.fire();
+    expect(agent('ann').status).toBe('active');
+    wait(PRESENCE);
+    await stage.fire();
+    expect(agent('ann').status).toBe('lost');
+    await stage.living[1]?.colony.agents.heartbeat(as('ann'), 'ann', []);
+    await stage.settled();
+    presence.forget([agentOf('ann')]);
+    await stage.fire();
+    expect(agent('ann').status).toBe('active');
+  });
+
   test('where processes share the stores, one that can not be looked at keeps nobody else from being lost', async () => {
     await stage.end();
     newStage({ shared: true });

@@ -1,5 +1,6 @@
 // Verifies an export of Formicary with golang.org/x/mod/sumdb, by a pinned key: verify EXPORT VKEY [CHECKPOINT...]. VKEY
-// may be several keys of a log, a line each; lines that begin with # say something about them. Written apart from the product and from verify.py, on other code.
+// may be several keys of a log, a line each; lines that begin with # say something about them. Written apart from the
+// product and from verify.py, on other code.
 // Ends with 1 when something does not hold.
 package main
 

@@ -2,6 +2,12 @@
 import { StoreUnavailable } from '../../app/engine/reachable';
 import { type Mishap, type Process, Stage } from './stage';
 
+/**
+ * What calls are made to fail with, and what a process says that time has passed in the middle of: it acts for nobody
+ * before it has heard of the others again.
+ */
+const EXPECTED = /failed before it did anything|its answer is lost|nothing was heard of the other processes for/;
+
 /** A run over a stage of so many processes; `wrong` says what it found, a sentence for each fault. */
 export class ModelRun {
   readonly stage: Stage;
@@ -45,7 +51,7 @@ export class ModelRun {
   }
 
   protected thrown(step: unknown, error: unknown): undefined {
-    if (!(error instanceof StoreUnavailable) && !/failed before it did anything|its answer is lost/.test(String(error)))
+    if (!(error instanceof StoreUnavailable) && !EXPECTED.test(String(error)))
       this.wrong.push(`${JSON.stringify(step)} threw ${String(error)}`);
     return undefined;
   }

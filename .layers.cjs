@@ -28,6 +28,7 @@ module.exports = {
     'notices',
     'budgets',
     'market',
+    'jobs',
     'oversight',
     'audit',
     'operation',

@@ -12,6 +12,7 @@ import type { Deadline, Ports } from './engine/ports';
 import { Running, type RunningOptions } from './engine/running';
 import type { CacheBounds } from './engine/streams';
 import { identityModule, type IdentityOptions } from './identity/module';
+import { jobsModule } from './jobs/module';
 import { marketModule, type MarketOptions } from './market/module';
 import { noticesModule } from './notices/module';
 import { operationModule } from './operation/module';
@@ -69,6 +70,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...budgets.services,
     options: options.market,
   });
+  const jobs = jobsModule(engine, { ...market.services, ...tenants.services });
   const oversight = oversightModule(engine, {
     ...market.services,
     ...notices.services,
@@ -82,7 +84,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const named = {
     ...{ stops, tenants, policy, identity, personal, signals, repository, notices },
-    ...{ budgets, market, oversight, audit, operation },
+    ...{ budgets, market, jobs, oversight, audit, operation },
   };
   const services = {
     ...stops.services,
@@ -95,6 +97,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...notices.services,
     ...budgets.services,
     ...market.services,
+    ...jobs.services,
     ...oversight.services,
     ...audit.services,
     ...operation.services,

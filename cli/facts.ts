@@ -4,6 +4,7 @@ import type { LogEvent } from '../domain/audit/log';
 import type { BudgetEvent } from '../domain/budgets/budget';
 import type { AccessEvent } from '../domain/identity/access';
 import type { CredentialEvent } from '../domain/identity/credential';
+import type { JobEvent } from '../domain/jobs/job';
 import type { Event } from '../domain/kernel/decider';
 import { shorten } from '../domain/kernel/text';
 import type { AgentEvent } from '../domain/market/agent';
@@ -30,6 +31,7 @@ import { count, percent, said, usd } from './terminal';
 
 type Known =
   | TaskEvent
+  | JobEvent
   | AgentEvent
   | TrailEvent
   | ToolEvent
@@ -121,6 +123,14 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   TaskRedriven: ({ by: who, deadline }) => `by ${who}${deadline === undefined ? '' : `, due ${deadline}`}`,
   TaskCancelled: by,
   DeadlinePassed: ({ deadline, reason }) => `${deadline}${reason === undefined ? '' : `: ${reason}`}`,
+  JobPosted: ({ tasks, on_failure, requester }) =>
+    `${count(tasks, 'task')} of ${requester}; when one fails: ${on_failure}`,
+  JobTaskEnded: ({ key, end, reason }) => `${key} ${end}${reason === undefined ? '' : `: ${reason}`}`,
+  JobTasksSkipped: ({ tasks }) => `${count(tasks.length, 'task')} will never be posted`,
+  JobFailed: ({ key, reason }) => `by ${key}: ${reason}`,
+  JobCancelled: by,
+  JobCompensating: ({ key }) => `by ${key}`,
+  JobEnded: ({ status }) => status,
   AgentRegistered: profile,
   AgentRevised: profile,
   RoleAssigned: ({ pool, reason }) => `to pool ${pool}: ${reason}`,

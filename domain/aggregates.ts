@@ -2,6 +2,7 @@
 import { auditAggregates } from './audit/aggregates';
 import { budgetsAggregates } from './budgets/aggregates';
 import { identityAggregates } from './identity/aggregates';
+import { jobsAggregates } from './jobs/aggregates';
 import { marketAggregates } from './market/aggregates';
 import { noticesAggregates } from './notices/aggregates';
 import { oversightAggregates } from './oversight/aggregates';
@@ -14,6 +15,7 @@ import { tenantsAggregates } from './tenants/aggregates';
 
 export const AGGREGATES = [
   ...marketAggregates,
+  ...jobsAggregates,
   ...oversightAggregates,
   ...signalsAggregates,
   ...repositoryAggregates,

@@ -8,6 +8,7 @@ import type { LogFault } from '../../domain/audit/log-verifier';
 import { AlteredReceipt, ChainVerifier, type Commit } from '../../domain/kernel/commit';
 import { parseStream } from '../../domain/kernel/ids';
 import { payloadsOf } from '../../domain/market/payloads';
+import { plansOf } from '../../domain/jobs/payloads';
 import { Archive, ARCHIVE_FOLDER, type ArchivedLine, type ArchivedPiece, fileProblem } from './archive';
 import { OTHER_DATABASES } from './backup';
 import { DATABASE_FILE, isDamage, NO_LOG } from './database';
@@ -225,7 +226,8 @@ class BlobWalk {
 
 function referencesIn(body: string): string[] {
   try {
-    return payloadsOf((JSON.parse(body) as Commit).events);
+    const { events } = JSON.parse(body) as Commit;
+    return [...payloadsOf(events), ...plansOf(events)];
   } catch {
     // A receipt that is none: its chain says so.
     return [];

@@ -27,12 +27,14 @@ import { Inboxes } from './inbox';
 import type { Silence } from './loss-doubt';
 import { Market, type MarketOptions } from './market';
 import { Pauses } from './pauses';
+import { Payloads, placed, referenceOf } from './payloads';
 import { Places } from './places';
 import { PresenceSweep } from './presence-sweep';
 import { Reactions } from './reactions';
 import { RoundBook } from './round-book';
 import { StoppedWork } from './stopped-work';
-import { Tasks } from './tasks';
+import { specOf } from './task-answer';
+import { type TaskOutcome, Tasks } from './tasks';
 import { gateOf, WhyNots } from './why-not';
 import { WindingUp } from './winding-up';
 
@@ -43,8 +45,14 @@ export {
   gateOf,
   type Market,
   type MarketOptions,
+  Payloads,
+  placed,
+  referenceOf,
   type RoundBook,
+  specOf,
+  type TaskOutcome,
   type Tasks,
+  type WindingUp,
 };
 
 export interface MarketNeeds {
@@ -176,7 +184,7 @@ export function marketModule(
   }
 
   return {
-    services: { market, agents, gateways, tasks, stoppedWork, pauses, whyNots, balance, reactions, roundBook, filling },
+    services: { market, agents, gateways, tasks, stoppedWork, pauses, whyNots, balance, reactions, roundBook, windingUp, filling },
     consumers: { reactions: [reactions, balance] },
     open: () => balance.open(),
     fill,

@@ -16,6 +16,7 @@ function specAnswer(spec: TaskSpec): Shown<typeof TaskSpecSchema> {
     effort: spec.effort,
     estimated_cost_micro_usd: spec.estimated_cost_micro_usd,
     parent: spec.parent,
+    job: spec.job,
     deadline: spec.deadline,
     payload: spec.payload,
     payload_ref: spec.payload_ref,

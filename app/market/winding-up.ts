@@ -12,6 +12,7 @@ import type { TaskEvent, TaskState } from '../../domain/market/task';
 import { type Ended, tenantDecider } from '../../domain/tenants/tenant';
 import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
+import type { RequestContext } from '../engine/command';
 import type { DeadlineEngine, Reason } from '../engine/deadlines';
 import type { Clock, Report } from '../engine/ports';
 import { messageOf } from '../engine/reachable';
@@ -40,6 +41,14 @@ function closer(tenant: string): Principal {
   return { tenant, id: 'closing', kind: 'system', level: 'critical' };
 }
 
+/** What else comes to its end in a tenant that was closed. */
+export interface Ending {
+  /** What is under way, as its view shows it. */
+  readonly aggregate: Pick<Aggregate<unknown, Event, Named>, 'list'>;
+  readonly statuses: readonly string[];
+  readonly end: (context: RequestContext, id: string, reason: string) => Promise<unknown>;
+}
+
 export interface WindingUpDeps {
   readonly transactor: Pick<Transactor, 'current'>;
   readonly tasksOf: Aggregate<TaskState, TaskEvent, Named>;
@@ -55,9 +64,16 @@ export interface WindingUpDeps {
 export class WindingUp {
   /** What a tenant's stream is looked at for once it was closed. */
   readonly due: Reason;
+  /** Ended first: they may begin more of the rest. */
+  private readonly endings: Ending[] = [];
 
   constructor(private readonly deps: WindingUpDeps) {
     this.due = deps.deadlines.on('closing', (stream) => this.look(stream));
+  }
+
+  /** Has this end as well; a capability says so once. */
+  also(ending: Ending): void {
+    this.endings.push(ending);
   }
 
   private async look(stream: string): Promise<Time | undefined> {
@@ -67,10 +83,13 @@ export class WindingUp {
     await this.endTokens(tenant, closed);
     const { tasks, tasksOf, agents, agentsOf } = this.deps;
     const context = { principal: closer(tenant) };
-    const ended = [
+    const ended: Awaited<ReturnType<WindingUp['endAll']>>[] = [];
+    for (const { aggregate, statuses, end } of this.endings)
+      ended.push(await this.endAll(tenant, aggregate, statuses, (id) => end(context, id, reasonOf(closed))));
+    ended.push(
       await this.endAll(tenant, tasksOf, TASKS_UNDER_WAY, (id) => tasks.cancel(context, id, reasonOf(closed))),
       await this.endAll(tenant, agentsOf, AGENTS_HERE, (id) => agents.deregister(context, id, reasonOf(closed))),
-    ];
+    );
     const found = ended.reduce((sum, one) => sum + one.found, 0);
     const failures = ended.flatMap((one) => one.failures);
     const now = toTime(this.deps.clock.now());
@@ -96,9 +115,9 @@ export class WindingUp {
   }
 
   /** Ends what the view shows as being there; answers how much that was. What fails keeps nothing else from ending. */
-  private async endAll<S, E extends Event>(
+  private async endAll(
     tenant: string,
-    aggregate: Aggregate<S, E, Named>,
+    aggregate: Ending['aggregate'],
     statuses: readonly string[],
     end: (id: string) => Promise<unknown>,
   ): Promise<{ readonly found: number; readonly failures: readonly unknown[] }> {

@@ -35,6 +35,7 @@ var parked = [
   'parked-views'
   'parked-reactions'
   'parked-balance'
+  'parked-jobs'
   'parked-decisions'
   'parked-erasures'
   'parked-publisher'

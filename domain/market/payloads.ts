@@ -1,7 +1,7 @@
 /** Which blobs a receipt names: the payloads and results that were too large to stand in it. */
 import type { TaskEvent } from './task';
 
-/** References (`sha256:…`) that the events name, as far as the product itself put them there. */
+/** References (`sha256:…`) that events of tasks name, as far as the product itself put them there. */
 export function payloadsOf(events: readonly { readonly type: string; readonly data: unknown }[]): string[] {
   return (events as readonly TaskEvent[]).map(referenceOf).filter((reference) => typeof reference === 'string');
 }

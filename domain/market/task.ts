@@ -51,6 +51,8 @@ export interface TaskSpec {
   readonly estimated_cost_micro_usd?: number;
   /** The task that it is a part of: what it costs is charged to what is reserved for that. */
   readonly parent?: string;
+  /** The job that posted it, and its name there. */
+  readonly job?: { readonly id: string; readonly key: string };
   readonly deadline?: Time;
   /** The work itself, or where it is kept. */
   readonly payload?: unknown;
@@ -1257,6 +1259,20 @@ export function cancel(by: string, reason: string, now: Time): Decision<TaskStat
       { type: 'TaskCancelled', v: 1, data: { by, reason, agent: state.holder?.agent, award: state.holder?.award } },
     ];
   };
+}
+
+/**
+ * Sees to it that what was to be posted never is, and says why: it is there as a task that was cancelled, so that a
+ * post that is under way comes too late. What was posted is left as it is.
+ */
+export function withdraw(spec: TaskSpec, by: string, reason: string, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) =>
+    state.status === 'unknown'
+      ? [
+          { type: 'TaskPosted', v: 1, data: { spec, posted_at: now } },
+          { type: 'TaskCancelled', v: 1, data: { by, reason } },
+        ]
+      : [];
 }
 
 /**

@@ -5,10 +5,13 @@ const ENDING: ReadonlySet<string> = new Set([
   'agent.release',
   'agent.release-challenge',
   'budget.settle',
+  'job.cancel',
+  'job.task-ended',
   'task.cancel',
   'task.give-back',
   // A deadline that has passed ends its task, which nobody can cancel then.
   'task.time-passed',
+  'task.withdraw',
   'token.revoke',
 ]);
 

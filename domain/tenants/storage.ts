@@ -58,6 +58,7 @@ const ADDING: ReadonlySet<string> = new Set([
   'agent-type.revise',
   'channel.set',
   'correction.give',
+  'job.post',
   'pool.change-objective',
   'round.open',
   'signal.emit',

@@ -10,6 +10,7 @@ import './api/sharing';
 import './api/operation';
 import './api/identity';
 import './api/stops';
+import './api/jobs';
 import './api/policy';
 import './api/budgets';
 import './api/tenants';

@@ -159,6 +159,7 @@ lines(
     post: 'before there is an end',
     giveBack: 'asked below: nothing is refused, nothing is done',
     takeBack: 'asked below: nothing is refused, nothing is done',
+    withdraw: 'keeps what is not there from being posted, which is right at any time',
     voidAward: 'keeps a number from being awarded, which is right at any time',
     notPartOf: 'asked of the task that it is a part of, whatever has become of that',
     settleChallenge: 'a verdict that comes too late counts as well',

@@ -168,7 +168,8 @@ test('what the colony does by itself ends something, or is not done in a closed 
   );
   expect(actions.flatMap(([action]) => (bringsToAnEnd(action) ? [action] : [])).sort()).toEqual([
     ...['agent.confirm', 'agent.deregister', 'agent.release', 'agent.release-challenge', 'budget.confirm'],
-    ...['budget.settle', 'task.cancel', 'task.give-back', 'task.time-passed', 'task.void-award', 'token.revoke'],
+    ...['budget.settle', 'job.cancel', 'job.task-ended', 'task.cancel', 'task.give-back', 'task.time-passed'],
+    ...['task.void-award', 'task.withdraw', 'token.revoke'],
   ]);
   const others = actions.filter(([action, { by }]) => by === 'system' && !bringsToAnEnd(action));
   // A new one is to be put where it belongs.

@@ -1,0 +1,40 @@
+/**
+ * Jobs: tasks that are posted as one thing, some of which come after others.
+ * Owns jobs; in memory the plans used lately.
+ * Calls the market (tasks are posted, cancelled, read) and tenants.
+ */
+import { jobDecider, JOB_ENDS, JOB_STATUSES } from '../../domain/jobs/job';
+import { jobs as jobsView } from '../../projections/jobs/jobs';
+import type { Engine } from '../engine/engine';
+import type { Module } from '../engine/module';
+import { Payloads, type Tasks, type WindingUp } from '../market/module';
+import type { TenantBook } from '../tenants/module';
+import { Jobs } from './jobs';
+import { Offers } from './offers';
+import { Plans } from './plans';
+import { JobReactions } from './reactions';
+
+export type { Jobs };
+
+export interface JobsNeeds {
+  readonly tasks: Tasks;
+  readonly tenantBook: TenantBook;
+  readonly windingUp: WindingUp;
+}
+
+const UNDER_WAY = JOB_STATUSES.filter((status) => !(JOB_ENDS as readonly string[]).includes(status));
+
+export function jobsModule(engine: Engine, { tasks, tenantBook, windingUp }: JobsNeeds) {
+  const { transactor, blobs, deadlines, clock } = engine;
+  const jobsOf = engine.aggregate(jobDecider, { view: jobsView });
+  const plans = new Plans(blobs, new Payloads(blobs, tenantBook));
+  const jobs = new Jobs({ jobs: jobsOf, plans, tasks, transactor, clock });
+  const offers = new Offers({ tasks, streams: transactor });
+  const jobReactions = new JobReactions({ transactor, deadlines, clock, jobsOf, jobs, offers });
+  windingUp.also({
+    aggregate: jobsOf,
+    statuses: UNDER_WAY,
+    end: (context, id, reason) => jobs.cancel(context, id, reason),
+  });
+  return { services: { jobs, jobReactions }, consumers: { reactions: [jobReactions] } } satisfies Module;
+}

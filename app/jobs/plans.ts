@@ -1,0 +1,51 @@
+/** Plans of jobs, kept in the archive by their hash, and those used lately in memory. */
+import { AlteredPayload } from '../../domain/kernel/commit';
+import type { Rejection } from '../../domain/kernel/decider';
+import { Recent } from '../../domain/kernel/recent';
+import { type Graph, graphOf, type Plan } from '../../domain/jobs/plan';
+import type { CommandContext } from '../engine/command';
+import type { BlobArchive } from '../engine/ports';
+import { type Payloads, placed, referenceOf } from '../market/module';
+
+/** Plans in memory: so many, as far as their texts have no more bytes together. */
+const MOST = 1_000;
+const MOST_BYTES = 16 * 1024 * 1024;
+
+interface Read {
+  readonly graph: Graph;
+  readonly bytes: number;
+}
+
+export class Plans {
+  /** By `tenant reference`. */
+  private readonly read = new Recent<string, Read>(MOST, { most: MOST_BYTES, of: ({ bytes }) => bytes });
+
+  constructor(
+    private readonly blobs: BlobArchive,
+    private readonly payloads: Pick<Payloads, 'keep'>,
+  ) {}
+
+  /** Has a plan kept, whatever its size; answers its reference, or why the tenant may not store it. */
+  async keep(
+    context: Pick<CommandContext, 'action' | 'principal'>,
+    stream: string,
+    plan: Plan,
+  ): Promise<{ readonly reference: string } | Rejection> {
+    const value = placed(plan, 0);
+    if ('inline' in value) throw new Error('a plan has no JSON form');
+    return (await this.payloads.keep(context, stream, value)) ?? { reference: value.reference };
+  }
+
+  /** Throws `AlteredPayload` where it is not what was kept. */
+  async of(tenant: string, reference: string): Promise<Graph> {
+    const name = `${tenant} ${reference}`;
+    const known = this.read.get(name);
+    if (known !== undefined) return known.graph;
+    const bytes = await this.blobs.get(tenant, reference);
+    if (bytes === undefined) throw new AlteredPayload(reference, 'is not there');
+    if (referenceOf(bytes) !== reference) throw new AlteredPayload(reference, 'holds other bytes than were written');
+    const graph = graphOf(JSON.parse(Buffer.from(bytes).toString('utf8')) as Plan);
+    this.read.set(name, { graph, bytes: bytes.length });
+    return graph;
+  }
+}

@@ -1,0 +1,22 @@
+/** What the rules of this capability refuse: under which status and type, and what that says. */
+import { refusals } from '../problems';
+
+export const JOBS_REFUSALS = refusals('Jobs', [
+  [404, 'job-not-found', 'there is no such job'],
+  [
+    409,
+    'job-exists',
+    'a job with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer',
+  ],
+  [409, 'job-over', "the job is …: it can't be cancelled any more"],
+  [422, 'after-unknown', '… comes after …, and the job has no task with that key'],
+  [422, 'compensation-invalid', 'compensation names a task exactly where on_failure is compensate'],
+  [422, 'job-cycle', 'the tasks wait for each other, in this round: … → … → …'],
+  [
+    422,
+    'job-too-large',
+    'a job has at most … tasks, which come after others … times: post several, or join results in between',
+  ],
+  [422, 'key-twice', 'two tasks of the job have the key …: each has its own'],
+  [422, 'reference-invalid', 'the payload of … refers to …, which … does not come after'],
+]);

@@ -1,0 +1,4 @@
+/** The aggregates of jobs. */
+import { jobDecider } from './job';
+
+export const jobsAggregates = [jobDecider] as const;

@@ -1,0 +1,36 @@
+/** `/v1/jobs`: tasks that are posted as one thing, some of which come after others. */
+import { askedJob, jobAnswer } from '../../../app/jobs/job-answer';
+import { jobs } from '../../../contract/jobs/jobs';
+import { bind } from '../../bind';
+import { commanded, createdId, existing, listed, pageOf } from '../../edge/answers';
+import { contextOf } from '../../edge/context';
+import { accepted } from '../../runtime';
+
+bind(jobs.post, async (colony, call) => {
+  const { body } = call;
+  const id = createdId(jobs.get.path, call, body.id);
+  const done = accepted(await colony.jobs.post(contextOf(call), id, askedJob(body), body.name));
+  return commanded(done, { job: jobAnswer(id, done) }, { location: `/v1/jobs/${id}` });
+});
+
+bind(jobs.list, ({ jobs }, call) => listed(call, (...asked) => jobs.list(...asked)));
+
+bind(jobs.get, async (colony, { principal: { tenant }, params: { id }, query: { asOf } }) => {
+  const loaded = existing('job', id, await colony.jobs.load(tenant, id, asOf), asOf);
+  return { body: jobAnswer(id, loaded), etag: loaded.version };
+});
+
+bind(jobs.tasks, async (colony, call) => {
+  const { id } = call.params;
+  const { tenant } = call.principal;
+  const { limit, continuation: from = 0 } = call.query;
+  const { state } = existing('job', id, await colony.jobs.load(tenant, id));
+  const { value, next } = await colony.jobs.tasks(tenant, id, state, { from, limit });
+  return pageOf(call, value, next === undefined ? undefined : String(next));
+});
+
+bind(jobs.cancel, async (colony, call) => {
+  const { id } = call.params;
+  const done = accepted(await colony.jobs.cancel(contextOf(call), id, call.body.reason));
+  return commanded(done, { job: jobAnswer(id, done) });
+});

@@ -5,10 +5,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogFault } from '../../domain/audit/log-verifier';
+import { plansOf } from '../../domain/jobs/payloads';
 import { AlteredReceipt, ChainVerifier, type Commit } from '../../domain/kernel/commit';
 import { parseStream } from '../../domain/kernel/ids';
 import { payloadsOf } from '../../domain/market/payloads';
-import { plansOf } from '../../domain/jobs/payloads';
 import { Archive, ARCHIVE_FOLDER, type ArchivedLine, type ArchivedPiece, fileProblem } from './archive';
 import { OTHER_DATABASES } from './backup';
 import { DATABASE_FILE, isDamage, NO_LOG } from './database';

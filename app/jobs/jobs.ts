@@ -1,10 +1,6 @@
 /** Use cases of jobs: tasks that are posted as one thing, some of which come after others. */
 import type { JobTask } from '../../contract/jobs/jobs';
 import type { Shown } from '../../contract/route';
-import { Rejection } from '../../domain/kernel/decider';
-import type { Principal } from '../../domain/kernel/principal';
-import { cut } from '../../domain/kernel/text';
-import { type Time, toTime } from '../../domain/kernel/time';
 import {
   cancel,
   type EndedTask,
@@ -18,6 +14,10 @@ import {
 } from '../../domain/jobs/job';
 import { type AskedJob, type Graph, type Plan, type PlannedTask, planOf } from '../../domain/jobs/plan';
 import { knownOf } from '../../domain/jobs/progress';
+import { Rejection } from '../../domain/kernel/decider';
+import type { Principal } from '../../domain/kernel/principal';
+import { cut } from '../../domain/kernel/text';
+import { type Time, toTime } from '../../domain/kernel/time';
 import type { JobDoc } from '../../projections/jobs/jobs';
 import { ALL } from '../../projections/projection';
 import type { Aggregate, Page, Where } from '../engine/aggregate';
@@ -52,7 +52,7 @@ export class Jobs {
    * is refused leaves a receipt.
    */
   async post(context: RequestContext, id: string, asked: AskedJob, name?: string): Promise<JobOutcome> {
-    const { jobs, plans, clock } = this.deps;
+    const { jobs, plans } = this.deps;
     const { principal } = context;
     const refusing = { ...context, receiptOfRefusal: true };
     const plan = planOf(asked);

@@ -3,7 +3,7 @@
  * Owns jobs; in memory the plans used lately.
  * Calls the market (tasks are posted, cancelled, read) and tenants.
  */
-import { jobDecider, JOB_ENDS, JOB_STATUSES } from '../../domain/jobs/job';
+import { JOB_ENDS, JOB_STATUSES, jobDecider } from '../../domain/jobs/job';
 import { jobs as jobsView } from '../../projections/jobs/jobs';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
@@ -29,7 +29,7 @@ export function jobsModule(engine: Engine, { tasks, tenantBook, windingUp }: Job
   const jobsOf = engine.aggregate(jobDecider, { view: jobsView });
   const plans = new Plans(blobs, new Payloads(blobs, tenantBook));
   const jobs = new Jobs({ jobs: jobsOf, plans, tasks, transactor, clock });
-  const offers = new Offers({ tasks, streams: transactor });
+  const offers = new Offers({ tasks, transactor, clock });
   const jobReactions = new JobReactions({ transactor, deadlines, clock, jobsOf, jobs, offers });
   windingUp.also({
     aggregate: jobsOf,

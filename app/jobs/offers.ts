@@ -2,15 +2,17 @@
  * The tasks of a job between its plan and the market: each is posted when what it needs is there, with what it refers
  * to in its place, or withdrawn. Done again, nothing happens.
  */
-import { sha256 } from '../../domain/kernel/commit';
-import { taskDecider, type TaskSpec, taskStream } from '../../domain/market/task';
 import { isOffered, type JobState } from '../../domain/jobs/job';
 import type { Graph, PlannedTask } from '../../domain/jobs/plan';
 import { knownOf } from '../../domain/jobs/progress';
-import { referencesIn, readReference, type Reference, replaced, valueAt } from '../../domain/jobs/references';
+import { readReference, type Reference, referencesIn, replaced, valueAt } from '../../domain/jobs/references';
+import { sha256 } from '../../domain/kernel/commit';
+import { toTime } from '../../domain/kernel/time';
+import { taskDecider, type TaskSpec, taskStream, withdraw } from '../../domain/market/task';
 import type { Cause, RequestContext } from '../engine/command';
+import type { Clock } from '../engine/ports';
 import { STOPPED } from '../engine/standstill';
-import type { Streams } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 import type { TaskOutcome, Tasks } from '../market/module';
 import { inNameOfJobs, taskIdOf } from './jobs';
 
@@ -23,7 +25,8 @@ const LATER: ReadonlySet<string> = new Set([STOPPED, 'tenant-limit', 'tenant-clo
 
 export interface OffersDeps {
   readonly tasks: Tasks;
-  readonly streams: Pick<Streams, 'load' | 'current'>;
+  readonly transactor: Pick<Transactor, 'load' | 'current' | 'transact'>;
+  readonly clock: Clock;
 }
 
 /** A job, as far as its tasks are concerned. */
@@ -61,23 +64,26 @@ export class Offers {
     const task = taskIdOf(tenant, id, (job.graph.tasks[place] as PlannedTask).key);
     const payload = await this.payloadOf(job, spec.payload);
     const context = this.context(job, cause);
-    if ('wrong' in payload) return this.orLater(await this.withdrawn(context, task, spec, payload.wrong));
+    if ('wrong' in payload) return this.orLater(await this.withdrawn(context, task, spec, NOT_POSTED + payload.wrong));
     const command = { key: `job:${id}`, hash: sha256(JSON.stringify([state.job?.plan_ref, place])) };
     const posting = payload.value === undefined ? spec : { ...spec, payload: payload.value };
     const outcome = await this.deps.tasks.post({ ...context, command }, task, posting);
     if (outcome.ok || outcome.rejection.code === 'task-exists') return undefined;
     const { kind, code } = outcome.rejection;
     if (kind === 'unavailable' || LATER.has(code)) return this.orLater(outcome);
-    return this.orLater(await this.withdrawn(context, task, spec, outcome.rejection.message));
+    return this.orLater(await this.withdrawn(context, task, spec, NOT_POSTED + outcome.rejection.message));
   }
 
-  private async withdrawn(
-    context: RequestContext,
-    task: string,
-    spec: TaskSpec,
-    why: string,
-  ): Promise<TaskOutcome> {
-    return await this.deps.tasks.withdraw(context, task, spec, `it could not be posted: ${why}`);
+  /** Has a task that was not posted yet never be: see `withdraw` of the domain. Nothing is kept of its payload. */
+  private async withdrawn(context: RequestContext, task: string, spec: TaskSpec, why: string): Promise<TaskOutcome> {
+    const { tenant, id: by } = context.principal;
+    const { payload: _, oversight: __, ...rest } = spec;
+    return await this.deps.transactor.transact(
+      taskDecider,
+      taskStream(tenant, task),
+      withdraw(rest, by, why, toTime(this.deps.clock.now())),
+      { ...context, action: 'task.withdraw' },
+    );
   }
 
   /** Cancels a task that was posted, and sees to it that one that was not never is. */
@@ -90,7 +96,7 @@ export class Offers {
     const reason = cancelled
       ? `its job was cancelled by ${cancelled.by}: ${cancelled.reason}`
       : `its job has failed: ${failures[0]?.key} was not completed`;
-    const withdrawn = await this.deps.tasks.withdraw(context, task, spec, reason);
+    const withdrawn = await this.withdrawn(context, task, spec, reason);
     if (!withdrawn.ok || withdrawn.events.length > 0) return this.orLater(withdrawn);
     const outcome = await this.deps.tasks.cancel(context, task, reason);
     // It is over, or its time is: the job hears of that.
@@ -142,8 +148,8 @@ export class Offers {
   private async resultOf({ tenant, id }: Offering, key: string): Promise<unknown> {
     const task = taskIdOf(tenant, id, key);
     const stream = taskStream(tenant, task);
-    let { state } = await this.deps.streams.load(taskDecider, stream);
-    if (state.completion === undefined) ({ state } = await this.deps.streams.current(taskDecider, stream));
+    let { state } = await this.deps.transactor.load(taskDecider, stream);
+    if (state.completion === undefined) ({ state } = await this.deps.transactor.current(taskDecider, stream));
     const { result, result_ref } = state.completion ?? {};
     if (result_ref === undefined) return result;
     const bytes = await this.deps.tasks.blob(tenant, task, result_ref);
@@ -154,6 +160,7 @@ export class Offers {
 /** Most bytes of results that are read for one payload: a part may be all that is wanted of each. */
 const MAX_READ_BYTES = 16_000_000;
 
+const NOT_POSTED = 'it could not be posted: ';
 const TOO_LARGE = `with the results that it refers to its payload is larger than ${MAX_PAYLOAD_BYTES} bytes: refer to less of them`;
 
 /** A payload with results in it, or why there can be none. */

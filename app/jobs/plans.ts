@@ -1,8 +1,8 @@
 /** Plans of jobs, kept in the archive by their hash, and those used lately in memory. */
+import { type Graph, graphOf, type Plan } from '../../domain/jobs/plan';
 import { AlteredPayload } from '../../domain/kernel/commit';
 import type { Rejection } from '../../domain/kernel/decider';
 import { Recent } from '../../domain/kernel/recent';
-import { type Graph, graphOf, type Plan } from '../../domain/jobs/plan';
 import type { CommandContext } from '../engine/command';
 import type { BlobArchive } from '../engine/ports';
 import { type Payloads, placed, referenceOf } from '../market/module';

@@ -3,12 +3,12 @@
  * job, which posts what that has made ready; a job that is to end cancels what it has posted. Found from the events and
  * from the state, so that a redelivery finds nothing left to do.
  */
+import { type EndedTask, isEnded, jobDecider, type JobEvent, type JobState, offered } from '../../domain/jobs/job';
+import type { Graph, PlannedTask } from '../../domain/jobs/plan';
 import type { Commit } from '../../domain/kernel/commit';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { taskDecider, type TaskEvent, taskStream } from '../../domain/market/task';
-import { type EndedTask, isEnded, jobDecider, type JobEvent, type JobState, offered } from '../../domain/jobs/job';
-import type { Graph, PlannedTask } from '../../domain/jobs/plan';
 import type { Aggregate } from '../engine/aggregate';
 import { type Cause, causeOf } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
@@ -133,4 +133,3 @@ function endOf(event: TaskEvent): Pick<EndedTask, 'end' | 'reason'> | undefined 
 function endsTask({ events }: Commit): boolean {
   return (events as readonly TaskEvent[]).some((event) => endOf(event) !== undefined);
 }
-

@@ -184,7 +184,20 @@ export function marketModule(
   }
 
   return {
-    services: { market, agents, gateways, tasks, stoppedWork, pauses, whyNots, balance, reactions, roundBook, windingUp, filling },
+    services: {
+      market,
+      agents,
+      gateways,
+      tasks,
+      stoppedWork,
+      pauses,
+      whyNots,
+      balance,
+      reactions,
+      roundBook,
+      windingUp,
+      filling,
+    },
     consumers: { reactions: [reactions, balance] },
     open: () => balance.open(),
     fill,

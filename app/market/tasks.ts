@@ -1,7 +1,7 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
 import { refuse, Rejection } from '../../domain/kernel/decider';
-import { noSuchReceipt, reservedId } from '../../domain/kernel/ids';
+import { noSuchReceipt } from '../../domain/kernel/ids';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, type AgentProfile, agentStream } from '../../domain/market/agent';
 import type { AwardChallenge } from '../../domain/market/award-challenge';
@@ -34,7 +34,6 @@ import {
   type TaskSpec,
   type TaskState,
   timePassed,
-  withdraw,
   withdrawBid,
 } from '../../domain/market/task';
 import type { WhyNot } from '../../domain/market/why-not';
@@ -117,8 +116,6 @@ export class Tasks {
     const { tenant } = context.principal;
     const cause = causeRef === undefined ? context.cause : await this.resolveCause(tenant, causeRef);
     if (cause instanceof Rejection) return { ok: false, rejection: cause };
-    const reserved = context.principal.kind === 'system' ? undefined : reservedId(id);
-    if (reserved) return { ok: false, rejection: reserved };
     const { parent, task_type, priority } = spec;
     const stranger = parent && notPartOf((await this.load(tenant, parent)).state, parent, context.principal);
     // The stream itself refuses: it knows a command that comes again.
@@ -346,13 +343,6 @@ export class Tasks {
 
   cancel(context: RequestContext, id: string, reason: string): Promise<TaskOutcome> {
     return this.inTime(context, id, 'task.cancel', cancel(context.principal.id, reason, this.now()));
-  }
-
-  /** Has a task that was not posted yet never be: see `withdraw` of the domain. Nothing is kept of its payload. */
-  withdraw(context: RequestContext, id: string, spec: TaskSpec, reason: string): Promise<TaskOutcome> {
-    const { payload: _, oversight: __, ...rest } = spec;
-    const decision = withdraw(rest, context.principal.id, reason, this.now());
-    return this.tasks.decide(context, id, 'task.withdraw', decision);
   }
 
   /**

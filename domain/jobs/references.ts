@@ -36,7 +36,10 @@ export function readReference(holder: object): Reference | ReferenceFault {
 }
 
 /** The holders of references in a value, each with its place; a reference that holds another is one. */
-export function* referencesIn(value: unknown, path: readonly (string | number)[] = []): Generator<[object, typeof path]> {
+export function* referencesIn(
+  value: unknown,
+  path: readonly (string | number)[] = [],
+): Generator<[object, typeof path]> {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) for (const [i, item] of value.entries()) yield* referencesIn(item, [...path, i]);
   else if (Object.hasOwn(value, RESULT)) yield [value, path];

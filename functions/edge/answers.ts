@@ -5,7 +5,8 @@ import { derivedId, isDerivedId, newId } from '../../app/engine/new-id';
 import type { Receipt } from '../../contract/common';
 import type { Shown } from '../../contract/route';
 import type { Event } from '../../domain/kernel/decider';
-import { Problem, type ProblemDocument } from './problem';
+import { reservedId } from '../../domain/kernel/ids';
+import { Problem, type ProblemDocument, rejected } from './problem';
 import { type Answer, type Call, reachableId } from './route';
 
 /**
@@ -123,6 +124,8 @@ type Creating = Pick<Call, 'principal' | 'idempotencyKey' | 'now'>;
  * that a retry lands in the same stream, else a new one.
  */
 export function createdId(template: string, call: Creating, wanted: string | undefined, part?: number): string {
+  const reserved = wanted === undefined ? undefined : reservedId(wanted);
+  if (reserved !== undefined) throw rejected(reserved);
   if (wanted !== undefined && isDerivedId(wanted)) {
     throw Problem.invalid(`Nothing can be called ${wanted} by its caller.`, [
       {

@@ -1,5 +1,5 @@
 /** A job by its rules alone: what ends it, what is skipped, and what is told twice. */
-import { cancel, type JobEvent, jobDecider, offered, post, type TaskEnd, taskEnded } from '../../domain/jobs/job';
+import { cancel, jobDecider, type JobEvent, offered, post, type TaskEnd, taskEnded } from '../../domain/jobs/job';
 import type { AskedJob, Graph } from '../../domain/jobs/plan';
 import { given, GIVEN_TIME } from '../support/given';
 import { graph, job, step } from './plans';
@@ -66,7 +66,9 @@ test('any of what it comes after is enough where it says so', () => {
 
 test('it is completed with its last task', () => {
   const { of, told } = running(DIAMOND, ['a'], ['b'], ['c']);
-  told('d').then([was(of, 'd'), over('completed')]).thenRepeatedNothing();
+  told('d')
+    .then([was(of, 'd'), over('completed')])
+    .thenRepeatedNothing();
 });
 
 test('what is told again, or otherwise, changes nothing: the first end stands', () => {
@@ -79,7 +81,9 @@ test('a job, and what is not there', () => {
   const { of } = running(DIAMOND);
   const { type: _, ...rest } = posted(of);
   const { posted_at, ...what } = rest.data as Extract<JobEvent, { type: 'JobPosted' }>['data'];
-  given(jobDecider, []).when(post(what, posted_at)).then([posted(of)]);
+  given(jobDecider, [])
+    .when(post(what, posted_at))
+    .then([posted(of)]);
   given(jobDecider, [posted(of)])
     .when(post(what, posted_at))
     .thenRejected('job-exists');
@@ -128,7 +132,10 @@ describe('when one fails', () => {
     undone().then([was(of, 'undo'), over('compensated')]);
     undone('dead').then([was(of, 'undo', 'dead'), over('failed')]);
     const stopped: JobEvent = { type: 'JobCancelled', v: 1, data: { by: 'ada', reason: 'enough' } };
-    given(jobDecider, after).when(cancel(of, 'ada', 'enough')).then([stopped]).thenRepeatedNothing();
+    given(jobDecider, after)
+      .when(cancel(of, 'ada', 'enough'))
+      .then([stopped])
+      .thenRepeatedNothing();
     given(jobDecider, [...after, stopped])
       .when(taskEnded(of, ended(of, 'undo', 'cancelled')))
       .then([was(of, 'undo', 'cancelled'), over('cancelled')]);
@@ -145,7 +152,9 @@ describe('cancelled', () => {
   test('it ends when what was posted has', () => {
     const { of, cancelled, history } = running(DIAMOND, ['a']);
     const stopped: JobEvent = { type: 'JobCancelled', v: 1, data: { by: 'ada', reason: 'enough' } };
-    cancelled().then([skipped(3), stopped]).thenRepeatedNothing();
+    cancelled()
+      .then([skipped(3), stopped])
+      .thenRepeatedNothing();
     given(jobDecider, [...history, skipped(3), stopped, was(of, 'b', 'cancelled')])
       .when(taskEnded(of, ended(of, 'c', 'cancelled')))
       .then([was(of, 'c', 'cancelled'), over('cancelled')]);

@@ -38,7 +38,13 @@ interface Scene {
 
 const node = (place: number): fc.Arbitrary<Node> =>
   fc.record({
-    after: place === 0 ? fc.constant([]) : fc.subarray(Array.from({ length: place }, (_, i) => i), { maxLength: 3 }),
+    after:
+      place === 0
+        ? fc.constant([])
+        : fc.subarray(
+            Array.from({ length: place }, (_, i) => i),
+            { maxLength: Math.min(3, place) },
+          ),
     when: fc.constantFrom(...WHENS),
     fate: fc.constantFrom('completes', 'completes', 'completes', 'gives up'),
   });
@@ -118,7 +124,9 @@ class JobRun extends ModelRun {
     if (what.do === 'mishap') this.mishaps.set(what.call, { what: what.what, left: what.times });
     if (what.do === 'crash') {
       // In the middle of what follows.
-      void this.on(0).colony.feed.settled().catch(() => undefined);
+      void this.on(0)
+        .colony.feed.settled()
+        .catch(() => undefined);
       this.on(0).kill();
       await this.revive();
     }
@@ -217,7 +225,9 @@ class JobRun extends ModelRun {
       const values = posted?.payload as readonly (string | null)[] | undefined;
       for (const [i, other] of (nodes[place]?.after ?? []).entries())
         rule(
-          values?.[i] === undefined || values[i] === `t${other}` || (values[i] === null && nodes[place]?.when === 'any'),
+          values?.[i] === undefined ||
+            values[i] === `t${other}` ||
+            (values[i] === null && nodes[place]?.when === 'any'),
           `${key} has ${String(values?.[i])} for t${other}`,
         );
     }
@@ -245,15 +255,15 @@ function expectedEnds(nodes: readonly Node[]): readonly string[] {
 }
 
 test('each task runs once, after what it needs, or ends with the reason', async () => {
-  const runs = Number(process.env['FORMICARY_RUNS'] ?? 1);
+  const runs = Number(process.env.FORMICARY_RUNS ?? 1);
   await fc.assert(
     fc.asyncProperty(scene, async (made) => {
       expect(await new JobRun(made).play()).toEqual([]);
     }),
     {
       numRuns: 40 * runs,
-      seed: process.env['FORMICARY_SEED'] === undefined ? undefined : Number(process.env['FORMICARY_SEED']),
-      path: process.env['FORMICARY_PATH'],
+      seed: process.env.FORMICARY_SEED === undefined ? undefined : Number(process.env.FORMICARY_SEED),
+      path: process.env.FORMICARY_PATH,
     },
   );
 }, 120_000);

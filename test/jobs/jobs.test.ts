@@ -6,7 +6,7 @@ import { jobDecider, jobStream } from '../../domain/jobs/job';
 import type { AskedJob } from '../../domain/jobs/plan';
 import { commitRef } from '../../domain/kernel/ids';
 import { taskDecider, type TaskState } from '../../domain/market/task';
-import { as, later, profile, spec, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
+import { as, later, profile, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
 import { ALLOW } from '../support/transacting';
 import { job, step } from './plans';
 
@@ -50,7 +50,9 @@ async function giveUp(key: string): Promise<void> {
 const CLOSE = job([
   step('ledger', [], { payload: { month: 11 } }),
   step('bank'),
-  step('match', ['ledger', 'bank'], { payload: { files: [ref('ledger', '/file'), ref('bank', '/file')], all: ref('bank') } }),
+  step('match', ['ledger', 'bank'], {
+    payload: { files: [ref('ledger', '/file'), ref('bank', '/file')], all: ref('bank') },
+  }),
 ]);
 
 test('each is posted within the reaction to the last result it needs, with the results in it', async () => {
@@ -232,7 +234,10 @@ test.each([
   await complete('ledger', result);
   expect(task('match')).toMatchObject({ status: 'cancelled' });
   expect(task('match').ended?.reason).toContain(why);
-  expect(state()).toMatchObject({ status: 'failed', failures: [{ key: 'match', reason: expect.stringContaining(why) }] });
+  expect(state()).toMatchObject({
+    status: 'failed',
+    failures: [{ key: 'match', reason: expect.stringContaining(why) }],
+  });
 });
 
 test('a large result is read from the archive', async () => {
@@ -258,7 +263,10 @@ test('what was sealed stays sealed in the payload that it is passed on to, and o
   const { payload } = task('match').spec as { payload: { files: unknown[] } };
   expect(payload.files[1]).toEqual(sealed.value.file);
   expect(JSON.stringify(stage.log())).not.toContain('Lovelace');
-  expect(await personal.mask(TENANT, payload.files)).toEqual([1, { $personal: { subject: 'customer-17', sealed: true } }]);
+  expect(await personal.mask(TENANT, payload.files)).toEqual([
+    1,
+    { $personal: { subject: 'customer-17', sealed: true } },
+  ]);
   expect(await personal.open(as('ann'), taskOf(idOf('match')), payload.files)).toEqual({
     value: [1, { $personal: { subject: 'customer-17', value: 'Ada Lovelace' } }],
   });
@@ -281,7 +289,7 @@ test('nobody posts by a job what policy does not let them post', async () => {
 test('what a limit keeps out is posted once there is room', async () => {
   await begin();
   const pia = { principal: { tenant: 'platform', id: 'human:pia', kind: 'human', level: 'critical' } } as const;
-  await stage.colony.tenants.limit(pia, TENANT, { tasks: 2 }, 'a trial');
+  expect(await stage.colony.tenants.create(pia, TENANT, { tasks: 2 }, 'a trial')).toMatchObject({ ok: true });
   await post(job([step('a'), step('b'), step('c')]));
   expect(statuses('a', 'b', 'c').filter((status) => status === 'unknown')).toHaveLength(1);
   for (const key of ['a', 'b', 'c']) if (task(key).status === 'awarded') await complete(key);
@@ -320,12 +328,6 @@ test('in a tenant that was closed it comes to its end with its tasks', async () 
   await stage.pass(90);
   expect(state()).toMatchObject({ status: 'cancelled', cancelled: { by: 'closing' } });
   expect(statuses('a', 'b')).toEqual(['cancelled', 'unknown']);
-});
-
-test('nobody else posts a task under an id that jobs give', async () => {
-  await begin();
-  const taken = await stage.colony.tasks.post(as('crm'), idOf('a'), spec());
-  expect(taken).toMatchObject({ ok: false, rejection: { code: 'id-reserved' } });
 });
 
 test('a task with a deadline that has passed when its turn comes ends with that', async () => {

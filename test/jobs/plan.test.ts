@@ -1,9 +1,9 @@
 /** What may be a job: graphs without cycles, references to what comes before, within limits. */
 import fc from 'fast-check';
-import { Rejection } from '../../domain/kernel/decider';
 import { MAX_EDGES, MAX_TASKS, planOf } from '../../domain/jobs/plan';
 import { blank, knownOf, withKnown } from '../../domain/jobs/progress';
-import { MAX_REFERENCES, type Reference, readReference, replaced, valueAt } from '../../domain/jobs/references';
+import { MAX_REFERENCES, readReference, type Reference, replaced, valueAt } from '../../domain/jobs/references';
+import { Rejection } from '../../domain/kernel/decider';
 import { job, step } from './plans';
 
 const ref = (key: string, pointer?: string) => ({ $result: key, ...(pointer !== undefined && { pointer }) });

@@ -1,7 +1,7 @@
 /** Plans and jobs for tests, in few words. */
+import { type AskedJob, type AskedTask, type Graph, graphOf, planOf } from '../../domain/jobs/plan';
 import { Rejection } from '../../domain/kernel/decider';
 import type { TaskSpec } from '../../domain/market/task';
-import { type AskedJob, type AskedTask, type Graph, graphOf, planOf } from '../../domain/jobs/plan';
 import { spec } from '../support/stage';
 
 /** A task of a job; more of it than its key and what it comes after in `changes`. */

@@ -284,7 +284,15 @@ test('each command that somebody gives adds, or carries on what is there', () =>
   const added = actions.flatMap(([action]) => (addsToStorage(action, true) ? [action] : [])).sort();
   expect(added).toEqual([
     ...['action.gate', 'action.propose', 'agent-type.define', 'agent-type.revise', 'agent.register', 'channel.set'],
-    ...['correction.give', 'job.post', 'pool.change-objective', 'round.open', 'signal.emit', 'signal.take-in', 'task.post'],
+    ...[
+      'correction.give',
+      'job.post',
+      'pool.change-objective',
+      'round.open',
+      'signal.emit',
+      'signal.take-in',
+      'task.post',
+    ],
     ...['task.redrive', 'tool.register'],
   ]);
   const others = actions
@@ -294,7 +302,15 @@ test('each command that somebody gives adds, or carries on what is there', () =>
   expect(others.sort()).toEqual([
     ...['action.challenge', 'action.compensated', 'action.execute', 'action.override', 'action.veto'],
     ...['agent-type.withdraw', 'agent.deregister', 'agent.reserve-challenge', 'agent.return', 'channel.remove'],
-    ...['delivery.redrive', 'job.cancel', 'pool.reorganise', 'round.cancel', 'round.challenge', 'round.override', 'round.vote'],
+    ...[
+      'delivery.redrive',
+      'job.cancel',
+      'pool.reorganise',
+      'round.cancel',
+      'round.challenge',
+      'round.override',
+      'round.vote',
+    ],
     ...['task.accept', 'task.bid', 'task.cancel', 'task.challenge', 'task.complete', 'task.decline', 'task.fail'],
     ...['task.hand-off', 'task.progress', 'task.release', 'task.withdraw-bid', 'tool.deprecate'],
   ]);

@@ -32,7 +32,11 @@ describe('jobs', () => {
       const { body } = await api(`/v1/tasks/${second}`);
       return body.status === 'awarded' && body;
     });
-    expect(next).toMatchObject({ payload: { from: { rows: 3 } }, requester: 'service:crm', job: { id: 'j', key: 'b' } });
+    expect(next).toMatchObject({
+      payload: { from: { rows: 3 } },
+      requester: 'service:crm',
+      job: { id: 'j', key: 'b' },
+    });
     await ok(ada.do('complete', second, { award: next.holder.award, accept: true }));
     await eventually(async () => (await ok(api('/v1/jobs/j'))).body.status === 'completed');
     await eventually(async () => (await ok(api('/v1/jobs?status=completed'))).body.value.length === 1);
@@ -56,7 +60,11 @@ describe('jobs', () => {
     ['waits for itself', { tasks: [{ key: 'a', task_type: 'x', after: ['a'] }] }, '422 job-cycle'],
     ['comes after nobody', { tasks: [{ key: 'a', task_type: 'x', after: ['b'] }] }, '422 after-unknown'],
     ['refers to nobody', { tasks: [{ key: 'a', task_type: 'x', payload: ref('b') }] }, '422 reference-invalid'],
-    ['has a field of a task that is none here', { tasks: [{ key: 'a', task_type: 'x', id: 'b' }] }, '400 invalid-request'],
+    [
+      'has a field of a task that is none here',
+      { tasks: [{ key: 'a', task_type: 'x', id: 'b' }] },
+      '400 invalid-request',
+    ],
     ['has none', { tasks: [] }, '400 invalid-request'],
   ])('one that %s is refused', async (_, json, problem) => {
     const api = tenant('jobs-refused');

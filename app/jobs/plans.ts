@@ -5,11 +5,14 @@ import type { Rejection } from '../../domain/kernel/decider';
 import { Recent } from '../../domain/kernel/recent';
 import type { CommandContext } from '../engine/command';
 import type { BlobArchive } from '../engine/ports';
+import { SingleFlight } from '../engine/single-flight';
 import { type Payloads, placed, referenceOf } from '../market/module';
 
-/** Plans in memory: so many, as far as their texts have no more bytes together. */
+/** Plans in memory: so many, as far as they take no more bytes together. */
 const MOST = 1_000;
-const MOST_BYTES = 16 * 1024 * 1024;
+const MOST_BYTES = 64 * 1024 * 1024;
+/** What a plan takes in memory for a byte of its text, about. */
+const BYTES_OF_ONE = 4;
 
 interface Read {
   readonly graph: Graph;
@@ -18,7 +21,9 @@ interface Read {
 
 export class Plans {
   /** By `tenant reference`. */
-  private readonly read = new Recent<string, Read>(MOST, { most: MOST_BYTES, of: ({ bytes }) => bytes });
+  private readonly read = new Recent<string, Read>(MOST, { most: MOST_BYTES, of: ({ bytes }) => BYTES_OF_ONE * bytes });
+  /** Many ends of a large job come together. */
+  private readonly reading = new SingleFlight<Graph>();
 
   constructor(
     private readonly blobs: BlobArchive,
@@ -39,8 +44,10 @@ export class Plans {
   /** Throws `AlteredPayload` where it is not what was kept. */
   async of(tenant: string, reference: string): Promise<Graph> {
     const name = `${tenant} ${reference}`;
-    const known = this.read.get(name);
-    if (known !== undefined) return known.graph;
+    return this.read.get(name)?.graph ?? (await this.reading.join(name, () => this.fetch(name, tenant, reference)));
+  }
+
+  private async fetch(name: string, tenant: string, reference: string): Promise<Graph> {
     const bytes = await this.blobs.get(tenant, reference);
     if (bytes === undefined) throw new AlteredPayload(reference, 'is not there');
     if (referenceOf(bytes) !== reference) throw new AlteredPayload(reference, 'holds other bytes than were written');

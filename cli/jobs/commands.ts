@@ -17,6 +17,7 @@ export const commands: CommandModule = [
       const job = command(program, 'job', 'Post, show, list and cancel jobs: tasks that come after each other', [
         'formicary job post close.json',
         'formicary job show close-2026-11 --tasks',
+        'formicary job cancel close-2026-11 --reason "the books stay open"',
       ]).addHelpText('after', HELP);
 
       command(job, 'post', 'Post a job from a file', [

@@ -23,6 +23,7 @@ describe('jobs', () => {
     const listed = async () => (await ok(api('/v1/jobs/j/tasks?limit=1'))).body;
     const [first] = (await listed()).value as { id: string }[];
     expect(first).toMatchObject({ key: 'a', task_type: 'clerk' });
+    await eventually(async () => (await api(`/v1/tasks/${first?.id}`)).status === 200);
     const award = await ada.awarded(first?.id as string);
     await ok(ada.do('complete', first?.id as string, { award, result: { rows: 3 }, accept: true }));
     const { value, pages } = await everything(api, '/v1/jobs/j/tasks?limit=1');

@@ -25,12 +25,12 @@ export interface JobsNeeds {
 const UNDER_WAY = JOB_STATUSES.filter((status) => !(JOB_ENDS as readonly string[]).includes(status));
 
 export function jobsModule(engine: Engine, { tasks, tenantBook, windingUp }: JobsNeeds) {
-  const { transactor, blobs, deadlines, clock } = engine;
+  const { transactor, blobs, deadlines, clock, report } = engine;
   const jobsOf = engine.aggregate(jobDecider, { view: jobsView });
   const plans = new Plans(blobs, new Payloads(blobs, tenantBook));
   const jobs = new Jobs({ jobs: jobsOf, plans, tasks, transactor, clock });
   const offers = new Offers({ tasks, transactor, clock });
-  const jobReactions = new JobReactions({ transactor, deadlines, clock, jobsOf, jobs, offers });
+  const jobReactions = new JobReactions({ transactor, deadlines, clock, report, jobsOf, jobs, offers });
   windingUp.also({
     aggregate: jobsOf,
     statuses: UNDER_WAY,

@@ -17,34 +17,39 @@ import type { Commit } from '../../domain/kernel/commit';
 import { commitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { isAlive, taskDecider, type TaskEvent, type TaskState, taskStream } from '../../domain/market/task';
+import { isAlive, taskDecider, type TaskEvent, type TaskSpec, taskStream } from '../../domain/market/task';
 import type { Aggregate } from '../engine/aggregate';
 import { type Cause, causeOf } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import type { Consumer } from '../engine/feed';
 import { type Change, eventsOf, react, type ReactionsByCategory } from '../engine/reacting';
+import { messageOf } from '../engine/reachable';
+import { Slices, soon } from '../engine/turns';
 import { inNameOfJobs, type Jobs, taskIdOf } from './jobs';
-import { MOST_IN_A_TURN, type Offering, type Offers, type Rest } from './offers';
+import { AT_ONCE, MOST_IN_A_TURN, type Offering, type Offers, type Rest } from './offers';
 
 /** When what could not be posted or cancelled is asked for again, in seconds. */
 const AGAIN_SECONDS = 10;
-/** When a job that goes on is looked at for what was given up: ends that it was not told, tasks that failed to be posted. */
+/**
+ * How often a job that has not ended is looked at, in seconds: what was given up after an outage is found late rather
+ * than never.
+ */
 const STANDING_SECONDS = 600;
-/** Tasks that one look looks at: the deadlines of all tenants wait for it. */
+/** Tasks that one look reads: the deadlines of all tenants wait for it. */
 const MOST_LOOKED_AT = 1_000;
-/** Jobs of which it is remembered how far the look has come: it begins anew at others. */
-const MOST_REMEMBERED = 1_000;
+/** Jobs of which it is remembered how far the looks at them have come; at others they begin anew. */
+const MOST_ROUNDS = 10_000;
 
-/** How far the look at a job has come. */
+/** How far the looks at a job have come. */
 interface Round {
-  /** The place that it goes on with. */
+  /** The place that the next one begins at. */
   readonly from: number;
-  /** Whether something was kept out before that. */
+  /** Whether one before that was kept out, or has failed. */
   readonly isLeft: boolean;
 }
 
-export interface JobReactionsDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock'> {
+export interface JobReactionsDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock' | 'report'> {
   readonly jobsOf: Aggregate<JobState, JobEvent, unknown>;
   readonly jobs: Jobs;
   readonly offers: Offers;
@@ -56,7 +61,7 @@ export class JobReactions implements Consumer {
   readonly ends = true;
   private readonly due: Reason;
   /** By stream of the job. */
-  private readonly rounds = new Recent<string, Round>(MOST_REMEMBERED);
+  private readonly rounds = new Recent<string, Round>(MOST_ROUNDS);
   private readonly reactions: ReactionsByCategory = {
     [jobDecider.category]: { react: (change) => this.job(change) },
     [taskDecider.category]: { concerns: endsTask, react: (change) => this.task(change) },
@@ -77,10 +82,19 @@ export class JobReactions implements Consumer {
     if (job === undefined) return;
     for (const { commit, event } of eventsOf<TaskEvent>(change)) {
       const end = endOf(event);
-      if (end === undefined) continue;
       const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
-      await this.tell({ tenant, cause }, job.id, { key: job.key, ...end });
+      if (end !== undefined) await this.tell(tenant, job, end, cause);
     }
+  }
+
+  private async tell(
+    tenant: string,
+    { id, key }: NonNullable<TaskSpec['job']>,
+    end: Pick<EndedTask, 'end' | 'reason'>,
+    cause: Cause,
+  ): Promise<void> {
+    const told = await this.deps.jobs.taskEnded({ principal: inNameOfJobs(tenant), cause }, id, { key, ...end });
+    if (!told.ok) throw new Error(`the end of ${key} could not be told to its job ${id}: ${told.rejection.message}`);
   }
 
   private async job(change: Change): Promise<void> {
@@ -93,20 +107,23 @@ export class JobReactions implements Consumer {
       const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
       for (const place of concernedBy(event, state, graph)) if (!places.has(place)) places.set(place, cause);
     }
+    // What is left may stand before the place that a round has come to.
+    const again = (rest: Rest) => {
+      if (rest !== undefined) this.rounds.delete(change.stream);
+      change.wish(this.due, this.when(rest));
+    };
     try {
-      const rest = await this.deps.offers.settle({ tenant, id, state, graph }, places);
-      // What is left may stand before the place that a look has come to.
-      if (rest !== undefined) this.rounds.set(change.stream, { ...START });
-      change.wish(this.due, this.when(rest ?? 'standing'));
+      again(await this.deps.offers.settle({ tenant, id, state, graph }, places));
     } catch (error) {
-      change.wish(this.due, this.when('later'));
+      // What was committed is tried a few times more, and then put aside: the job is not.
+      again('some');
       throw error;
     }
   }
 
   /**
-   * Looks at the next of its tasks that are to be there, in the order of the plan: what is not is posted, what is to be
-   * cancelled and is alive is, and of what has ended the job is told, if it was not.
+   * Sees to what is left of a job that has not ended: what is to be posted or cancelled still, and ends that it has not
+   * heard of. One look sees to some tasks, the next ones, which follow at once, to those behind them.
    */
   private async look(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
@@ -114,54 +131,83 @@ export class JobReactions implements Consumer {
     const cause = await this.deps.transactor.cause(tenant, commitRef(stream, 0));
     if (isEnded(state) || cause === undefined) return undefined;
     const job = { tenant, id, state, graph: await this.deps.jobs.graph(tenant, state) };
-    const round = this.rounds.get(stream);
-    const { from, isLeft } = round ?? START;
-    const all = offered(state, job.graph).filter((place) => place >= from);
-    const places = new Map<number, Cause>();
-    let looked = 0;
-    for (const place of all) {
-      if (looked === MOST_LOOKED_AT || places.size === MOST_IN_A_TURN) break;
-      looked += 1;
-      if (await this.isToSettle(job, place, cause)) places.set(place, cause);
-    }
-    const wasKeptOut = (await this.deps.offers.settle(job, places)) !== undefined;
-    const next = all[looked];
-    // Unless it has begun anew meanwhile.
-    if (this.rounds.get(stream) !== round) return this.when('now');
-    this.rounds.set(stream, next === undefined ? START : { from: next, isLeft: isLeft || wasKeptOut });
-    if (next !== undefined) return this.when('now');
-    return this.when(isLeft || wasKeptOut ? 'later' : 'standing');
+    const round = this.rounds.get(stream) ?? START;
+    this.rounds.set(stream, round);
+    const { next, rests } = await this.lookFrom(job, round.from, cause);
+    // It has begun anew meanwhile.
+    if (this.rounds.get(stream) !== round) return this.when('more');
+    const isFull = rests.has('full');
+    const isLeft = round.isLeft || isFull || rests.has('some');
+    if (next === undefined || isFull) this.rounds.delete(stream);
+    else this.rounds.set(stream, { from: next, isLeft });
+    if (next !== undefined && !isFull) return this.when('more');
+    return this.when(isLeft ? 'some' : undefined);
   }
 
-  private async isToSettle({ tenant, id, state, graph }: Offering, place: number, cause: Cause): Promise<boolean> {
+  /** Looks at tasks from a place on; answers where it has broken off, and what was left of those before that. */
+  private async lookFrom(job: Offering, from: number, cause: Cause): Promise<Looked> {
+    const rests = new Set<Rest>();
+    let places = new Map<number, Cause>();
+    let looked = 0;
+    let tried = 0;
+    const slices = new Slices(soon);
+    for (const place of offered(job.state, job.graph)) {
+      if (place < from) continue;
+      if (looked === MOST_LOOKED_AT || tried === MOST_IN_A_TURN || rests.has('full')) return { next: place, rests };
+      looked += 1;
+      if (await this.isToSettle(job, place)) {
+        tried += 1;
+        places.set(place, cause);
+      }
+      // A limit that is met by these would be met by all that follow: they are not even read.
+      if (places.size === AT_ONCE) {
+        rests.add(await this.settled(job, places));
+        places = new Map();
+      }
+      await slices.pause();
+    }
+    return { next: undefined, rests: rests.add(await this.settled(job, places)) };
+  }
+
+  /** One that fails must not keep those behind it from their turn for ever: it is reported, and asked for again. */
+  private async settled(job: Offering, places: ReadonlyMap<number, Cause>): Promise<Rest> {
+    try {
+      return await this.deps.offers.settle(job, places);
+    } catch (error) {
+      this.deps.report('a task of a job could not be posted or cancelled', { job: job.id, error: messageOf(error) });
+      return 'some';
+    }
+  }
+
+  /**
+   * Whether the task is to be posted, or cancelled, where the job is to end. One that is over is told to its job, which
+   * has not heard of it.
+   */
+  private async isToSettle({ tenant, id, state, graph }: Offering, place: number): Promise<boolean> {
     const { key } = graph.tasks[place] as PlannedTask;
-    const { state: task, version } = await this.deps.transactor.load(
-      taskDecider,
-      taskStream(tenant, taskIdOf(tenant, id, key)),
-    );
+    const stream = taskStream(tenant, taskIdOf(tenant, id, key));
+    const { state: task, version } = await this.deps.transactor.load(taskDecider, stream);
     if (version < 0) return true;
     if (isAlive(task)) return state.status === 'cancelling';
-    await this.tell({ tenant, cause }, id, { key, ...endIn(task) });
+    const cause = await this.deps.transactor.cause(tenant, commitRef(stream, version));
+    if (cause === undefined) throw new Error(`${commitRef(stream, version)} is not there`);
+    await this.tell(tenant, { id, key }, { end: task.status as TaskEnd, reason: task.ended?.reason }, cause);
     return false;
   }
 
-  private when(rest: Rest | 'standing'): Time {
-    const now = toTime(this.deps.clock.now());
-    if (rest === 'now') return now;
-    return plusSeconds(now, rest === 'later' ? AGAIN_SECONDS : STANDING_SECONDS);
-  }
-
-  private async tell(
-    { tenant, cause }: { readonly tenant: string; readonly cause: Cause },
-    job: string,
-    ended: Omit<EndedTask, 'task'>,
-  ): Promise<void> {
-    const told = await this.deps.jobs.taskEnded({ principal: inNameOfJobs(tenant), cause }, job, ended);
-    if (!told.ok) throw new Error(`the end of ${ended.key} could not be told to its job: ${told.rejection.message}`);
+  /** When a job that has not ended is looked at again after a turn. */
+  private when(rest: Rest): Time {
+    const seconds = rest === undefined ? STANDING_SECONDS : rest === 'more' ? 0 : AGAIN_SECONDS;
+    return plusSeconds(toTime(this.deps.clock.now()), seconds);
   }
 }
 
 const START: Round = { from: 0, isLeft: false };
+
+interface Looked {
+  readonly next: number | undefined;
+  readonly rests: ReadonlySet<Rest>;
+}
 
 /** The places of the tasks of which something is to be done since this has happened. */
 function concernedBy(event: JobEvent, state: JobState, graph: Graph): readonly number[] {
@@ -195,13 +241,7 @@ function endOf(event: TaskEvent): Pick<EndedTask, 'end' | 'reason'> | undefined 
   }
 }
 
-/** How a task has ended that has, as its state has it. */
-function endIn({ status, ended }: TaskState): Pick<EndedTask, 'end' | 'reason'> {
-  const end = status as TaskEnd;
-  return ended === undefined ? { end } : { end, reason: ended.reason };
-}
-
-/** Whether a task has ended that may be one of a job: those have ids that nobody else can give. */
+/** Of a task that a job may have posted: others are not loaded for this. */
 function endsTask({ stream, events }: Commit): boolean {
   return (
     reservedId(parseStream(stream).id) !== undefined &&

@@ -23,6 +23,7 @@ test('new work is what was not there before; all other changes are under way', (
     'emitSignals',
     'giveCorrection',
     'openRound',
+    'postJob',
     'postTask',
     'postTasks',
     'proposeAction',
@@ -47,6 +48,7 @@ test('reads yield, but for those that a decision waits for and those that steer 
 
 test.each([
   ['postTasks', { tasks: Array(50).fill({}) }, 50],
+  ['postJob', { tasks: Array(50).fill({}) }, 50],
   ['heartbeatAgent', { holding: [] }, 1],
   ['heartbeatAgent', { holding: Array(1_000).fill({}) }, 51],
   ['emitSignals', { type: 'x' }, 1],
@@ -69,6 +71,7 @@ test('what takes many things in one body says what it costs', () => {
     'diffPolicy',
     'emitSignals',
     'heartbeatAgent',
+    'postJob',
     'postTasks',
     'registerGatewayAgents',
   ]);

@@ -1,6 +1,6 @@
 /**
- * Payloads with the results in them that they refer to. Made one at a time in a process, since each may read a lot; what
- * was read for one is there for those after it in the same turn.
+ * Payloads with the results in them that they refer to. Made one at a time in a process, since each may read a lot;
+ * what was read for one is there for those after it in the same turn.
  */
 import type { Graph } from '../../domain/jobs/plan';
 import { knownOf, type Progress } from '../../domain/jobs/progress';
@@ -14,7 +14,7 @@ import { taskIdOf } from './jobs';
 
 /** Most bytes of a payload with the results in it. */
 export const MAX_PAYLOAD_BYTES = 1_000_000;
-/** Most bytes of results that are read for one payload, and kept for others: a part of each may be all that is wanted. */
+/** Most bytes of results that are read for a payload, and kept for others: a part of each may be all that is wanted. */
 const MAX_READ_BYTES = 16_000_000;
 /** Levels that a request has around a payload, or a result that is the same. */
 const LEVELS_AROUND = 4;

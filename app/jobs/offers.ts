@@ -40,8 +40,8 @@ export interface Offering {
 }
 
 /**
- * What is left after a turn: `full`: the tenant may have no more now; `more`: those behind the turn; `some`: single ones
- * that are stopped; undefined: nothing.
+ * What is left after a turn: `full`: the tenant may have no more now; `more`: those behind the turn; `some`: single
+ * ones that are stopped; undefined: nothing.
  */
 export type Rest = 'full' | 'more' | 'some' | undefined;
 
@@ -56,9 +56,9 @@ export class Offers {
   }
 
   /**
-   * Has the tasks at these places posted, as far as they are to be now; or cancelled, where the job is to end: the first
-   * `MOST_IN_A_TURN` of them. Answers what is left. Throws what the first of those that failed has thrown, when each has
-   * had its turn.
+   * Has the tasks at these places posted, as far as they are to be now; or cancelled, where the job is to end: the
+   * first `MOST_IN_A_TURN` of them. Answers what is left. Throws what the first of those that failed has thrown, when
+   * each has had its turn.
    *
    * @param places each with what has led to it
    */
@@ -144,7 +144,7 @@ export class Offers {
   }
 }
 
-/** Whether a task is to be asked for again, which ends by itself or by somebody's doing. Throws on any other refusal. */
+/** Whether a task is to be asked for again: the refusal ends by itself, or by somebody's doing. Throws on any other. */
 function refusalOf(outcome: TaskOutcome): Refused {
   if (outcome.ok) return undefined;
   const { kind, code, message } = outcome.rejection;

@@ -1,7 +1,7 @@
 /** Jobs in a whole colony: what is posted when, with what in it, and what a crash or a redelivery leaves. */
 import type { Append } from '../../app/engine/ports';
-import { taskIdOf } from '../../app/jobs/jobs';
 import { MAX_PAYLOAD_BYTES } from '../../app/jobs/filling';
+import { taskIdOf } from '../../app/jobs/jobs';
 import { jobDecider, jobStream } from '../../domain/jobs/job';
 import type { AskedJob } from '../../domain/jobs/plan';
 import { commitRef } from '../../domain/kernel/ids';

@@ -1,4 +1,4 @@
-/** Jobs that are large, or whose tasks can't be posted now: nobody else waits for them, and what it costs is bounded. */
+/** Jobs that are large, or whose tasks can't be posted now: nobody waits for them, and what it costs is bounded. */
 import type { Append } from '../../app/engine/ports';
 import { taskIdOf } from '../../app/jobs/jobs';
 import { MOST_IN_A_TURN } from '../../app/jobs/offers';

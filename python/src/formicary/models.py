@@ -335,6 +335,110 @@ class DpopRule(TypedDict):
     """What takes this level, or a higher one, takes a token that is bound to a key"""
 
 
+class CancelledBy(TypedDict):
+    by: str
+    reason: str
+
+
+class Failure(TypedDict):
+    key: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    end: Literal['completed', 'cancelled', 'expired', 'dead']
+    reason: str
+
+
+class Job(TypedDict):
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    name: NotRequired[str]
+    status: Literal['running', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated']
+    requester: str
+    tasks: int
+    """Of the plan, the compensation among them"""
+
+    left: int
+    """Tasks that have not ended, and were not skipped"""
+
+    completed: int
+    cancelled: int
+    expired: int
+    dead: int
+    skipped: int
+    """Never posted: what they come after was not completed, or the job ended"""
+
+    posted_at: str
+    """UTC with milliseconds"""
+
+    finished_at: NotRequired[str]
+    """UTC with milliseconds"""
+
+    version: int
+    on_failure: Literal['cancel', 'continue', 'compensate']
+    cancelled_by: NotRequired[CancelledBy]
+    failures: list[Failure]
+    """The first tasks that were not completed, and why"""
+
+    plan_ref: str
+    """SHA-256 of the plan, as the receipt names it"""
+
+    correlation_id: str
+    """Of the job and of all its tasks"""
+
+
+class JobSummary(TypedDict):
+    """A job, and how many of its tasks have ended in which way"""
+
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    name: NotRequired[str]
+    status: Literal['running', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated']
+    requester: str
+    tasks: int
+    """Of the plan, the compensation among them"""
+
+    left: int
+    """Tasks that have not ended, and were not skipped"""
+
+    completed: int
+    cancelled: int
+    expired: int
+    dead: int
+    skipped: int
+    """Never posted: what they come after was not completed, or the job ended"""
+
+    posted_at: str
+    """UTC with milliseconds"""
+
+    finished_at: NotRequired[str]
+    """UTC with milliseconds"""
+
+
+class JobTask(TypedDict):
+    key: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    id: str
+    """Of the task, once it is posted: read it under tasks"""
+
+    task_type: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    status: Literal['waiting', 'reserved', 'skipped', 'held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']
+    """`waiting`: for what it comes after; `reserved`: it compensates; `skipped`: it is never posted; else as the task itself says"""
+
+    waits_for: NotRequired[list[str]]
+    """Keys of the first tasks before it that are not completed"""
+
+    agent: NotRequired[str]
+    """Who holds it, or who completed it"""
+
+    reason: NotRequired[str]
+    """Why it was over without being completed"""
+
+
 class Record(TypedDict):
     wins: int
     tries: int
@@ -433,6 +537,16 @@ class Require(TypedDict):
     """An id: ASCII letters, digits and . _ ~ : -"""
 
     level: float
+
+
+class Job1(TypedDict):
+    """The job that posted it, and its key there"""
+
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    key: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
 
 
 Impact: TypeAlias = Literal['low', 'medium', 'high', 'critical']
@@ -843,7 +957,7 @@ class Channel(TypedDict):
     """What it is told about"""
 
 
-class Failure(TypedDict):
+class Failure1(TypedDict):
     """What the last attempt failed with"""
 
     status: NotRequired[int]
@@ -871,7 +985,7 @@ class Delivery(TypedDict):
     due: str | None
     """When the next attempt is due"""
 
-    failure: Failure | None
+    failure: Failure1 | None
     """What the last attempt failed with"""
 
 
@@ -2395,6 +2509,30 @@ class Tenant(TypedDict):
     """What it has now of what is limited, as the process that answers has heard; absent with `asOf`"""
 
 
+AfterItem: TypeAlias = str
+"""An id: ASCII letters, digits and . _ ~ : -"""
+
+
+class Requirement(TypedDict):
+    capability: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    level: NotRequired[float]
+
+
+class TaskOversightInput(TypedDict):
+    """The task is held until the rules, agents or people have cleared it"""
+
+    kind: NotRequired[str]
+    """Kind of action, whose rules hold; by default task_type"""
+
+    why: str
+    confidence: float
+    impact: Impact
+    risk: NotRequired[float]
+    features: NotRequired[Features]
+
+
 Capability: TypeAlias = str
 """An id: ASCII letters, digits and . _ ~ : -"""
 
@@ -2627,24 +2765,51 @@ AgentCommandInput: TypeAlias = AgentCommandInput1 | AgentCommandInput2 | AgentCo
 """What an agent does: `do` names it, the other fields are those of its own route"""
 
 
-class Requirement(TypedDict):
-    capability: str
+class TaskInput(TypedDict):
+    id: NotRequired[str]
+    """Your own id; without one a new id is made (from the Idempotency-Key, when there is one)"""
+
+    task_type: str
     """An id: ASCII letters, digits and . _ ~ : -"""
 
-    level: NotRequired[float]
+    priority: NotRequired[float]
+    urgency: NotRequired[float]
+    """Rises to 1 at the deadline"""
 
+    requires: NotRequired[list[Requirement]]
+    """Capabilities an agent needs; by default to be of the type task_type"""
 
-class TaskOversightInput(TypedDict):
-    """The task is held until the rules, agents or people have cleared it"""
+    location: NotRequired[str]
+    """A place: ids separated by slashes"""
 
-    kind: NotRequired[str]
-    """Kind of action, whose rules hold; by default task_type"""
+    effort: NotRequired[float]
+    """Estimated seconds of work"""
 
-    why: str
-    confidence: float
-    impact: Impact
-    risk: NotRequired[float]
-    features: NotRequired[Features]
+    estimated_cost_micro_usd: NotRequired[int]
+    """What it is estimated to cost, in millionths of a US dollar; without it: `effort` at the price of the type of agent that does it. With a margin it is reserved in the budgets that it concerns"""
+
+    parent: NotRequired[str]
+    """The task that it is a part of, which the caller holds: what it costs is charged to what is reserved for that"""
+
+    deadline: NotRequired[str]
+    """RFC 3339: in with any offset, out in UTC with milliseconds"""
+
+    payload: NotRequired[Any]
+    """The work itself; above 32 KB it is kept beside the receipt"""
+
+    bid_seconds: NotRequired[float]
+    """How long explicit bids are collected; 0 awards at once by standing offers"""
+
+    accept_seconds: NotRequired[float]
+    lease_seconds: NotRequired[float]
+    max_attempts: NotRequired[int]
+    retry_seconds: NotRequired[float]
+    """Delay of the second attempt; doubles with each further one"""
+
+    cause: NotRequired[str]
+    """The receipt (stream@index) that led to this task, for example of a signal"""
+
+    oversight: NotRequired[TaskOversightInput]
 
 
 class ClaimInput(TypedDict):
@@ -3019,6 +3184,9 @@ class Task(TypedDict):
 
     parent: NotRequired[str]
     """The task that it is a part of"""
+
+    job: NotRequired[Job1]
+    """The job that posted it, and its key there"""
 
     deadline: NotRequired[str]
     """UTC with milliseconds"""
@@ -3501,9 +3669,8 @@ class TenantSummary(TypedDict):
     """Nobody opens personal data of it any more"""
 
 
-class TaskInput(TypedDict):
-    id: NotRequired[str]
-    """Your own id; without one a new id is made (from the Idempotency-Key, when there is one)"""
+class JobTaskInput(TypedDict):
+    """A task. In its payload `{"$result": "<key>", "pointer": "/a/b"}` stands for that place in the result of a task that it comes after"""
 
     task_type: str
     """An id: ASCII letters, digits and . _ ~ : -"""
@@ -3524,9 +3691,6 @@ class TaskInput(TypedDict):
     estimated_cost_micro_usd: NotRequired[int]
     """What it is estimated to cost, in millionths of a US dollar; without it: `effort` at the price of the type of agent that does it. With a margin it is reserved in the budgets that it concerns"""
 
-    parent: NotRequired[str]
-    """The task that it is a part of, which the caller holds: what it costs is charged to what is reserved for that"""
-
     deadline: NotRequired[str]
     """RFC 3339: in with any offset, out in UTC with milliseconds"""
 
@@ -3542,10 +3706,15 @@ class TaskInput(TypedDict):
     retry_seconds: NotRequired[float]
     """Delay of the second attempt; doubles with each further one"""
 
-    cause: NotRequired[str]
-    """The receipt (stream@index) that led to this task, for example of a signal"""
-
     oversight: NotRequired[TaskOversightInput]
+    key: str
+    """Its name within the job"""
+
+    after: NotRequired[list[AfterItem]]
+    """Keys of the tasks of this job that it comes after"""
+
+    when: NotRequired[Literal['all', 'any']]
+    """Whether all of them have to be completed, or one"""
 
 
 class Electorate1(TypedDict):
@@ -3654,6 +3823,9 @@ class TaskSpec(TypedDict):
     parent: NotRequired[str]
     """The task that it is a part of"""
 
+    job: NotRequired[Job1]
+    """The job that posted it, and its key there"""
+
     deadline: NotRequired[str]
     """UTC with milliseconds"""
 
@@ -3723,6 +3895,19 @@ class GatewayInbox(TypedDict):
 
     more: bool
     """Whether more waits that had no room: ask again at once"""
+
+
+class JobInput(TypedDict):
+    id: NotRequired[str]
+    """Your own id; without one a new id is made (from the Idempotency-Key, when there is one)"""
+
+    name: NotRequired[str]
+    tasks: list[JobTaskInput]
+    on_failure: NotRequired[Literal['cancel', 'continue', 'compensate']]
+    """When a task ends and is not completed: `cancel` ends all others; `continue` goes on with those that do not need it; `compensate` ends all others, and then posts the task `compensation`"""
+
+    compensation: NotRequired[str]
+    """Key of the task that makes good what was done; it is posted then, and only then"""
 
 
 class Assignment(TypedDict):

@@ -78,7 +78,7 @@ def test_an_agent_votes_while_it_works(host: Host, formicary: Formicary) -> None
             "choices": ["yes", "no"],
             "kind": "box",
             "impact": "low",
-            "electorate": {"voters": [{"id": "box-4", "why": "it knows"}]},
+            "electorate": {"algorithm": "simple_majority", "voters": [{"id": "box-4", "why": "it knows"}]},
         }
     )["round"]["id"]
     assert done_by(host, "box-4", "box.votes", work, payload=opened) == "voted"

@@ -13,7 +13,12 @@ from test_page import Terminal, commands, pattern, terminal
 
 __all__ = ["terminal"]
 
-TITLES = {"langgraph": "LangGraph", "openai_agents": "OpenAI Agents SDK"}
+TITLES = {
+    "agent_framework": "Microsoft Agent Framework",
+    "autogen": "AutoGen",
+    "langgraph": "LangGraph",
+    "openai_agents": "OpenAI Agents SDK",
+}
 COMMON = ("In ten minutes", "A task, and a person")
 
 

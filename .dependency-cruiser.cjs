@@ -18,14 +18,15 @@ const VALUES = { dependencyTypesNot: ['type-only'] };
 /** What runs of itself; everything else is there because one of these needs it. */
 const ENTRIES = [
   '^functions/(?!edge/)(http/)?[^/]+/[^/]+\\.ts$',
-  '^local/(main|openapi)\\.ts$',
-  '^client/client\\.ts$',
+  '^local/(main|openapi|test-host)\\.ts$',
+  '^client/(client|index|testing)\\.ts$',
   '^cli/(main|[^/]+/commands)\\.ts$',
   '^bench/',
   '^attack/',
   '^samples/',
   '^test/',
   '^functions/bundle\\.mjs$',
+  '^client/pack\\.mjs$',
 ];
 
 module.exports = {

@@ -199,7 +199,7 @@ const MORE_PARAMETERS = [
 const forbid = (...selectors) => ({ 'no-restricted-syntax': ['error', ...selectors] });
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '.formicary/', '.cache/', '.ci/api-tools/', '**/*.d.ts'] },
+  { ignores: ['dist/', 'coverage/', '.formicary/', '.cache/', '.ci/api-tools/', 'starters/', '**/*.d.ts'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: [TYPESCRIPT],

@@ -19,6 +19,8 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  // What has to be packed first: `npm run test:package`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/'],
   transform: { '^.+\\.ts$': swc, [`/${MODULES_ALONE}/.+\\.js$`]: swc },
   transformIgnorePatterns: [`/node_modules/(?!.*${MODULES_ALONE}/)`],
   // What is loaded only when it is needed is named as it is compiled.

@@ -6,6 +6,7 @@ import type {
 } from '../contract/oversight/actions';
 import type { AnswerOf, BodyOf, QueryOf, Shown } from '../contract/route';
 import { type AsOf, type CommandOptions, type Opening, PAGE, type ReadOptions, type Session } from './session';
+import { Waiting } from './waiting';
 
 export type ActionInput = BodyOf<typeof actions.propose>;
 export type ActionFilter = QueryOf<typeof actions.list>;
@@ -14,6 +15,22 @@ export type Action = Shown<typeof ActionSchema>;
 export type ActionSummary = Shown<typeof ActionSummarySchema>;
 export type ActionAnswer = AnswerOf<typeof actions.propose>;
 export type ActionOverride = BodyOf<typeof actions.override>;
+
+/** Looks at an action that waits for others come so far apart at first, and in the end. Milliseconds. */
+const FIRST_LOOK_MS = 250;
+const LAST_LOOK_MS = 5_000;
+
+/** The rules, agents or people did not let the action happen. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly reason: string;
+
+  constructor(readonly action: Action) {
+    const reason = action.stopped?.reason ?? action.status;
+    super(`the action ${action.id} may not be taken: ${reason}`);
+    this.reason = reason;
+  }
+}
 
 /** `/v1/actions` */
 export class ActionsApi {
@@ -44,6 +61,23 @@ export class ActionsApi {
     return this.session.call<typeof actions.execute>('POST /v1/actions/{action_id}/execute', request, options);
   }
 
+  /**
+   * Proposes an action, waits until it is cleared, and takes it: when this resolves it is to be done, once. What is to
+   * be done is `action` of the answer: people may have corrected it. Waits for as long as that takes, or until the
+   * signal aborts; the approval goes on then. Rejects with `Refused` when it may not be done.
+   */
+  async clear(body: ActionInput, options: ReadOptions = {}): Promise<Action> {
+    const waiting = new Waiting(this.session, options.signal, FIRST_LOOK_MS, LAST_LOOK_MS);
+    let { action } = await this.propose(body, options);
+    const { id } = action;
+    while (!isDecided(action)) action = await waiting.again(() => this.get(id, options));
+    if (action.status !== 'cleared') throw new Refused(action);
+    // Under the same key whoever loses the answer gets it again, and knows that it may act.
+    const taking = { ...options, idempotencyKey: crypto.randomUUID() };
+    const { hash } = action;
+    return (await waiting.patiently(() => this.execute(id, { hash }, taking))).action;
+  }
+
   /** Stops it while its veto window is open, or before it is taken. */
   veto(id: string, reason: string, options?: CommandOptions): Promise<ActionAnswer> {
     const request = { params: { action_id: id }, body: { reason } };
@@ -61,4 +95,8 @@ export class ActionsApi {
     const request = { params: { action_id: id }, body: { ref } };
     return this.session.call<typeof actions.compensated>('POST /v1/actions/{action_id}/compensated', request, options);
   }
+}
+
+function isDecided({ status }: Action): boolean {
+  return status === 'cleared' || status === 'refused' || status === 'vetoed';
 }

@@ -55,7 +55,9 @@ export {
   type TransportStream,
 } from './transport';
 export type { Commit, Followed, FollowOptions, ReceiptFilter } from './follow';
+export { Refused } from './actions';
 export { personalValue } from './personal';
+export { TaskEnded } from './tasks';
 export type * from './actions';
 export type * from './agents';
 export type * from './approvals';
@@ -183,6 +185,19 @@ export class Formicary {
     this.deliveries = new DeliveriesApi(this.session);
     this.decisions = new DecisionsApi(this.session);
     this.operation = new OperationApi(this.session);
+  }
+
+  /**
+   * A client for the host that the variable FORMICARY_URL names, which shows the token in FORMICARY_TOKEN; what
+   * `options` say comes first.
+   */
+  static fromEnv(options: FormicaryOptions = {}): Formicary {
+    const { FORMICARY_URL: url, FORMICARY_TOKEN: token } = process.env;
+    return new Formicary({
+      ...(url !== undefined && url !== '' && { url }),
+      ...(token !== undefined && token !== '' && { credentials: { token } }),
+      ...options,
+    });
   }
 
   /**

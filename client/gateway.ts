@@ -10,6 +10,7 @@ import type {
 } from '../contract/market/gateway';
 import type { QueryOf, Sent, Shown } from '../contract/route';
 import { AwardMemory } from './award-memory';
+import { reasonOf } from './reason';
 import { type CommandOptions, FormicaryError, type ItemOf, type ReadOptions, type Session } from './session';
 
 export type GatewayAgent = Sent<typeof AgentInputSchema> & { readonly id: string };
@@ -480,17 +481,6 @@ function written(command: AgentCommand): Written {
 /** Whether a request could not be written, or was refused as a whole before anything of it was done. */
 function isForm(error: unknown): boolean {
   return !(error instanceof FormicaryError) || error.status === 400 || error.status === 413;
-}
-
-/** Why an attempt failed, as the host takes it: of at most 2,000 characters, none cut in half. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text === ''
-    ? 'the work failed'
-    : text
-        .toWellFormed()
-        .slice(0, 2_000)
-        .replace(/[\uD800-\uDBFF]$/, '');
 }
 
 function isAborted(signal: AbortSignal): boolean {

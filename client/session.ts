@@ -427,7 +427,7 @@ function refusalIn(answer: Pick<TransportResponse, 'header'>): Refusal {
 }
 
 /** Waits; an abort ends it with the signal's own reason, as of a request that was under way. */
-async function waited(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+export async function waited(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
     signal?.throwIfAborted();
     throw error;

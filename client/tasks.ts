@@ -19,6 +19,7 @@ import {
   type ReadOptions,
   type Session,
 } from './session';
+import { Waiting } from './waiting';
 
 export type TaskInput = Sent<typeof TaskInputSchema>;
 /** Who holds the task under which award; the agent is the caller when left out. */
@@ -32,6 +33,26 @@ export type WhyNot = Shown<typeof Why>;
 export type WhyCode = WhyNot['code'];
 export type Posted = ItemOf<typeof tasks.postMany>;
 export type Recomputation = Shown<typeof AwardRecomputation>;
+
+/** How a task can end, and stay unless somebody brings it back. */
+const ENDS: readonly Task['status'][] = ['completed', 'cancelled', 'expired', 'dead'];
+/** Looks at a task that is waited for come so far apart at first, and in the end. Milliseconds. */
+const FIRST_LOOK_MS = 50;
+const LAST_LOOK_MS = 2_000;
+
+/** A task ended without being completed. */
+export class TaskEnded extends Error {
+  override readonly name = 'TaskEnded';
+
+  constructor(
+    readonly task: string,
+    /** `cancelled`, `expired` or `dead`. */
+    readonly status: Task['status'],
+    readonly reason: string,
+  ) {
+    super(`the task ${task} is ${status}: ${reason}`);
+  }
+}
 
 /** `/v1/tasks` */
 export class TasksApi {
@@ -58,6 +79,28 @@ export class TasksApi {
   get(id: string, { asOf, personal, purpose, ...options }: AsOf & Opening = {}): Promise<Task> {
     const request = { params: { id }, query: { asOf, personal, purpose } };
     return this.session.call<typeof tasks.get>('GET /v1/tasks/{id}', request, options);
+  }
+
+  /**
+   * The task once it has ended: completed, cancelled, expired or dead. Waits for as long as that takes, also while the
+   * host is away, once it has answered; or until the signal aborts (`AbortSignal.timeout(60_000)`).
+   */
+  async wait(id: string, options: ReadOptions = {}): Promise<Task> {
+    const waiting = new Waiting(this.session, options.signal, FIRST_LOOK_MS, LAST_LOOK_MS);
+    let task = await this.get(id, options);
+    while (!ENDS.includes(task.status)) task = await waiting.again(() => this.get(id, options));
+    return task;
+  }
+
+  /**
+   * What came of the task, once it is completed; a large result is fetched from where it is kept. Rejects with
+   * `TaskEnded` when it ended otherwise.
+   */
+  async result(id: string, options: ReadOptions = {}): Promise<unknown> {
+    const { status, completion, ended } = await this.wait(id, options);
+    if (completion === undefined) throw new TaskEnded(id, status, ended?.reason ?? 'no attempt was left');
+    const { result, result_ref } = completion;
+    return result_ref === undefined ? result : await this.blob(id, result_ref, options);
   }
 
   /** Every agent that has the capability which the task asks for first, and what is in its way. */

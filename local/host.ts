@@ -52,6 +52,8 @@ export interface Host {
   readonly url: string;
   /** Everything that the app registered; `runs` is false for triggers that this host does not serve. */
   readonly functions: readonly { readonly name: string; readonly trigger: string; readonly runs: boolean }[];
+  /** Does what is due by now, without waiting for a timer of the machine: the clock was moved (`moveAhead`). */
+  catchUp(): Promise<void>;
   /**
    * Stops: takes no new requests and batches, aborts the signals of the requests in flight, waits up to `graceSeconds`
    * (10) for requests, timers and batches to end, then runs the app's terminate hooks.
@@ -147,6 +149,9 @@ export async function startHost({
             RUN.includes(type) || [...feeds, ...queues, ...hubs].some((served) => served.registration === registration),
         };
       }),
+      async catchUp() {
+        await durable?.lookAround();
+      },
       async close(graceSeconds = 10) {
         // A broker that is gone can't be taken leave of: that keeps nothing else from ending in order.
         const ended = Promise.allSettled(running.map((each) => each.stop())).then(() => connections.close());

@@ -13,8 +13,22 @@ export interface MachineTime {
   monotonic(): number;
 }
 
-// eslint-disable-next-line no-restricted-syntax -- the only place that reads the machine's clock
-const MACHINE: MachineTime = { wall: () => Date.now(), monotonic: () => performance.now() };
+/** How far `moveAhead` has moved this process's time. Milliseconds. */
+let moved = 0;
+
+/**
+ * Moves the time of this process ahead, of all its clocks alike, as if so many milliseconds had passed. Only the host
+ * for tests calls it (`local/test-host.ts`): no setting and no request leads here.
+ */
+export function moveAhead(milliseconds: number): void {
+  moved += milliseconds;
+}
+
+const MACHINE: MachineTime = {
+  // eslint-disable-next-line no-restricted-syntax -- the only place that reads the machine's clock
+  wall: () => Date.now() + moved,
+  monotonic: () => performance.now() + moved,
+};
 
 /** What differs by less is followed at once, a little slower or faster than time passes. Milliseconds. */
 const TOLERANCE_MS = 1_000;

@@ -55,7 +55,7 @@ export class DurableRuntime {
     };
     purge();
     this.#purging = setInterval(purge, PURGE_INTERVAL);
-    void this.#lookAround();
+    void this.lookAround();
   }
 
   /** False when there is no such orchestrator. */
@@ -103,8 +103,8 @@ export class DurableRuntime {
     if (!this.#closing) this.#episodes ??= this.#runEpisodes();
   }
 
-  /** Everything that is due, by the store: after a start, when a timer fires, and now and then. */
-  async #lookAround(): Promise<void> {
+  /** Everything that is due, by the store: after a start, when a timer fires, now and then, and when time was moved. */
+  async lookAround(): Promise<void> {
     this.#lookAgainIn(LONGEST_WAIT);
     try {
       await this.store.fire(systemClock.now());
@@ -124,7 +124,7 @@ export class DurableRuntime {
   #lookAgainIn(milliseconds: number): void {
     clearTimeout(this.#alarm);
     if (!this.#closing)
-      this.#alarm = setTimeout(() => void this.#lookAround(), Math.min(Math.max(milliseconds, 0), LONGEST_WAIT));
+      this.#alarm = setTimeout(() => void this.lookAround(), Math.min(Math.max(milliseconds, 0), LONGEST_WAIT));
   }
 
   // ------------------------------------------------------------------------------------------------------- episodes

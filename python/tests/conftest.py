@@ -185,3 +185,61 @@ def spawn() -> Iterator[Callable[..., Process]]:
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
+
+
+class Terminal:
+    """A shell in which `npx formicary` is the compiled command line."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        python = Path(getattr(sys, "_base_executable", sys.executable)).parent
+        self.url = url
+        self._folder = folder
+        self._before = f'npx() {{ shift; "{node()}" "{ROOT}/dist/cli/main.js" "$@"; }}\n'
+        self._env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("FORMICARY_")},
+            "FORMICARY_URL": url,
+            "FORMICARY_PORT": url.rsplit(":", 1)[1],
+            "PATH": f"{python}:{os.environ['PATH']}",
+            "XDG_CONFIG_HOME": str(folder),
+        }
+        self.running: list[subprocess.Popen[str]] = []
+
+    def run(self, command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", f"{self._before}{command}"],
+            cwd=self._folder,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}"
+        return done.stdout
+
+    def start(self, command: str) -> None:
+        with (self._folder / "running.log").open("a") as log:
+            self.running.append(
+                subprocess.Popen(
+                    ["bash", "-c", f"{self._before}{command}"],
+                    cwd=self._folder,
+                    env=self._env,
+                    stdout=log,
+                    stderr=log,
+                    text=True,
+                    start_new_session=True,
+                )
+            )
+
+    def keep(self, line: str) -> None:
+        """A line that later ones build on: an export, or a variable."""
+        self._before += line + "\n"
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    (tmp_path / "python").symlink_to(ROOT / "python")
+    terminal = Terminal(tmp_path, f"http://127.0.0.1:{free_port()}")
+    yield terminal
+    for child in terminal.running:
+        os.killpg(child.pid, 9)
+        child.wait()

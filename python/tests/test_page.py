@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
-from conftest import ROOT, eventually, free_port, node
+from conftest import ROOT, Terminal, eventually
 
 PAGE = (ROOT / "docs/python.md").read_text()
 LASTS = ("npx formicary start", ".formicary/worker.py")
@@ -19,12 +15,13 @@ LASTS = ("npx formicary start", ".formicary/worker.py")
 
 
 def parts() -> Iterator[tuple[str, str, str]]:
-    """The fenced blocks in their order: language, the file that the heading above names, text."""
+    """The fenced blocks in their order: language, the file that the heading above names, if any, text."""
     name = ""
-    for heading, language, text in re.findall(r"^### `([^`]+)`$|^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S):
-        name = heading or name
+    for heading, language, text in re.findall(r"^#+ (.+?)$|^```(\w+)\n(.*?)^```$", PAGE, re.M | re.S):
         if language:
             yield language, name, text
+        else:
+            name = heading.strip("`") if heading.startswith("`") else ""
 
 
 def commands(language: str, text: str) -> Iterator[tuple[str, str]]:
@@ -45,69 +42,13 @@ def pattern(expected: str) -> str:
     )
 
 
-class Terminal:
-    """A shell in which `npx formicary` is the compiled command line."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        python = Path(getattr(sys, "_base_executable", sys.executable)).parent
-        self._folder = folder
-        self._before = f'npx() {{ shift; "{node()}" "{ROOT}/dist/cli/main.js" "$@"; }}\n'
-        self._env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("FORMICARY_")},
-            "FORMICARY_URL": url,
-            "FORMICARY_PORT": url.rsplit(":", 1)[1],
-            "PATH": f"{python}:{os.environ['PATH']}",
-            "XDG_CONFIG_HOME": str(folder),
-        }
-        self.running: list[subprocess.Popen[str]] = []
-
-    def run(self, command: str) -> str:
-        done = subprocess.run(
-            ["bash", "-c", f"{self._before}{command}"],
-            cwd=self._folder,
-            env=self._env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, f"$ {command}\n{done.stdout}"
-        return done.stdout
-
-    def start(self, command: str) -> None:
-        with (self._folder / "running.log").open("a") as log:
-            self.running.append(
-                subprocess.Popen(
-                    ["bash", "-c", f"{self._before}{command}"],
-                    cwd=self._folder,
-                    env=self._env,
-                    stdout=log,
-                    stderr=log,
-                    text=True,
-                    start_new_session=True,
-                )
-            )
-
-    def keep(self, line: str) -> None:
-        """A line that later ones build on: an export, or a variable."""
-        self._before += line + "\n"
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    (tmp_path / "python").symlink_to(ROOT / "python")
-    terminal = Terminal(tmp_path, f"http://127.0.0.1:{free_port()}")
-    yield terminal
-    for child in terminal.running:
-        os.killpg(child.pid, 9)
-        child.wait()
-
-
 def test_the_page_can_be_followed(terminal: Terminal, tmp_path: Path) -> None:
-    url = terminal._env["FORMICARY_URL"]
+    url = terminal.url
     typed = []
     for language, name, text in parts():
         if language == "python":
-            (tmp_path / name).write_text(text)
+            if name:
+                (tmp_path / name).write_text(text)
             continue
         for command, expected in commands(language, text):
             typed.append(command)
@@ -121,7 +62,7 @@ def test_the_page_can_be_followed(terminal: Terminal, tmp_path: Path) -> None:
                 continue
             printed = terminal.run(command)
             assert re.fullmatch(pattern(expected), printed), f"$ {command}\n{printed}\ninstead of\n{expected}"
-    assert len(typed) == 12
+    assert len(typed) == 13
 
 
 def _is_ready(url: str) -> bool:

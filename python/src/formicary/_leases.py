@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -84,6 +85,16 @@ class Leases:
         with self._changed:
             self._changed.notify_all()
         self._thread.join()
+
+    def beat(self) -> float:
+        """A sign of life of the agent, which extends the leases now.
+
+        Returns the seconds after which one of those that run is to be extended again; infinity when there is none.
+        """
+        with self._changed:
+            held = [claim for claim in self._claims.values() if claim.is_accepted]
+        self._extend(held)
+        return min((claim.lease_seconds / 3 for claim in held), default=math.inf)
 
     def _beat(self) -> None:
         """Extends all leases as soon as a third of one is over."""

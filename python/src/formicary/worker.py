@@ -29,6 +29,8 @@ Bid = Callable[[models.Offer], bool]
 Vote = Callable[[models.VoteAsked], "Ballot | None"]
 
 _POLL_SECONDS = 20
+_PRESENCE_SECONDS = 60.0
+"""For how long an agent counts as there after a sign of life, unless it says otherwise."""
 _MOST_PAUSE = 1.0
 """Seconds between two looks at an inbox that shows nothing new."""
 _AFTER_REFUSAL = 5.0
@@ -156,6 +158,15 @@ class Worker:
         _log.info("%s waits for tasks", self.agent)
         leases = self._leases = Leases(self.formicary, self.agent)
         self._inbox = self._in_thread(lambda: self._poll(leases), "inbox")
+
+    def beat(self) -> float:
+        """Says at once that the agent lives, and extends its leases, which happens by itself as time passes.
+
+        For tests that move time. Returns the seconds after which that is due again, at most.
+        """
+        if self._leases is None:
+            raise RuntimeError("the worker is not started")
+        return min((self._presence_seconds or _PRESENCE_SECONDS) / 3, self._leases.beat())
 
     def stop(self, grace_seconds: float | None = None) -> None:
         """Takes nothing new, waits for what is under way, gives back what is not done, and deregisters the agent."""

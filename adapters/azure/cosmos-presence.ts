@@ -2,11 +2,12 @@
  * Presence on Cosmos DB, shared by all instances: one document a process in the container `state`, with beats of which
  * it knows of no later ones elsewhere. A beat is kept in memory at once and written behind, within ten seconds; what
  * others have written is read anew when it is older than two. So another instance may know of a key's last beat that
- * much later, by a second's precision, and limits of presence have to be longer.
+ * much later, by a second's precision: whoever judges silence is told so (`lateSeconds`).
  *
  * Who talks to one process and then to another leaves its beat in both documents: whoever reads a later one elsewhere
  * drops its own, and who writes reads for that now and then, also where nobody asks. The document of a process that has
- * gone is taken over by one of those that write.
+ * gone is taken over by one of those that write, without what every process forgets as soon as it hears that it is
+ * over. What was missed of that, nobody beats again: it is dropped after a day.
  */
 import { randomUUID } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
@@ -32,6 +33,7 @@ const PREFIX = 'beats-';
 /** How often a process writes what has changed, and, where it does, looks what others have heard since. */
 const EVERY_MS = { write: 10_000, compare: 60_000 };
 const READ_EVERY_MS = 2_000;
+/** No limit of presence or of a lease is longer. */
 const TTL_SECONDS = 24 * 60 * 60;
 /** A document that was not written for so long, while others were, is of a process that has gone, or hears nobody. */
 const GONE_SECONDS = 120;
@@ -42,12 +44,14 @@ const MOST_KEYS = 50_000;
 const MOST_BYTES = 1_500_000;
 
 export class CosmosPresence implements Presence {
+  /** Until it is written, until that is read, and as seconds are whole. */
+  readonly lateSeconds = (EVERY_MS.write + READ_EVERY_MS) / 1_000 + 1;
   private readonly id = `${PREFIX}${randomUUID()}`;
   /** Beats of which this process knows of no later one elsewhere. */
   private readonly heard = new Map<string, number>();
   /** Of all other processes, as they were read last. */
   private others: ReadonlyMap<string, number> = new Map();
-  /** When what is known of a key ceased to mean anything: beats of others up to then are none. */
+  /** When a key ceased to mean anything: beats of others up to then are none, also those that are read later. */
   private readonly forgotten = new Recent<string, number>(MOST_KEYS);
   private readAt = -Infinity;
   private reading: Promise<void> | undefined;
@@ -81,12 +85,10 @@ export class CosmosPresence implements Presence {
     return own === undefined ? other : Math.max(own, other);
   }
 
-  forget(keys: readonly string[]): void {
+  forget(keys: readonly string[], at: number): void {
     for (const key of keys) {
-      const known = Math.max(this.heard.get(key) ?? -Infinity, this.others.get(key) ?? -Infinity);
-      if (known === -Infinity) continue;
       this.changed = this.heard.delete(key) || this.changed;
-      this.forgotten.set(key, known);
+      this.forgotten.set(key, at);
     }
   }
 
@@ -183,6 +185,7 @@ export class CosmosPresence implements Presence {
   private async write(): Promise<boolean> {
     if (!this.changed) return true;
     this.changed = false;
+    this.dropOld();
     const document: BeatsDocument = { id: this.id, beats: this.packed(), ttl: TTL_SECONDS };
     try {
       await this.cosmos.call('presence.beat', (options) => this.state.items.upsert(document, options));
@@ -198,16 +201,22 @@ export class CosmosPresence implements Presence {
   private packed(): string {
     for (let beats = packed(this.heard); ; beats = packed(this.heard)) {
       if (beats.length <= MOST_BYTES) return beats;
-      this.report('more was heard here than can be written: what was heard longest ago is dropped', {
-        keys: this.heard.size,
-        bytes: beats.length,
-      });
       this.dropOldest();
     }
   }
 
+  /** What means nothing any more, by the clock of those who beat. */
+  private dropOld(): void {
+    let newest = -Infinity;
+    for (const at of this.heard.values()) newest = Math.max(newest, at);
+    for (const [key, at] of this.heard) if (at < newest - TTL_SECONDS * 1_000) this.heard.delete(key);
+  }
+
   /** The quarter that was heard longest ago. */
   private dropOldest(): void {
+    this.report('more was heard here than can be written: what was heard longest ago is dropped', {
+      keys: this.heard.size,
+    });
     const byAge = [...this.heard].sort(([, a], [, b]) => a - b);
     for (const [key] of byAge.slice(0, Math.ceil(byAge.length / 4))) this.heard.delete(key);
   }

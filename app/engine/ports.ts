@@ -319,10 +319,15 @@ export interface Presence {
   beat(keys: readonly string[], at: number): void;
   /** When the key was last alive, as far as is known. */
   last(key: string): Promise<number | undefined>;
-  /** The keys mean nothing any more: what is known here of when they were alive need not be kept. */
-  forget(keys: readonly string[]): void;
+  /** The keys mean nothing any more: that they were alive up to `at`, whoever has heard it, need not be kept. */
+  forget(keys: readonly string[], at: number): void;
   /** Writes what other processes can't know yet; left out where there is never any. Never rejects. */
   flush?(): Promise<void>;
+  /**
+   * Seconds by which a beat that another process has heard may be known later here: nobody's silence is judged before
+   * they have passed too. Left out where all is heard here.
+   */
+  readonly lateSeconds?: number;
 }
 
 // ---------------------------------------------------------------------------------------------------------- clock

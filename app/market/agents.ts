@@ -28,6 +28,7 @@ import type { Aggregate, Page, Where } from '../engine/aggregate';
 import { type Outcome, type RequestContext, staleness } from '../engine/command';
 import { Doorbells } from '../engine/doorbells';
 import type { Clock, Presence, Report } from '../engine/ports';
+import type { Standstill } from '../engine/standstill';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import type { Watchdog } from '../engine/watchdog';
@@ -137,6 +138,7 @@ export interface AgentsDeps {
   readonly clock: Clock;
   readonly watchdog: Watchdog;
   readonly report: Report;
+  readonly standstill: Pick<Standstill, 'waits'>;
   /** Whether other processes look after agents as well. */
   readonly shared: boolean;
 }
@@ -151,20 +153,18 @@ export class Agents {
    * known what came of that, never; and not at once where it was refused.
    */
   private readonly returning = new Map<string, number>();
-  /** By stream of a task: the award of its lease that was extended here last. */
-  private readonly extended = new Map<string, number>();
   private readonly agents: AgentsDeps['agents'];
 
   constructor(private readonly deps: AgentsDeps) {
-    const { agents, market, clock, report, shared } = deps;
+    const { agents, market, clock, report, standstill, shared } = deps;
     this.agents = agents;
-    this.doubt = new LossDoubt(market.agents, clock, report, shared);
+    this.doubt = new LossDoubt({ agents: market.agents, clock, report, standstill, shared });
     market.tasks.onOffered((entry) => this.ringBidders(entry));
     market.agents.onAble(({ tenant, id }) => this.ring(tenant, id));
     market.agents.onGone((tenant, id) => this.forget(tenant, id));
     market.agents.onUnspoken((tenant, gateway) => {
-      // Another process may have heard of it since: its mark ends by itself.
-      if (!this.deps.shared) this.deps.presence.forget([gatewayKey(tenant, gateway)]);
+      // Another process may have heard of it since: its mark ends by itself, after a day.
+      if (!this.deps.shared) this.deps.presence.forget([gatewayKey(tenant, gateway)], clock.now());
       this.doubt.forgetGateway(tenant, gateway);
     });
   }
@@ -285,10 +285,8 @@ export class Agents {
     let { state } = await this.deps.transactor.load(taskDecider, stream);
     if (!holds(state)) ({ state } = await this.deps.transactor.current(taskDecider, stream));
     const held = holds(state);
-    if (held && state.status === 'running') {
+    if (held && state.status === 'running')
       this.deps.presence.beat([leaseKey(tenant, task, claim.award)], this.deps.clock.now());
-      this.extended.set(stream, claim.award);
-    }
     return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
   }
 
@@ -304,8 +302,12 @@ export class Agents {
    */
   async leaseSilentSince(tenant: string, task: string, { holder, spec }: TaskState): Promise<Time | undefined> {
     if (holder === undefined || spec === undefined) return undefined;
-    const beat = await this.deps.presence.last(leaseKey(tenant, task, holder.award));
-    return this.deps.watchdog.silentSince(beat, spec.lease_seconds, taskStream(tenant, task));
+    const { presence, watchdog } = this.deps;
+    const beat = await presence.last(leaseKey(tenant, task, holder.award));
+    const since = watchdog.silentSince(beat, spec.lease_seconds, taskStream(tenant, task));
+    // One that another process has heard since may not be known here yet, the first one neither.
+    const { lateSeconds } = presence;
+    return lateSeconds === undefined ? since : plusSeconds(latest(since, holder.lease_from), lateSeconds);
   }
 
   /**
@@ -397,8 +399,9 @@ export class Agents {
     const last = await this.lastSign(stream, carried, presence_seconds);
     // That it registered, or came back, is a sign of life too: who heard that may not have written it yet.
     const since = latest(this.deps.watchdog.silentSince(last, presence_seconds, stream), state.since);
-    let due = plusSeconds(since, presence_seconds);
-    if (due <= now) due = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
+    const seconds = presence_seconds + (this.deps.presence.lateSeconds ?? 0);
+    let due = plusSeconds(since, seconds);
+    if (due <= now) due = plusSeconds(latest(since, await this.doubt.from(since)), seconds);
     if (due > now) return { due };
     const principal = Market.principal(tenant);
     await this.agents.decide({ principal }, id, 'agent.lose', lose(last === undefined ? since : toTime(last)));
@@ -455,23 +458,14 @@ export class Agents {
     return own === undefined || carried === undefined ? (own ?? carried) : Math.max(own, carried);
   }
 
-  /** The lease of that award is over: when it was extended last matters no more. */
+  /** The lease of that award is over: when it was extended last, in whichever process, matters no more. */
   leaseOver(tenant: string, task: string, award: number): void {
-    this.deps.presence.forget([leaseKey(tenant, task, award)]);
-  }
-
-  /** The task has changed: what was heard here of a lease that it has no longer is forgotten. */
-  leaseChanged(tenant: string, task: string, { holder }: TaskState): void {
-    const stream = taskStream(tenant, task);
-    const award = this.extended.get(stream);
-    if (award === undefined || award === holder?.award) return;
-    this.extended.delete(stream);
-    this.leaseOver(tenant, task, award);
+    this.deps.presence.forget([leaseKey(tenant, task, award)], this.deps.clock.now());
   }
 
   private forget(tenant: string, id: string): void {
     const stream = agentStream(tenant, id);
-    this.deps.presence.forget([stream]);
+    this.deps.presence.forget([stream], this.deps.clock.now());
     this.doubt.forget(tenant, id);
     this.returning.delete(stream);
   }

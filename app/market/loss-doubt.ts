@@ -2,8 +2,10 @@
  * Doubts that many agents are lost at once: mostly it is the network between them and us, or we ourselves. As cluster
  * managers do, nobody is declared lost then before a further limit of presence has passed; after that silence counts.
  */
-import { type Time, toTime } from '../../domain/kernel/time';
+import { type Time, toMillis, toTime } from '../../domain/kernel/time';
+import { agentStream } from '../../domain/market/agent';
 import type { Clock, Report } from '../engine/ports';
+import type { Standstill } from '../engine/standstill';
 import type { AgentBook } from './agent-book';
 
 /** So many silent agents, and so large a share of those that are there, are doubted. */
@@ -16,33 +18,43 @@ const NEARLY = 0.8;
 /** Counting goes through all agents: not more often than this. Milliseconds. */
 const COUNT_EVERY_MS = 500;
 
-/** How many agents are active, and how many of them nearly silent for too long. */
 export interface Silence {
+  /** How many agents are active and not stopped. */
   readonly living: number;
-  readonly silent: number;
+  /** The last sign of life of each of them that is nearly silent for too long; milliseconds since the epoch. */
+  readonly silent: readonly number[];
 }
+
+/** Nobody is silent, or it is not this process's to see. */
+export const NOBODY: Silence = { living: 0, silent: [] };
 
 /** Whether an active agent that gave its last sign of life then, by the clock, counts as silent. */
 export function isNearlySilent(sign: number, presenceSeconds: number, now: number): boolean {
   return now - sign >= presenceSeconds * 1_000 * NEARLY;
 }
 
+export interface LossDoubtDeps {
+  readonly agents: Pick<AgentBook, 'all'>;
+  readonly clock: Clock;
+  readonly report: Report;
+  /** Who is stopped is silent for a reason. */
+  readonly standstill: Pick<Standstill, 'waits'>;
+  /** Other processes hear of agents as well: whoever looks for silent ones, by the signs of all, says how many. */
+  readonly shared: boolean;
+}
+
 export class LossDoubt {
   /** By `tenant id`, until it is forgotten: when an agent, or a gateway, last gave this process a sign of life. */
   private readonly signs = new Map<string, number>();
-  private since: number | undefined;
+  /** When those of whom somebody is still silent began to be doubted; in order. */
+  private doubts: number[] = [];
   private counted = -Infinity;
+  private counting: Promise<void> | undefined;
 
-  constructor(
-    private readonly agents: AgentBook,
-    private readonly clock: Clock,
-    private readonly report: Report,
-    /** Other processes hear of agents as well: whoever looks for silent ones, by the signs of all, says how many. */
-    private readonly shared: boolean,
-  ) {}
+  constructor(private readonly deps: LossDoubtDeps) {}
 
   heard(tenant: string, id: string, at: number): void {
-    if (!this.shared) this.signs.set(`${tenant} ${id}`, at);
+    if (!this.deps.shared) this.signs.set(`${tenant} ${id}`, at);
   }
 
   /** A gateway gave a sign of life for all its agents. */
@@ -59,37 +71,49 @@ export class LossDoubt {
   }
 
   /**
-   * From when on the silence of an agent that is about to be lost counts because it is doubted; undefined when it is
-   * not.
+   * From when on the silence of an agent that is about to be lost counts because it is doubted, where it has lasted
+   * since `silentSince`; undefined when it is not.
    */
-  from(): Time | undefined {
-    const now = this.clock.now();
-    if (!this.shared && Math.abs(now - this.counted) >= COUNT_EVERY_MS) {
+  async from(silentSince: Time): Promise<Time | undefined> {
+    const now = this.deps.clock.now();
+    if (!this.deps.shared && Math.abs(now - this.counted) >= COUNT_EVERY_MS) {
       this.counted = now;
-      this.judge(this.count(now));
+      this.counting = this.count(now).then((silence) => this.judge(silence));
     }
-    return this.since === undefined ? undefined : toTime(this.since);
+    await this.counting;
+    const doubt = this.doubts.find((at) => at >= toMillis(silentSince));
+    return doubt === undefined ? undefined : toTime(doubt);
   }
 
-  /** What is seen of all agents, when somebody is about to be lost. */
+  /**
+   * What is seen of all agents, when somebody is about to be lost. A doubt is about those who have been silent since
+   * before it began: when many have fallen silent after it, it is another one.
+   */
   judge({ living, silent }: Silence): void {
-    const doubted = silent > MANY && silent > living * SHARE;
-    if (doubted && this.since === undefined)
-      this.report('many agents fell silent at once: nobody is declared lost before a further limit of presence', {
-        silent,
-        living,
-      });
-    this.since = doubted ? (this.since ?? this.clock.now()) : undefined;
+    const isDoubted = (count: number) => count > MANY && count > living * SHARE;
+    const first = silent.reduce((least, sign) => Math.min(least, sign), Infinity);
+    this.doubts = isDoubted(silent.length) ? this.doubts.filter((at) => at >= first) : [];
+    const last = this.doubts.at(-1) ?? -Infinity;
+    const fresh = silent.filter((sign) => sign > last).length;
+    if (!isDoubted(fresh)) return;
+    this.doubts.push(this.deps.clock.now());
+    this.deps.report('many agents fell silent at once: nobody is declared lost before a further limit of presence', {
+      silent: fresh,
+      living,
+    });
   }
 
-  private count(now: number): Silence {
+  private async count(now: number): Promise<Silence> {
     let living = 0;
-    let silent = 0;
-    for (const { tenant, id, state } of this.agents.all()) {
+    const silent: number[] = [];
+    for (const { tenant, id, state } of this.deps.agents.all()) {
       if (state.status !== 'active') continue;
+      const waits = this.deps.standstill.waits(agentStream(tenant, id));
+      // Of whom it can't be read whether it is stopped counts too.
+      if (waits instanceof Promise ? await waits.catch(() => false) : waits) continue;
       living += 1;
       const sign = this.signOf(tenant, id, state.profile.gateway);
-      if (sign !== undefined && isNearlySilent(sign, state.profile.presence_seconds, now)) silent += 1;
+      if (sign !== undefined && isNearlySilent(sign, state.profile.presence_seconds, now)) silent.push(sign);
     }
     return { living, silent };
   }

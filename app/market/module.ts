@@ -68,7 +68,7 @@ export function marketModule(
   engine: Engine,
   { signals, identity, stopBook, tenantBook, reservations: budgets, options }: MarketNeeds,
 ) {
-  const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, duty, report, shared } = engine;
+  const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, duty, standstill, report, shared } = engine;
   const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
   const tasksOf = engine.aggregate(taskDecider, { view: tasksView, followed: true });
   const pausesOf = engine.aggregate(pauseDecider, { followed: true });
@@ -89,6 +89,7 @@ export function marketModule(
     clock,
     watchdog,
     report,
+    standstill,
     shared,
   });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
@@ -108,7 +109,9 @@ export function marketModule(
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
   const judge = (silence: Silence) => agents.doubt.judge(silence);
-  const sweep = shared ? new PresenceSweep({ agents: market.agents, presence, duty, clock, report, judge }) : undefined;
+  const sweep = shared
+    ? new PresenceSweep({ agents: market.agents, presence, duty, standstill, clock, report, judge })
+    : undefined;
   const windingUp = new WindingUp({
     transactor,
     tasksOf,

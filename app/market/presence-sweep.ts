@@ -8,10 +8,11 @@ import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/ti
 import { agentStream } from '../../domain/market/agent';
 import type { Duty } from '../engine/duty';
 import type { Clock, Presence, Report } from '../engine/ports';
+import type { Standstill } from '../engine/standstill';
 import { Slices, soon } from '../engine/turns';
 import type { AgentBook } from './agent-book';
 import { gatewayKey } from './agents';
-import { isNearlySilent, type Silence } from './loss-doubt';
+import { isNearlySilent, NOBODY, type Silence } from './loss-doubt';
 
 /** Milliseconds; an agent is lost so much later than it could be. */
 const SWEEP_EVERY_MS = 5_000;
@@ -24,6 +25,8 @@ export interface PresenceSweepDeps {
   readonly agents: AgentBook;
   readonly presence: Presence;
   readonly duty: Pick<Duty, 'mine'>;
+  /** Nobody is lost while it is stopped. */
+  readonly standstill: Pick<Standstill, 'waits'>;
   readonly clock: Clock;
   readonly report: Report;
   /** Is told how many are silent before one of them is looked at. */
@@ -68,7 +71,11 @@ export class PresenceSweep {
    * others have been looked at, with what failed first of those that could not be.
    */
   async sweep(look: (stream: string) => Promise<void>, signal?: AbortSignal): Promise<void> {
-    if (!this.deps.duty.mine) return;
+    if (!this.deps.duty.mine) {
+      // What was doubted here may be over when the duty comes back.
+      this.deps.judge(NOBODY);
+      return;
+    }
     const silent = await this.silent();
     const failures: unknown[] = [];
     const lookAt = async (stream: string) => {
@@ -87,34 +94,38 @@ export class PresenceSweep {
   /** Streams of those who have been silent for too long, and whose time to be looked at has come. */
   private async silent(): Promise<string[]> {
     const slices = new Slices(soon);
-    const { agents, presence } = this.deps;
+    const { agents, presence, standstill } = this.deps;
     const silent: string[] = [];
     let living = 0;
-    let nearly = 0;
+    const nearly: number[] = [];
     let isOver = false;
     const before = this.again;
     this.again = new Map();
     for (const { tenant, id, state } of agents.all()) {
       if (slices.over) await slices.pause();
       if (state.status !== 'active') continue;
-      living += 1;
       const stream = agentStream(tenant, id);
-      const { presence_seconds, gateway } = state.profile;
+      const waits = standstill.waits(stream);
+      // Of whom it can't be read whether it is stopped is looked at, which says so.
+      if (waits instanceof Promise ? await waits.catch(() => false) : waits) continue;
+      living += 1;
+      const { gateway } = state.profile;
+      const seconds = state.profile.presence_seconds + (presence.lateSeconds ?? 0);
       const now = this.now();
       // Whoever heard that it registered, or came back, may not have written it yet.
-      if (state.since !== undefined && plusSeconds(state.since, presence_seconds) > now) continue;
+      if (state.since !== undefined && plusSeconds(state.since, seconds) > now) continue;
       const own = await presence.last(stream);
       const carried = gateway === undefined ? undefined : await presence.last(gatewayKey(tenant, gateway));
       const last = Math.max(own ?? -Infinity, carried ?? -Infinity);
-      if (last !== -Infinity && isNearlySilent(last, presence_seconds, toMillis(now))) nearly += 1;
-      if (last !== -Infinity && plusSeconds(toTime(last), presence_seconds) > now) continue;
+      if (last !== -Infinity && isNearlySilent(last, seconds, toMillis(now))) nearly.push(last);
+      if (last !== -Infinity && plusSeconds(toTime(last), seconds) > now) continue;
       isOver = true;
       const due = before.get(stream) ?? now;
       if (due > now) this.again.set(stream, due);
       else silent.push(stream);
     }
     // As long as nobody could be lost there is nothing to doubt.
-    this.deps.judge({ living, silent: isOver ? nearly : 0 });
+    this.deps.judge({ living, silent: isOver ? nearly : [] });
     return silent;
   }
 

@@ -148,7 +148,7 @@ export class Reactions implements Consumer {
   }
 
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
-  private note({ category, stream, state, version, here }: Committed): void {
+  private note({ category, stream, commits, state, version, here }: Committed): void {
     const { tenant, id } = parseStream(stream);
     if (category === agentDecider.category)
       this.deps.market.agentCensus.update(stream, version, isRegistered(state as AgentState));
@@ -165,8 +165,12 @@ export class Reactions implements Consumer {
     }
     const task = state as TaskState;
     this.deps.market.tasks.update(tenant, id, stream, task, version);
-    // What follows from a task's end may be another process's to do, which never heard of the lease.
-    this.deps.agents.leaseChanged(tenant, id, task);
+    // In every process: each may have heard that the lease was extended, or take over what another has heard.
+    for (const { events } of commits)
+      for (const event of events as readonly TaskEvent[]) {
+        const freed = freedSlot(event);
+        if (freed !== undefined) this.deps.agents.leaseOver(tenant, id, freed.award);
+      }
     // Whatever has led there: an award that waits for its agent is told.
     if (task.status === 'awarded' && task.holder !== undefined) this.deps.agents.ring(tenant, task.holder.agent);
   }
@@ -178,7 +182,6 @@ export class Reactions implements Consumer {
     for (const { commit, event } of eventsOf<TaskEvent>(change)) {
       const freed = freedSlot(event);
       if (freed === undefined) continue;
-      this.deps.agents.leaseOver(tenant, id, freed.award);
       // First, so that whoever is served by the slot finds what was given back.
       await this.settleBudget(tenant, id, state, freed, causeOf(commit));
       await this.deps.transactor.transact(

@@ -365,6 +365,24 @@ describe('many that fall silent at once', () => {
     expect(lost()).toBe(15);
   });
 
+  test('are doubted each time, though nobody was about to be lost between', async () => {
+    for (const id of ids) await enter(id);
+    for (let time = 0; time < 2; time += 1) {
+      wait(LIMIT);
+      await stage.fire();
+      expect(lost()).toBe(0);
+      wait(1);
+      for (const id of ids) await stage.colony.agents.heartbeat(as(id), id, []);
+    }
+    // Once more, and now for good.
+    wait(LIMIT);
+    await stage.fire();
+    expect(lost()).toBe(0);
+    wait(LIMIT);
+    await stage.fire();
+    expect(lost()).toBe(20);
+  });
+
   test('one of many is lost at once', async () => {
     for (const id of ids) await enter(id);
     wait(LIMIT - 1);
@@ -374,7 +392,7 @@ describe('many that fall silent at once', () => {
     expect(lost()).toBe(1);
   });
 
-  test('of few no share is too large', () => {
+  test('of few no share is too large', async () => {
     const now = 1_000_000;
     const book = (count: number) =>
       ({
@@ -385,12 +403,26 @@ describe('many that fall silent at once', () => {
             state: { status: 'active', profile: profile() },
           })),
       }) as unknown as AgentBook;
-    const doubted = (count: number, silent: number): boolean => {
-      const doubt = new LossDoubt(book(count), { now: () => now }, () => undefined, false);
+    const doubted = async (count: number, silent: number): Promise<boolean> => {
+      const doubt = new LossDoubt({
+        agents: book(count),
+        clock: { now: () => now },
+        report: () => undefined,
+        standstill: { waits: () => false },
+        shared: false,
+      });
       for (let n = 0; n < count; n += 1) doubt.heard('acme', `a${n}`, n < silent ? now - 60_000 : now);
-      return doubt.from() !== undefined;
+      return (await doubt.from(toTime(now - 60_000))) !== undefined;
     };
-    expect([doubted(5, 5), doubted(6, 6), doubted(20, 6), doubted(20, 7), doubted(100, 30), doubted(100, 31)]).toEqual([
+    const asked = [
+      [5, 5],
+      [6, 6],
+      [20, 6],
+      [20, 7],
+      [100, 30],
+      [100, 31],
+    ] as const;
+    expect(await Promise.all(asked.map(([count, silent]) => doubted(count, silent)))).toEqual([
       false,
       true,
       false,

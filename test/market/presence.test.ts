@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { STOPPED_AGAIN_SECONDS } from '../../app/engine/standstill';
 import { leaseKey } from '../../app/market/agents';
 import { PresenceSweep } from '../../app/market/presence-sweep';
-import { agentOf, as, taskOf, TENANT, types } from '../support/stage';
+import { agentOf, as, profile, taskOf, TENANT, types } from '../support/stage';
 import {
   accept,
   agent,
@@ -96,22 +96,26 @@ describe('a lease', () => {
     expect(stateOf('t').status).toBe('dead');
   });
 
-  test('is forgotten by whoever extended it as soon as that hears of its end, whoever reacts to it', async () => {
+  test('is forgotten by every process as soon as that hears of its end, whoever reacts to it and has extended it', async () => {
     await stage.end();
-    newStage({ shared: true });
+    newStage({ shared: true, presenceLateSeconds: 0 });
     await begin();
     const other = (await begin()).colony;
+    const third = (await begin()).colony;
     await enter('ann');
     await post('t');
     const claim = await accept('t');
     await other.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: 1 }]);
     const lease = leaseKey(TENANT, 't', 1);
     await other.peers.look();
-    expect(await other.ports.presence.last(lease)).toBe(stage.clock.time);
+    await stage.flush();
+    for (const { ports } of [other, third]) expect(await ports.presence.last(lease)).toBe(stage.clock.time);
     expect((await stage.colony.tasks.complete(as('ann'), 't', claim, {})).ok).toBe(true);
     // No trigger has handed that over yet.
-    await other.peers.look();
-    expect(await other.ports.presence.last(lease)).toBeUndefined();
+    for (const { peers, ports } of [other, third]) {
+      await peers.look();
+      expect(await ports.presence.last(lease)).toBeUndefined();
+    }
   });
 
   test('that was extended as it ran out in another process stands', async () => {
@@ -254,14 +258,12 @@ describe('presence', () => {
 
   test('where processes share the stores, who registers or comes back lives, though nobody has written yet that it was heard', async () => {
     await stage.end();
-    newStage({ shared: true });
+    newStage({ shared: true, presenceLateSeconds: 0 });
     await begin();
     await begin();
     wait(PRESENCE * 10);
     await stage.fire();
     await enter('ann');
-    const { presence } = stage.colony.ports;
-    presence.forget([agentOf('ann')]);
     await stage.fire();
     expect(agent('ann').status).toBe('active');
     wait(PRESENCE);
@@ -269,9 +271,36 @@ describe('presence', () => {
     expect(agent('ann').status).toBe('lost');
     await stage.living[1]?.colony.agents.heartbeat(as('ann'), 'ann', []);
     await stage.settled();
-    presence.forget([agentOf('ann')]);
     await stage.fire();
     expect(agent('ann').status).toBe('active');
+  });
+
+  test('where processes share the stores, limits shorter than the time until others know of a sign of life are kept', async () => {
+    const [limit, late] = [15, 13];
+    await stage.end();
+    newStage({ shared: true, presenceLateSeconds: late });
+    await begin();
+    await begin();
+    await enter('ann', { presence_seconds: limit });
+    await post('t', { lease_seconds: limit });
+    const claim = await accept('t');
+    const other = stage.living[1]?.colony;
+    // It writes at 10 s, 20 s, …; she is heard a moment later.
+    await stage.flush();
+    for (let second = 1; second <= 61; second += 1) {
+      wait(1);
+      if (second % 10 === 0) await stage.flush();
+      if (second % 5 === 1) await other?.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: claim.award }]);
+      await stage.fire();
+    }
+    expect([agent('ann').status, stateOf('t').status]).toEqual(['active', 'running']);
+    await stage.flush();
+    wait(limit + late - 1);
+    await stage.fire();
+    expect([agent('ann').status, stateOf('t').status]).toEqual(['active', 'running']);
+    wait(1);
+    await stage.fire();
+    expect([agent('ann').status, stateOf('t').status]).toEqual(['lost', 'open']);
   });
 
   test('where processes share the stores, one that can not be looked at keeps nobody else from being lost', async () => {
@@ -325,6 +354,7 @@ describe('presence', () => {
         agents,
         presence,
         duty: { mine },
+        standstill: { waits: () => false },
         clock: { now: () => stage.clock.time },
         report: () => undefined,
         judge: (silence) => judged.push(silence),
@@ -332,10 +362,46 @@ describe('presence', () => {
     const look = async (stream: string) => void looked.push(stream);
     wait(PRESENCE);
     await sweepOf(false).sweep(look);
-    expect([looked, judged]).toEqual([[], []]);
+    const nobody = { living: 0, silent: [] };
+    expect([looked, judged]).toEqual([[], [nobody]]);
     await sweepOf(true).sweep(look);
-    expect([looked, judged]).toEqual([[agentOf('ann')], [{ living: 1, silent: 1 }]]);
+    expect([looked, judged]).toEqual([
+      [agentOf('ann')],
+      [nobody, { living: 1, silent: [stage.clock.time - PRESENCE * 1_000] }],
+    ]);
   });
+
+  test.each([false, true])(
+    'many who fall silent at once are doubted, though others are silent because they are stopped (shared: %s)',
+    async (shared) => {
+      await stage.end();
+      newStage({ shared });
+      await begin();
+      const ids = Array.from({ length: 10 }, (_, n) => `agent-${n}`);
+      const bravo = { tenant: 'bravo', id: 'ops', kind: 'human', level: 'critical' } as const;
+      const heard = async () => {
+        for (const id of ids) await stage.colony.agents.heartbeat(as(id), id, []);
+      };
+      for (const id of ids) {
+        await enter(id);
+        expect((await stage.colony.agents.register({ principal: bravo }, id, profile())).ok).toBe(true);
+      }
+      const stopped = { kind: 'tenant', name: 'bravo' } as const;
+      expect((await stage.colony.stops.stop({ principal: bravo }, stopped, 'freeze', 'it errs')).ok).toBe(true);
+      await stage.settled();
+      for (let i = 0; i < 3; i += 1) {
+        wait(PRESENCE - 1);
+        await heard();
+        await stage.fire();
+      }
+      wait(PRESENCE);
+      await stage.fire();
+      expect(ids.map((id) => agent(id).status)).toEqual(ids.map(() => 'active'));
+      wait(PRESENCE);
+      await stage.fire();
+      expect(ids.map((id) => agent(id).status)).toEqual(ids.map(() => 'lost'));
+    },
+  );
 
   test('where processes share the stores, who is silent in a stopped tenant costs no message either, and is lost after what was left', async () => {
     await stage.end();

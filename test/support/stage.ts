@@ -150,9 +150,49 @@ class Trigger {
 
 const PAGE = 50;
 
+/** What one process has heard, beside what all have written. */
+class WrittenPresence implements Presence {
+  private readonly heard = new Map<string, number>();
+  private readonly forgotten = new Map<string, number>();
+
+  constructor(
+    private readonly written: Map<string, number>,
+    readonly lateSeconds: number,
+  ) {}
+
+  beat(keys: readonly string[], at: number): void {
+    for (const key of keys) this.heard.set(key, Math.max(at, this.heard.get(key) ?? -Infinity));
+  }
+
+  async last(key: string): Promise<number | undefined> {
+    const there = this.written.get(key) ?? -Infinity;
+    const last = Math.max(
+      this.heard.get(key) ?? -Infinity,
+      there > (this.forgotten.get(key) ?? -Infinity) ? there : -Infinity,
+    );
+    return last === -Infinity ? undefined : last;
+  }
+
+  forget(keys: readonly string[], at: number): void {
+    for (const key of keys) {
+      this.heard.delete(key);
+      this.forgotten.set(key, at);
+    }
+  }
+
+  async flush(): Promise<void> {
+    for (const [key, at] of this.heard) this.written.set(key, Math.max(at, this.written.get(key) ?? -Infinity));
+  }
+}
+
 export interface StageOptions {
   /** Processes share the stores: triggers read the feed and hand it to one or the other. */
   readonly shared?: boolean;
+  /**
+   * Each process hears for itself, and the others know when it has written that: a test has to `flush`. They say that
+   * it may be so many seconds later. Left out, all hear at once whom one of them hears.
+   */
+  readonly presenceLateSeconds?: number;
   /** What a process remembers of the streams. */
   readonly cache?: CacheBounds;
   /** What tokens are signed with. */
@@ -183,6 +223,7 @@ export class Stage {
     secrets: { get: async () => undefined },
   };
   private presence: Presence = new MemoryPresence();
+  private written = new Map<string, number>();
   /** Of all processes that live at once: the port orders their claims. */
   private keys: Keys | undefined;
   private readonly blobs = new MemoryBlobs();
@@ -208,7 +249,10 @@ export class Stage {
 
   /** A colony whose feed runs; its deadlines wait for `fire`. Heartbeats don't outlive the last process. */
   async start(): Promise<Process> {
-    if (this.living.length === 0) this.presence = new MemoryPresence();
+    if (this.living.length === 0) {
+      this.presence = new MemoryPresence();
+      this.written = new Map();
+    }
     const process = await this.prepare();
     await process.colony.start();
     // Its own timers would follow the real clock.
@@ -255,7 +299,7 @@ export class Stage {
       deadlines: guard('deadlines', await SqliteDeadlines.open(database)),
       queue: guard('queue', await SqliteWorkQueue.open(database)),
       blobs: guard('blobs', this.blobs),
-      presence: guard('presence', this.presence),
+      presence: guard('presence', this.ownPresence()),
       logSigner: this.options.logSigner,
       anchors: this.options.anchors,
       subjectKeys: guard('subjectKeys', new FileSubjectKeys(this.database.folder)),
@@ -288,6 +332,16 @@ export class Stage {
 
   private async heard(): Promise<void> {
     for (const { colony } of this.living) await colony.peers.look().catch(() => undefined);
+  }
+
+  /** Every process writes whom it has heard. */
+  async flush(): Promise<void> {
+    for (const { colony } of this.living) await colony.ports.presence.flush?.();
+  }
+
+  private ownPresence(): Presence {
+    const { presenceLateSeconds } = this.options;
+    return presenceLateSeconds === undefined ? this.presence : new WrittenPresence(this.written, presenceLateSeconds);
   }
 
   /** Fires what is due, in every process, and waits for what follows from it. */

@@ -24,6 +24,11 @@ const SIGNALS = {
 } as const;
 /** Idle helpers that are called at a time. */
 const MAX_CALLED = 256;
+/**
+ * Pools whose stream is read in one look: a process that starts in a large colony knows none of thousands. Until then
+ * a pool counts as balanced.
+ */
+const READ_AT_ONCE = 32;
 
 /** What a look is to do. */
 export interface Looking {
@@ -36,6 +41,8 @@ export interface Looking {
 export class PoolObserver {
   /** `tenant capability` → idle agents that lend it, as the last look found them if it had to look. */
   private idleHelpers: Map<string, string[]> | undefined;
+  /** Where the next look begins among the pools that were not read. */
+  private unread = 0;
 
   constructor(
     private readonly transactor: Transactor,
@@ -48,11 +55,21 @@ export class PoolObserver {
   /** Acts on a new sample of each of the pools. */
   async look(watches: readonly Watch[], now: Time, looking: Looking): Promise<void> {
     this.idleHelpers = undefined;
-    const results = await Promise.allSettled(watches.map((watch) => this.act(watch, now, looking)));
+    const inTurn = this.inTurn(watches);
+    const results = await Promise.allSettled(inTurn.map((watch) => this.act(watch, now, looking)));
     results.forEach((result, i) => {
       if (result.status === 'rejected')
-        this.report('a pool could not be balanced', { pool: watches[i]?.stream, error: String(result.reason) });
+        this.report('a pool could not be balanced', { pool: inTurn[i]?.stream, error: String(result.reason) });
     });
+  }
+
+  /** Those that are known, and some of the others: in turn, as some may be such that can't be read. */
+  private inTurn(watches: readonly Watch[]): Watch[] {
+    const [known, unread] = [[] as Watch[], [] as Watch[]];
+    for (const watch of watches) (watch.state === undefined ? unread : known).push(watch);
+    const first = this.unread % Math.max(1, unread.length);
+    this.unread = first + READ_AT_ONCE;
+    return [...known, ...[...unread.slice(first), ...unread.slice(0, first)].slice(0, READ_AT_ONCE)];
   }
 
   /** What follows from the pool's sample. */

@@ -5,6 +5,7 @@ import { toMillis, toTime } from '../../domain/kernel/time';
 import type { PolicyRequest } from '../../domain/policy/asking';
 import { trailId } from '../../domain/signals/trail';
 import { eventually } from '../support/eventually';
+import { ALLOWING } from '../support/policy';
 import { ALLOW } from '../support/transacting';
 import {
   another,
@@ -14,6 +15,7 @@ import {
   clock,
   colony,
   commits,
+  enter,
   events,
   many,
   pool,
@@ -205,6 +207,30 @@ test('what is refused for one pool is reported, and the others go on', async () 
     expect.stringMatching(/a signal was refused.*policy-denied/),
     expect.stringMatching(/a pool could not be balanced.*acme\/pool\/a/),
   ]);
+});
+
+test('a process that knows no pool yet reads some of them in a look, and the next ones in the next', async () => {
+  const names = Array.from({ length: 70 }, (_, n) => `pool-${n}`);
+  for (const name of names) await enter(`of-${name}`, name);
+  const asked: string[] = [];
+  const store = new Proxy(colony.ports.store, {
+    get(target, method) {
+      const value: unknown = Reflect.get(target, method);
+      if (method !== 'snapshot') return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      return async (stream: string) => {
+        asked.push(stream);
+        // Each third can't be read.
+        if (/[0369]$/.test(stream)) throw new Error('the store is away');
+        return await target.snapshot(stream);
+      };
+    },
+  });
+  const started = balanceOn(new Transactor(store, ALLOWING, clock, randomUUID));
+  await started.tick(false);
+  expect(asked.length).toBeLessThan(names.length / 2);
+  for (let look = 0; look < 5; look += 1) await started.tick(false);
+  expect(new Set(asked).size).toBe(names.length);
+  reports.splice(0);
 });
 
 test('where it is another process’s to act, pools are shown, and nothing follows', async () => {

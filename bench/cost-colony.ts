@@ -206,7 +206,7 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
   const bus = new CountingBus(() => clients.connectServiceBus());
   const report: Report = (message, facts) => process.stderr.write(`  ${message} ${JSON.stringify(facts)}\n`);
   const presence = new CosmosPresence(cosmos, report);
-  const store = new CosmosEventStore(cosmos);
+  const store = new CosmosEventStore(cosmos, report);
   const colony = new Colony(
     {
       store,

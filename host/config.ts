@@ -103,7 +103,7 @@ const schema = z.object({
     .default(MAX_CLOCK_BEHIND_SECONDS),
   FORMICARY_MAX_FEED_SILENCE: z.coerce
     .number('give seconds')
-    .min(2, 'give seconds, 2 or more')
+    .min(6, 'give seconds, 6 or more')
     .default(MAX_FEED_SILENCE_SECONDS),
   FORMICARY_BUDGET_SAFETY: z.coerce
     .number('give a factor')

@@ -14,7 +14,16 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as Sdk from '@azure/cosmos';
 import type { ChangeFeedPullModelIterator, ChangeFeedStartFrom, JSONObject } from '@azure/cosmos';
-import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/engine/ports';
+import type {
+  Append,
+  AppendResult,
+  Checkpoint,
+  EventStore,
+  FeedPage,
+  Head,
+  Report,
+  Snapshot,
+} from '../../app/engine/ports';
 import { AlteredReceipt, checkAppend, commandOf, type Commit, unsealAt } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import { AnsweredWith, codeOf, commitId, type Cosmos } from './cosmos';
@@ -86,8 +95,11 @@ export class CosmosEventStore implements EventStore {
   private readonly known = new Recent<string, Head>(KNOWN_STREAMS);
   private readonly snapshots: CosmosSnapshots;
 
-  constructor(private readonly cosmos: Cosmos) {
-    this.snapshots = new CosmosSnapshots(cosmos);
+  constructor(
+    private readonly cosmos: Cosmos,
+    report: Report,
+  ) {
+    this.snapshots = new CosmosSnapshots(cosmos, report);
   }
 
   async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {

@@ -5,7 +5,8 @@
  *   last                 the snapshot that came last, replaced by the next one
  *   000000000042         one as it was made at that commit, when it is small: for states of long ago
  */
-import type { Snapshot } from '../../app/engine/ports';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Report, type Snapshot, StoreBusy } from '../../app/engine/ports';
 import { commitId, type Cosmos } from './cosmos';
 
 interface SnapshotDocument {
@@ -20,36 +21,45 @@ interface SnapshotDocument {
 const LAST = 'last';
 /** Of a state that is kept for long ago too. */
 const MAX_PAST_BYTES = 16 * 1024;
-/** Snapshots of one stream that are kept in a row: where they can't be written for long, the next are left out. */
-const MOST_IN_A_ROW = 16;
+/** How long a load waits for the snapshot that is being kept here: about as long as it would fold without. */
+const WAIT_MS = 500;
 
-/** What is being kept of a stream, one snapshot after the other. */
+/** What is being kept of a stream: one snapshot at a time, and the newest that has come meanwhile. */
 interface Keeping {
-  readonly done: Promise<void>;
-  readonly count: number;
+  done: Promise<void>;
+  next: Snapshot | undefined;
 }
 
 export class CosmosSnapshots {
   private readonly keeping = new Map<string, Keeping>();
 
-  constructor(private readonly cosmos: Cosmos) {}
+  constructor(
+    private readonly cosmos: Cosmos,
+    private readonly report: Report,
+  ) {}
 
   /**
    * Begins to keep a snapshot of commits that are there. Nobody waits for it, since the commits are what was asked for;
-   * what could not be kept is folded from an earlier one, or from the start.
+   * what could not be kept, or was overtaken by the next one meanwhile, is folded from an earlier one, or from the
+   * start.
    */
   keep(stream: string, snapshot: Snapshot): void {
-    const { done, count } = this.keeping.get(stream) ?? { done: Promise.resolve(), count: 0 };
-    if (count === MOST_IN_A_ROW) return;
-    const keeping: Keeping = {
-      count: count + 1,
-      done: done
-        .then(() => this.put(stream, snapshot))
-        .finally(() => {
-          if (this.keeping.get(stream) === keeping) this.keeping.delete(stream);
-        }),
-    };
+    const underway = this.keeping.get(stream);
+    if (underway !== undefined) {
+      underway.next = snapshot;
+      return;
+    }
+    const keeping: Keeping = { done: Promise.resolve(), next: snapshot };
     this.keeping.set(stream, keeping);
+    keeping.done = this.putAll(stream, keeping);
+  }
+
+  private async putAll(stream: string, keeping: Keeping): Promise<void> {
+    for (let { next } = keeping; next !== undefined; { next } = keeping) {
+      keeping.next = undefined;
+      await this.put(stream, next);
+    }
+    this.keeping.delete(stream);
   }
 
   /** Never rejects. */
@@ -60,12 +70,17 @@ export class CosmosSnapshots {
       await this.cosmos.call('snapshot.keep', (options) => this.snapshots.items.upsert(document, options));
     };
     const small = Buffer.byteLength(text) <= MAX_PAST_BYTES;
-    await Promise.allSettled([put(LAST), ...(small ? [put(commitId(index))] : [])]);
+    const results = await Promise.allSettled([put(LAST), ...(small ? [put(commitId(index))] : [])]);
+    // What is busy takes the next one; of what can't be written, each load would fold more and more.
+    const failed = results.find((result) => result.status === 'rejected' && !(result.reason instanceof StoreBusy));
+    if (failed?.status === 'rejected')
+      this.report('a snapshot could not be kept', { stream, bytes: text.length, error: String(failed.reason) });
   }
 
-  /** The last one, or the last that is kept of those up to an index; with those that are being kept here. */
+  /** The last one, or the last that is kept of those up to an index; mostly with those that are being kept here. */
   async find(stream: string, upTo: number): Promise<Snapshot | undefined> {
-    await this.keeping.get(stream)?.done;
+    const keeping = this.keeping.get(stream)?.done;
+    if (keeping !== undefined) await Promise.race([keeping, sleep(WAIT_MS, undefined, { ref: false })]);
     const { resource } = await this.cosmos.call('snapshot', (options) =>
       this.snapshots.item(LAST, stream).read<SnapshotDocument>(options),
     );

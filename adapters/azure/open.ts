@@ -53,7 +53,7 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
   const bucket = settings.bucket === undefined ? undefined : new BucketArchive(settings.bucket, blobs);
   const bus = new ServiceBus(() => clients.connectServiceBus());
   const presence = new CosmosPresence(cosmos, report);
-  const store = new CosmosEventStore(cosmos);
+  const store = new CosmosEventStore(cosmos, report);
   const { eventHub } = settings;
   const publisher = eventHub === undefined ? undefined : new EventHubPublisher(() => clients.connectEventHub(eventHub));
   return {

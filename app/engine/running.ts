@@ -29,8 +29,8 @@ export interface RunningOptions {
 }
 
 /**
- * How often the books are compared with the views, where processes share the stores: what was missed is found late
- * rather than never.
+ * How often the books are compared with the views, where processes share the stores, and streams that were passed over
+ * as altered are tried again: what was missed is found late rather than never.
  */
 const FILL_EVERY_MS = 60_000;
 /** How long a start waits for what its modules go on filling while they serve. */
@@ -208,6 +208,7 @@ export class Running {
    * slowest consumer stands. Where triggers read the feed, the next look at the views finds it.
    */
   async fillBooks(): Promise<void> {
+    await this.peers.again();
     for (const { fill } of this.modules) await fill?.();
     await this.fillMore();
   }

@@ -101,9 +101,9 @@ function randomFaults(lost: number, passing: number): FaultPlan {
   };
 }
 
-eventStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosEventStore(cosmos)));
+eventStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosEventStore(cosmos, () => undefined)));
 eventStoreContract(`Cosmos DB with faults, seed ${SEED}`, () =>
-  onServer((cosmos) => new CosmosEventStore(cosmos), randomFaults(0.1, 0.1)),
+  onServer((cosmos) => new CosmosEventStore(cosmos, () => undefined), randomFaults(0.1, 0.1)),
 );
 viewStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosViewStore(cosmos)));
 viewStoreContract(`Cosmos DB with faults, seed ${SEED}`, () =>
@@ -166,7 +166,7 @@ describe('the event store on Cosmos DB', () => {
   });
   beforeEach(() => {
     cosmos = opened.connect();
-    store = new CosmosEventStore(cosmos);
+    store = new CosmosEventStore(cosmos, () => undefined);
     stream = `${newTenant()}/task/1`;
   });
   afterEach(() => {
@@ -210,9 +210,9 @@ describe('the event store on Cosmos DB', () => {
   test('nothing is left in between: on top of what is not there nothing is written, whoever knows less', async () => {
     const commits = chain(stream, 4);
     await write(commits.slice(0, 2));
-    const stranger = new CosmosEventStore(opened.connect());
+    const stranger = new CosmosEventStore(opened.connect(), () => undefined);
     expect(await write(commits.slice(3), stranger)).toEqual({ kind: 'conflict', head: 1 });
-    const another = new CosmosEventStore(opened.connect());
+    const another = new CosmosEventStore(opened.connect(), () => undefined);
     expect(await asked(() => write(commits.slice(2, 3), another))).toMatchObject({ batch: 1 });
     expect(await asked(() => write(commits.slice(3), another))).toMatchObject({ write: 1 });
     expect(await store.head(stream)).toEqual({ index: 3, hash: commits[3]?.commit.hash });
@@ -244,7 +244,7 @@ describe('the event store on Cosmos DB', () => {
     const snapshot = { version: 1, index, state: '{"old":true}' };
     await events.items.create({ id: 'head', stream, kind: 'head', index, hash, snapshot });
     await events.items.create({ id: 'state-000000000001', stream, kind: 'text', text: JSON.stringify(snapshot) });
-    const after = new CosmosEventStore(opened.connect());
+    const after = new CosmosEventStore(opened.connect(), () => undefined);
     expect(await after.head(stream)).toEqual({ index, hash });
     expect(await after.snapshot(stream)).toBeUndefined();
     expect(await write(commits.slice(2), after)).toEqual({ kind: 'written' });
@@ -258,7 +258,7 @@ describe('the event store on Cosmos DB', () => {
     const commits = chain(stream, 1);
     const refused = { ...ROLES, snapshots: [] };
     const elsewhere = await account({ roles: refused });
-    const poor = new CosmosEventStore(elsewhere.connect());
+    const poor = new CosmosEventStore(elsewhere.connect(), () => undefined);
     const kept = { stream, expected: -1, commits, snapshot: { version: 1, index: 0, state: {} } };
     expect(await poor.append(kept)).toEqual({ kind: 'written' });
     expect(await poor.read(stream, 0, 10)).toEqual(commitsOf(commits));
@@ -278,6 +278,7 @@ describe('the event store on Cosmos DB', () => {
         'formicary',
         () => away,
       ),
+      () => undefined,
     );
     let heard = 0;
     waits.onAppend(() => (heard += 1));
@@ -289,14 +290,32 @@ describe('the event store on Cosmos DB', () => {
     await eventually(async () => held.length > 0);
     // Its request is still under way.
     expect(held.map(({ destroyed }) => destroyed)).toEqual(held.map(() => false));
+    // Nor does who loads the stream next: its own request is sent while those are under way.
+    const writing = [...held];
+    waits.snapshot(stream).catch(() => undefined);
+    await eventually(() => held.length > writing.length);
+    expect(writing.map(({ destroyed }) => destroyed)).toEqual(writing.map(() => false));
     for (const client of [away, events]) client.dispose();
     silent.closeAllConnections();
     await new Promise((resolve) => silent.close(resolve));
   });
 
+  test('a snapshot that can not be kept is told, and the commits are there', async () => {
+    const commits = chain(stream, 1);
+    const reports: string[] = [];
+    const told = new CosmosEventStore(opened.connect(), (message) => reports.push(message));
+    opened.server.faults = scripted('write', undefined, 403, 403);
+    expect(await told.append({ stream, expected: -1, commits, snapshot: { version: 1, index: 0, state: {} } })).toEqual(
+      { kind: 'written' },
+    );
+    await eventually(() => reports.length > 0);
+    expect(reports).toEqual(['a snapshot could not be kept']);
+    expect(await told.snapshot(stream)).toBeUndefined();
+  });
+
   test('after a lost answer the commits of another, equal to the last byte, are not taken for its own', async () => {
     const commits = chain(stream, 1);
-    const rival = new CosmosEventStore(opened.connect());
+    const rival = new CosmosEventStore(opened.connect(), () => undefined);
     let first = true;
     const written: Promise<unknown>[] = [];
     opened.server.faults = (kind) => {
@@ -496,7 +515,7 @@ describe('presence on Cosmos DB', () => {
     await here.flush();
     await there.flush();
     expect([await there.last('a'), await there.last('b'), await there.last('c')]).toEqual([50_000, 50_000, undefined]);
-    here.forget(['b']);
+    here.forget(['b'], 50_000);
     expect(await here.last('b')).toBeUndefined();
     here.beat(['b'], 5_000);
     expect(await here.last('b')).toBe(5_000);
@@ -547,8 +566,10 @@ describe('presence on Cosmos DB', () => {
     const old = await account({ now: () => now });
     const presenceOf = () => new CosmosPresence(old.connect(), note);
     const [gone, lives] = [presenceOf(), presenceOf()];
-    gone.beat(['a'], 10_000);
+    gone.beat(['a', 'over'], 10_000);
     await gone.close();
+    // A process hears of the end of what it has never heard of itself.
+    lives.forget(['over'], 15_000);
     now += 600_000;
     lives.beat(['b'], 20_000);
     await lives.flush();
@@ -557,9 +578,20 @@ describe('presence on Cosmos DB', () => {
     const state = old.connect().container('state');
     await eventually(async () => (await state.items.query('SELECT * FROM c').fetchAll()).resources.length === 1);
     const next = presenceOf();
-    expect([await next.last('a'), await next.last('b')]).toEqual([10_000, 20_000]);
+    expect([await next.last('a'), await next.last('b'), await next.last('over')]).toEqual([10_000, 20_000, undefined]);
     await next.close();
     await old.close();
+  });
+
+  test('what nobody has beaten for a day is dropped', async () => {
+    const here = start();
+    const day = 24 * 60 * 60 * 1_000;
+    here.beat(['missed', 'longest'], 10_000);
+    here.beat(['longest'], 11_000);
+    here.beat(['new'], day + 11_000);
+    await here.flush();
+    const next = start();
+    expect([await next.last('missed'), await next.last('longest')]).toEqual([undefined, 11_000]);
   });
 
   test('one of those that are there takes it over, and leaves it where who seemed to have gone writes again meanwhile', async () => {
@@ -604,6 +636,12 @@ describe('presence on Cosmos DB', () => {
     expect(new Set(reports)).toEqual(
       new Set(['more was heard here than can be written: what was heard longest ago is dropped']),
     );
+    reports.length = 0;
+    there.beat(
+      Array.from({ length: 50_001 }, (_, n) => `${n}`),
+      30_000,
+    );
+    expect(reports).toHaveLength(1);
     reports.length = 0;
     here.beat(['later'], 40_000);
     opened.server.faults = scripted('write', 403);

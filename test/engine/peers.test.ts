@@ -1,5 +1,7 @@
 /** What is heard of other processes. */
-import { Stage } from '../support/stage';
+import { AlteredReceipt } from '../../domain/kernel/commit';
+import { eventually } from '../support/eventually';
+import { agentOf, as, profile, Stage, TENANT } from '../support/stage';
 
 let stage: Stage;
 
@@ -30,4 +32,57 @@ test('who must know all waits for a look that does not lag, whatever look others
   await Promise.all([underway, follower, reactions]);
   // Those who wait for the same share it.
   expect(whole).toBe(1);
+});
+
+test('a look that may lag does not say that all was heard', async () => {
+  const { peers } = (await stage.start()).colony;
+  await peers.look();
+  stage.mishaps = (port, method, [, , mayLag]) =>
+    port === 'store' && method === 'feed' && mayLag !== true ? 'fails' : undefined;
+  stage.clock.time += 5_000;
+  await peers.look(true);
+  expect(peers.silentMs()).toBe(5_000);
+  stage.mishaps = () => undefined;
+  await peers.look();
+  expect(peers.silentMs()).toBe(0);
+});
+
+test('whoever follows looks as the others do for a while, and else misses nothing now and then', async () => {
+  const looks: { mayLag: boolean; at: number }[] = [];
+  stage.mishaps = (port, method, [, , mayLag]) => {
+    if (port === 'store' && method === 'feed') looks.push({ mayLag: mayLag === true, at: performance.now() });
+    return undefined;
+  };
+  const { peers } = (await stage.start()).colony;
+  await eventually(() => looks.some(({ mayLag }) => mayLag));
+  // Nobody has asked.
+  await eventually(() => looks.filter(({ mayLag }) => !mayLag).length > 1);
+  const asked = performance.now();
+  await peers.look();
+  const before = looks.length;
+  await eventually(() => looks.length > before + 1);
+  expect(looks.filter(({ mayLag, at }) => mayLag && at > asked && at < asked + 5_000)).toEqual([]);
+});
+
+test('what was passed over as altered is taken in when it was repaired', async () => {
+  await stage.end();
+  stage = new Stage({ shared: true, cache: { cachedStreams: 1 } });
+  const { colony } = await stage.start();
+  const other = (await stage.start()).colony;
+  await other.peers.stop();
+  for (const id of ['ann', 'bob', 'cat', 'dan']) {
+    await colony.agents.register(as(id), id, profile());
+    await other.peers.handle(stage.stream(agentOf(id)));
+  }
+  await colony.agents.deregister(as('ann'), 'ann', 'holidays');
+  stage.mishaps = (port, _method, args) =>
+    port === 'store' && args.includes(agentOf('ann'))
+      ? Promise.reject(new AlteredReceipt(agentOf('ann'), 1, 'is not what was written'))
+      : undefined;
+  await other.peers.handle(stage.stream(agentOf('ann')).slice(-1));
+  await other.peers.again();
+  expect(other.market.agents.get(TENANT, 'ann')?.state.status).toBe('active');
+  stage.mishaps = () => undefined;
+  await other.peers.again();
+  expect(other.market.agents.get(TENANT, 'ann')).toBeUndefined();
 });

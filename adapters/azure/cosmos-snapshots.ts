@@ -21,13 +21,21 @@ interface SnapshotDocument {
 const LAST = 'last';
 /** Of a state that is kept for long ago too. */
 const MAX_PAST_BYTES = 16 * 1024;
-/** How long a load waits for the snapshot that is being kept here: about as long as it would fold without. */
-const WAIT_MS = 500;
+/** Snapshots of one stream that wait to be kept: where they can't be written, the newest takes the last place. */
+const MOST_WAITING = 16;
+/** How long a load waits for what is being kept here: about as long as it would fold without. */
+const WAIT_MS = 1_000;
 
-/** What is being kept of a stream: one snapshot at a time, and the newest that has come meanwhile. */
+/** A snapshot as it is written. */
+interface Kept extends Pick<SnapshotDocument, 'version' | 'index' | 'state'> {
+  /** Whether it is kept for long ago too. */
+  readonly isSmall: boolean;
+}
+
+/** What is being kept of a stream: one snapshot after the other, of large ones the newest alone. */
 interface Keeping {
   done: Promise<void>;
-  next: Snapshot | undefined;
+  readonly waiting: Kept[];
 }
 
 export class CosmosSnapshots {
@@ -43,38 +51,37 @@ export class CosmosSnapshots {
    * what could not be kept, or was overtaken by the next one meanwhile, is folded from an earlier one, or from the
    * start.
    */
-  keep(stream: string, snapshot: Snapshot): void {
+  keep(stream: string, { version, index, state }: Snapshot): void {
+    const text = JSON.stringify(state);
+    const kept: Kept = { version, index, state: text, isSmall: Buffer.byteLength(text) <= MAX_PAST_BYTES };
     const underway = this.keeping.get(stream);
-    if (underway !== undefined) {
-      underway.next = snapshot;
+    if (underway === undefined) {
+      const keeping: Keeping = { done: Promise.resolve(), waiting: [kept] };
+      this.keeping.set(stream, keeping);
+      keeping.done = this.putAll(stream, keeping);
       return;
     }
-    const keeping: Keeping = { done: Promise.resolve(), next: snapshot };
-    this.keeping.set(stream, keeping);
-    keeping.done = this.putAll(stream, keeping);
+    const { waiting } = underway;
+    if (waiting.at(-1)?.isSmall === false || waiting.length === MOST_WAITING) waiting.pop();
+    waiting.push(kept);
   }
 
-  private async putAll(stream: string, keeping: Keeping): Promise<void> {
-    for (let { next } = keeping; next !== undefined; { next } = keeping) {
-      keeping.next = undefined;
-      await this.put(stream, next);
-    }
+  private async putAll(stream: string, { waiting }: Keeping): Promise<void> {
+    for (let kept = waiting.shift(); kept !== undefined; kept = waiting.shift()) await this.put(stream, kept);
     this.keeping.delete(stream);
   }
 
   /** Never rejects. */
-  private async put(stream: string, { version, index, state }: Snapshot): Promise<void> {
-    const text = JSON.stringify(state);
+  private async put(stream: string, { version, index, state, isSmall }: Kept): Promise<void> {
     const put = async (id: string) => {
-      const document: SnapshotDocument = { id, stream, version, index, state: text };
+      const document: SnapshotDocument = { id, stream, version, index, state };
       await this.cosmos.call('snapshot.keep', (options) => this.snapshots.items.upsert(document, options));
     };
-    const small = Buffer.byteLength(text) <= MAX_PAST_BYTES;
-    const results = await Promise.allSettled([put(LAST), ...(small ? [put(commitId(index))] : [])]);
+    const results = await Promise.allSettled([put(LAST), ...(isSmall ? [put(commitId(index))] : [])]);
     // What is busy takes the next one; of what can't be written, each load would fold more and more.
     const failed = results.find((result) => result.status === 'rejected' && !(result.reason instanceof StoreBusy));
     if (failed?.status === 'rejected')
-      this.report('a snapshot could not be kept', { stream, bytes: text.length, error: String(failed.reason) });
+      this.report('a snapshot could not be kept', { stream, bytes: state.length, error: String(failed.reason) });
   }
 
   /** The last one, or the last that is kept of those up to an index; mostly with those that are being kept here. */

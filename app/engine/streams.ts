@@ -107,6 +107,7 @@ export abstract class Streams {
   async current<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
     const cached = this.cache.get(stream);
     const head = await this.newest(stream);
+    if (head === undefined && cached === undefined) return loadedOf<S>(stream, empty(decider as unknown as AnyDecider));
     const folded =
       cached?.version === (head?.index ?? -1) && cached.hash === (head?.hash ?? null)
         ? cached

@@ -49,7 +49,7 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
   const approvalsOf = engine.aggregate(approvalDecider, { view: approvalsView });
   const actionsOf = engine.aggregate(actionDecider, { view: actionsView });
 
-  const oversight = new Oversight(engine.aggregate(oversightDecider));
+  const oversight = new Oversight(engine.aggregate(oversightDecider, { followed: true }), transactor);
   const rounds = new Rounds({ rounds: roundsOf, transactor, agents, clock, watchdog });
   const approvals = new Approvals({ approvals: approvalsOf, transactor, clock, watchdog });
   const deciding = { transactor, oversight, rounds, approvals, tasks, clock };

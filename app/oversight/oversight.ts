@@ -15,6 +15,8 @@ import {
 import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
+import { TenantStates } from '../engine/tenant-states';
+import type { Transactor } from '../engine/transact';
 
 /** The rules of a kind as the API shows them. */
 export function rulesAnswer(kind: string, rules: OversightRules): Shown<typeof KindRules> {
@@ -28,7 +30,16 @@ export function allRulesAnswer({ kinds }: OversightState): AnswerOf<typeof overs
 }
 
 export class Oversight {
-  constructor(private readonly oversight: Aggregate<OversightState, OversightEvent>) {}
+  /** Asked at every action; most tenants set none, of which no stream could be kept in mind. */
+  private readonly states: TenantStates<OversightState, OversightEvent>;
+
+  /** @param oversight whose changes in other processes are followed */
+  constructor(
+    private readonly oversight: Aggregate<OversightState, OversightEvent>,
+    transactor: Pick<Transactor, 'onCommitted'>,
+  ) {
+    this.states = new TenantStates(oversight, RULES_ID, transactor);
+  }
 
   /** Sets the rules of a kind, whole. What is refused here leaves a receipt. */
   configure(
@@ -42,7 +53,7 @@ export class Oversight {
 
   /** The rules that hold for a kind; the defaults where nobody set any. */
   async rules(tenant: string, kind: string): Promise<OversightRules> {
-    return rulesFor((await this.load(tenant)).state, kind);
+    return rulesFor(await this.states.of(tenant), kind);
   }
 
   load(tenant: string, asOf?: Time): Promise<Loaded<OversightState>> {

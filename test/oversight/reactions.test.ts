@@ -1,5 +1,6 @@
 /** What follows from a decision is found from the state that the store has, not from what one process remembers. */
 import { parseStream } from '../../domain/kernel/ids';
+import { DEFAULT_RULES, oversightStream } from '../../domain/oversight/oversight';
 import { as, Stage, TENANT, types } from '../support/stage';
 
 const ORDER = {
@@ -43,4 +44,27 @@ test('an approval that another process has closed is not asked for again when it
   await here.decisions.handle(commits);
   expect(calls).toEqual([]);
   expect((await here.approvals.load(TENANT, id)).state.status).toBe('closed');
+});
+
+test('rules that a tenant has not set are asked for once, and hold in every process when they are set', async () => {
+  const { colony: here } = await stage.start();
+  const { colony: elsewhere } = await stage.start();
+  const asked: unknown[] = [];
+  stage.mishaps = (port, method, args) => {
+    if (port === 'store' && method !== 'append' && args.includes(oversightStream(TENANT))) asked.push(method);
+    return undefined;
+  };
+  for (const id of ['a1', 'a2', 'a3']) {
+    await here.actions.propose(as('buyer'), id, ORDER);
+    await stage.settled();
+  }
+  // By each of the two at most.
+  expect(new Set(asked)).toEqual(new Set(['head']));
+  expect(asked.length).toBeLessThanOrEqual(2);
+  const root = { principal: { ...as('human:root', undefined, 'human').principal, level: 'critical' } } as const;
+  const free = { ...DEFAULT_RULES, mode: 'full_automation' } as const;
+  expect((await elsewhere.oversight.configure(root, ORDER.kind, free)).ok).toBe(true);
+  await stage.settled();
+  for (const { oversight } of [here, elsewhere])
+    expect(await oversight.rules(TENANT, ORDER.kind)).toMatchObject({ mode: 'full_automation' });
 });

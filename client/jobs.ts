@@ -1,7 +1,7 @@
 /** Jobs: `formicary.jobs`. */
 import type { Job as JobSchema, JobInput as JobInputSchema, jobs, JobSummary, JobTask } from '../contract/jobs/jobs';
 import type { AnswerOf, QueryOf, Sent, Shown } from '../contract/route';
-import { type AsOf, type CommandOptions, PAGE, type ReadOptions, type Session } from './session';
+import { type AsOf, type CommandOptions, PAGE, type ReadOptions, type Session, type Wait } from './session';
 
 export type JobInput = Sent<typeof JobInputSchema>;
 export type JobAnswer = AnswerOf<typeof jobs.post>;
@@ -22,8 +22,10 @@ export class JobsApi {
     return this.session.items<typeof jobs.list>('GET /v1/jobs', { query: { limit: PAGE, ...query } }, options);
   }
 
-  get(id: string, { asOf, ...options }: AsOf = {}): Promise<Shown<typeof JobSchema>> {
-    return this.session.call<typeof jobs.get>('GET /v1/jobs/{id}', { params: { id }, query: { asOf } }, options);
+  /** A job, now, as it was, or once it has ended. */
+  get(id: string, { asOf, waitSeconds, ...options }: AsOf & Wait = {}): Promise<Shown<typeof JobSchema>> {
+    const request = { params: { id }, query: { asOf, waitSeconds } };
+    return this.session.call<typeof jobs.get>('GET /v1/jobs/{id}', request, options);
   }
 
   /** The tasks of a job, in the order of its plan, each as it is now. */

@@ -52,6 +52,12 @@ export interface AsOf extends ReadOptions {
   readonly asOf?: string;
 }
 
+/** A read that waits for the end of what is read. */
+export interface Wait {
+  /** Answered once it has ended, or as it is after so many seconds, 30 at most; at once where this is left out. */
+  readonly waitSeconds?: number;
+}
+
 /** A read whose answer may hold personal data. */
 export interface Opening {
   /** Opens it, for whoever may read it; that leaves a receipt. Sealed without. */

@@ -18,6 +18,7 @@ import {
   PAGE,
   type ReadOptions,
   type Session,
+  type Wait,
 } from './session';
 import { Waiting } from './waiting';
 
@@ -76,8 +77,9 @@ export class TasksApi {
     return this.session.items<typeof tasks.list>('GET /v1/tasks', { query: { limit: PAGE, ...filter } }, options);
   }
 
-  get(id: string, { asOf, personal, purpose, ...options }: AsOf & Opening = {}): Promise<Task> {
-    const request = { params: { id }, query: { asOf, personal, purpose } };
+  /** A task, now, as it was, or once it has ended. */
+  get(id: string, { asOf, waitSeconds, personal, purpose, ...options }: AsOf & Wait & Opening = {}): Promise<Task> {
+    const request = { params: { id }, query: { asOf, waitSeconds, personal, purpose } };
     return this.session.call<typeof tasks.get>('GET /v1/tasks/{id}', request, options);
   }
 

@@ -123,6 +123,13 @@ export const ById = z.object({ id: Id });
 /** A read of the past. */
 export const AsOf = z.object({ asOf: Timestamp.optional() });
 
+/** A read that waits for the end of what is read. */
+export const WAITING = {
+  waitSeconds: whole(0, 30, 0).meta({
+    description: 'A long poll: answered once it has ended, or as it is after so long; at once with `asOf`',
+  }),
+};
+
 /** Of a read whose answer may hold personal data. */
 export const OPENING = {
   personal: z.literal('open').optional().meta({

@@ -3,8 +3,9 @@
  * Owns jobs; in memory the plans used lately.
  * Calls the market (tasks are posted, cancelled, read) and tenants.
  */
-import { JOB_ENDS, JOB_STATUSES, jobDecider } from '../../domain/jobs/job';
+import { isEnded, JOB_ENDS, JOB_STATUSES, jobDecider } from '../../domain/jobs/job';
 import { jobs as jobsView } from '../../projections/jobs/jobs';
+import { EndWaits } from '../engine/end-waits';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { Payloads, type Tasks, type WindingUp } from '../market/module';
@@ -26,9 +27,10 @@ const UNDER_WAY = JOB_STATUSES.filter((status) => !(JOB_ENDS as readonly string[
 
 export function jobsModule(engine: Engine, { tasks, tenantBook, windingUp }: JobsNeeds) {
   const { transactor, blobs, deadlines, clock, report } = engine;
-  const jobsOf = engine.aggregate(jobDecider, { view: jobsView });
+  const jobsOf = engine.aggregate(jobDecider, { view: jobsView, followed: true });
   const plans = new Plans(blobs, new Payloads(blobs, tenantBook));
   const jobs = new Jobs({ jobs: jobsOf, plans, tasks, transactor, clock });
+  const jobEnds = new EndWaits(transactor, jobsOf, isEnded);
   const offers = new Offers({ tasks, transactor, clock });
   const jobReactions = new JobReactions({ transactor, deadlines, clock, report, jobsOf, jobs, offers });
   windingUp.also({
@@ -36,5 +38,9 @@ export function jobsModule(engine: Engine, { tasks, tenantBook, windingUp }: Job
     statuses: UNDER_WAY,
     end: (context, id, reason) => jobs.cancel(context, id, reason),
   });
-  return { services: { jobs, jobReactions }, consumers: { reactions: [jobReactions] } } satisfies Module;
+  return {
+    services: { jobs, jobEnds, jobReactions },
+    consumers: { reactions: [jobReactions] },
+    stop: () => jobEnds.stop(),
+  } satisfies Module;
 }

@@ -11,6 +11,7 @@ import { agents as agentsView } from '../../projections/market/agents';
 import { tasks as tasksView } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
 import type { Reservations } from '../budgets/module';
+import { EndWaits } from '../engine/end-waits';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { randomHex } from '../engine/new-id';
@@ -106,6 +107,7 @@ export function marketModule(
     clock,
     watchdog,
   });
+  const taskEnds = new EndWaits(transactor, tasksOf, (state) => !isAlive(state));
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
   const judge = (silence: Silence) => agents.doubt.judge(silence);
@@ -192,6 +194,7 @@ export function marketModule(
       agents,
       gateways,
       tasks,
+      taskEnds,
       stoppedWork,
       pauses,
       whyNots,
@@ -215,6 +218,7 @@ export function marketModule(
     async stop() {
       agents.stop();
       gateways.stop();
+      taskEnds.stop();
       await balance.stop();
       await reactions.stop();
     },

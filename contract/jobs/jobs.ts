@@ -3,7 +3,22 @@ import { z } from 'zod';
 import { JOB_STATUSES, TASK_ENDS } from '../../domain/jobs/job';
 import { MAX_TASKS, ON_FAILURE, WHENS } from '../../domain/jobs/plan';
 import { TASK_STATUSES } from '../../domain/market/task';
-import { AsOf, At, ById, CommandOf, Count, Id, List, OwnId, Paged, Reason, Text, Whole, whole } from '../common';
+import {
+  AsOf,
+  At,
+  ById,
+  CommandOf,
+  Count,
+  Id,
+  List,
+  OwnId,
+  Paged,
+  Reason,
+  Text,
+  WAITING,
+  Whole,
+  whole,
+} from '../common';
 import { TaskInput } from '../market/tasks';
 import { contract } from '../route';
 import { JOBS_REFUSALS } from './problems';
@@ -162,9 +177,9 @@ export const jobs = contract({
     tag,
     needs: 'read_only',
     refuses: [],
-    summary: 'Read a job, now or as it was',
+    summary: 'Read a job, now, as it was, or once it has ended',
     params: ById,
-    query: AsOf,
+    query: AsOf.extend(WAITING),
     answer: Job,
     answers: 'The job; a live fold of its stream',
     example: { params },

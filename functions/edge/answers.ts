@@ -1,6 +1,7 @@
 /** What the handlers of routes have in common: from what a use case says to the answer, and ids of what is created. */
 import type { Page } from '../../app/engine/aggregate';
 import type { Accepted } from '../../app/engine/command';
+import type { Patience } from '../../app/engine/end-waits';
 import { derivedId, isDerivedId, newId } from '../../app/engine/new-id';
 import type { Receipt } from '../../contract/common';
 import type { Shown } from '../../contract/route';
@@ -53,6 +54,12 @@ export function existing<L extends { readonly version: number }>(
   if (loaded.version >= 0) return loaded;
   const detail = asOf === undefined ? `There is no ${what} ${id}.` : `There was no ${what} ${id} at ${asOf}.`;
   throw Problem.of('not-found', detail);
+}
+
+/** How long the caller of a read waits for the end of what is read. */
+export function patience({ query, signal }: Call<unknown, { readonly waitSeconds: number }>): Patience {
+  const { waitSeconds: seconds } = query;
+  return { seconds, signal: seconds > 0 ? signal : undefined };
 }
 
 /** An answer to several commands, one by one. When the store could do none of them, that is the answer to all. */

@@ -2,7 +2,7 @@
 import { askedJob, jobAnswer } from '../../../app/jobs/job-answer';
 import { jobs } from '../../../contract/jobs/jobs';
 import { bind } from '../../bind';
-import { commanded, createdId, existing, listed, pageOf } from '../../edge/answers';
+import { commanded, createdId, existing, listed, pageOf, patience } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { accepted } from '../../runtime';
 
@@ -15,8 +15,13 @@ bind(jobs.post, async (colony, call) => {
 
 bind(jobs.list, ({ jobs }, call) => listed(call, (...asked) => jobs.list(...asked)));
 
-bind(jobs.get, async (colony, { principal: { tenant }, params: { id }, query: { asOf } }) => {
-  const loaded = existing('job', id, await colony.jobs.load(tenant, id, asOf), asOf);
+bind(jobs.get, async (colony, call) => {
+  const { id } = call.params;
+  const { asOf } = call.query;
+  const { tenant } = call.principal;
+  const load = () =>
+    asOf === undefined ? colony.jobEnds.until(tenant, id, patience(call)) : colony.jobs.load(tenant, id, asOf);
+  const loaded = existing('job', id, await load(), asOf);
   return { body: jobAnswer(id, loaded), etag: loaded.version };
 });
 

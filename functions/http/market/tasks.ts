@@ -14,6 +14,7 @@ import {
   existing,
   listed,
   pageOf,
+  patience,
   receiptOf,
 } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
@@ -62,11 +63,17 @@ bind(tasks.list, (colony, call) =>
   }),
 );
 
-bind(tasks.get, async (colony, { principal: { tenant }, params: { id }, query: { asOf }, now }) => {
-  const loaded = existing('task', id, await colony.tasks.load(tenant, id, asOf), asOf);
-  if (asOf !== undefined) return { body: taskAnswer(id, loaded, toMillis(asOf)), etag: loaded.version };
+bind(tasks.get, async (colony, call) => {
+  const { id } = call.params;
+  const { asOf } = call.query;
+  const { tenant } = call.principal;
+  if (asOf !== undefined) {
+    const loaded = existing('task', id, await colony.tasks.load(tenant, id, asOf), asOf);
+    return { body: taskAnswer(id, loaded, toMillis(asOf)), etag: loaded.version };
+  }
+  const loaded = existing('task', id, await colony.taskEnds.until(tenant, id, patience(call)));
   const why = await colony.whyNots.of(loaded.stream, loaded.state);
-  return { body: { ...taskAnswer(id, loaded, now), why }, etag: loaded.version };
+  return { body: { ...taskAnswer(id, loaded, call.now), why }, etag: loaded.version };
 });
 
 bind(tasks.candidates, async (colony, call) => {

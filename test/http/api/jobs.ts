@@ -25,7 +25,9 @@ describe('jobs', () => {
     expect(first).toMatchObject({ key: 'a', task_type: 'clerk' });
     await eventually(async () => (await api(`/v1/tasks/${first?.id}`)).status === 200);
     const award = await ada.awarded(first?.id as string);
+    const [one, all] = [api(`/v1/tasks/${first?.id}?waitSeconds=30`), api('/v1/jobs/j?waitSeconds=30')];
     await ok(ada.do('complete', first?.id as string, { award, result: { rows: 3 }, accept: true }));
+    expect((await ok(one)).body).toMatchObject({ status: 'completed', completion: { result: { rows: 3 } } });
     const { value, pages } = await everything(api, '/v1/jobs/j/tasks?limit=1');
     expect([value.length, pages]).toEqual([2, 2]);
     const second = value[1]?.['id'] as string;
@@ -39,7 +41,7 @@ describe('jobs', () => {
       job: { id: 'j', key: 'b' },
     });
     await ok(ada.do('complete', second, { award: next.holder.award, accept: true }));
-    await eventually(async () => (await ok(api('/v1/jobs/j'))).body.status === 'completed');
+    expect((await ok(all)).body).toMatchObject({ status: 'completed', left: 0 });
     await eventually(async () => (await ok(api('/v1/jobs?status=completed'))).body.value.length === 1);
     expect(slug(await api('/v1/jobs/j/cancel', { json: {} }))).toBe('409 job-over');
     const before = await ok(api(`/v1/jobs/j?asOf=${String(posted.body.receipt.at)}`));
@@ -53,7 +55,8 @@ describe('jobs', () => {
     expect(cancelled.body).toMatchObject({ job: { cancelled_by: { reason: 'enough' } } });
     await eventually(async () => (await ok(api('/v1/jobs/j'))).body.status === 'cancelled');
     expect(slug(await api('/v1/jobs/none/cancel', { json: {} }))).toBe('404 job-not-found');
-    expect(slug(await api('/v1/jobs/none'))).toBe('404 not-found');
+    expect(slug(await api('/v1/jobs/none?waitSeconds=30'))).toBe('404 not-found');
+    expect(slug(await api('/v1/jobs/j?waitSeconds=31'))).toBe('400 invalid-request');
     expect(slug(await api('/v1/jobs/none/tasks'))).toBe('404 not-found');
   });
 

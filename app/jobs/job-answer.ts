@@ -13,10 +13,11 @@ export function jobAnswer(
   { state, version }: Pick<Loaded<JobState>, 'state' | 'version'>,
 ): Shown<typeof Job> {
   const { job, cancelled, failures, correlation_id } = state;
-  const { on_failure, plan_ref } = job as PostedJob;
+  const { parent, on_failure, plan_ref } = job as PostedJob;
   return {
     ...(jobRow(id, state) as JobDoc),
     version,
+    parent,
     on_failure,
     cancelled_by: cancelled,
     failures,

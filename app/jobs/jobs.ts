@@ -15,9 +15,11 @@ import {
 import { type AskedJob, type Graph, type Plan, type PlannedTask, planOf } from '../../domain/jobs/plan';
 import { knownOf } from '../../domain/jobs/progress';
 import { Rejection } from '../../domain/kernel/decider';
+import { noSuchReceipt } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { type Time, toTime } from '../../domain/kernel/time';
+import { notPartOf } from '../../domain/market/task';
 import type { JobDoc } from '../../projections/jobs/jobs';
 import { ALL } from '../../projections/projection';
 import type { Aggregate, Page, Where } from '../engine/aggregate';
@@ -36,11 +38,20 @@ export type JobOutcome = Outcome<JobState, JobEvent>;
 /** Keys that are named of what a task waits for. */
 const MAX_WAITS_FOR = 10;
 
+/** What a job is called, and where it comes from. */
+export interface JobOrigin {
+  readonly name?: string | undefined;
+  /** The task that all of its tasks are a part of; an agent has to hold it. */
+  readonly parent?: string | undefined;
+  /** The receipt (`stream@index`) that led to it, of the same tenant. */
+  readonly cause?: string | undefined;
+}
+
 export interface JobsDeps {
   readonly jobs: Aggregate<JobState, JobEvent, JobDoc>;
   readonly plans: Plans;
   readonly tasks: Pick<Tasks, 'load'>;
-  readonly transactor: Pick<Transactor, 'ask'>;
+  readonly transactor: Pick<Transactor, 'ask' | 'cause'>;
   readonly clock: Clock;
 }
 
@@ -51,22 +62,27 @@ export class Jobs {
    * Posts a job. Its tasks are posted in its own name; so what its poster may not post, stands in no job either. What
    * is refused leaves a receipt.
    */
-  async post(context: RequestContext, id: string, asked: AskedJob, name?: string): Promise<JobOutcome> {
+  async post(context: RequestContext, id: string, asked: AskedJob, from: JobOrigin = {}): Promise<JobOutcome> {
     const { jobs, plans } = this.deps;
     const { principal } = context;
-    const refusing = { ...context, receiptOfRefusal: true };
-    const plan = planOf(asked);
-    const refused = plan instanceof Rejection ? plan : await this.refusedTask(principal, id, plan);
     // The stream itself refuses: it knows a command that comes again.
-    if (plan instanceof Rejection || refused)
-      return await jobs.decide(refusing, id, 'job.post', () => refused as Rejection);
+    const refuse = (rejection: Rejection) =>
+      jobs.decide({ ...context, receiptOfRefusal: true }, id, 'job.post', () => rejection);
+    const cause = await this.causeOf(context, from.cause);
+    if (cause instanceof Rejection) return await refuse(cause);
+    const plan = planOf(asked);
+    if (plan instanceof Rejection) return await refuse(plan);
+    const refused = (await this.stranger(principal, from.parent)) ?? (await this.refusedTask(principal, id, plan));
+    if (refused !== undefined) return await refuse(refused);
     const kept = await plans.keep({ ...context, action: 'job.post' }, jobs.name(principal.tenant, id), plan);
-    if (kept instanceof Rejection) return await jobs.decide(refusing, id, 'job.post', () => kept);
+    if (kept instanceof Rejection) return await refuse(kept);
     const { tasks, on_failure, compensation } = plan;
+    const { name, parent } = from;
     const job = { name, requester: principal.id, plan_ref: kept.reference, tasks: tasks.length, on_failure };
-    const decision = post({ ...job, ...(compensation !== undefined && { compensation }) }, this.now());
+    const more = { ...(parent !== undefined && { parent }), ...(compensation !== undefined && { compensation }) };
     const attributes = { tasks: tasks.length };
-    return await jobs.decide({ ...context, creates: true, attributes }, id, 'job.post', decision);
+    const decision = post({ ...job, ...more }, this.now());
+    return await jobs.decide({ ...context, cause, creates: true, attributes }, id, 'job.post', decision);
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<JobState>> {
@@ -148,6 +164,17 @@ export class Jobs {
     if (state.job === undefined) state = (await jobs.current(tenant, id)).state;
     const graph = state.job === undefined ? NO_TASKS : await this.graph(tenant, state);
     return await jobs.decide(context, id, action, decide(graph));
+  }
+
+  /** Why whoever posts the job may not make it a part of that task, if so. */
+  private async stranger({ tenant, ...by }: Principal, parent: string | undefined): Promise<Rejection | undefined> {
+    return parent === undefined ? undefined : notPartOf((await this.deps.tasks.load(tenant, parent)).state, parent, by);
+  }
+
+  private async causeOf({ principal, cause }: RequestContext, ref: string | undefined) {
+    if (ref === undefined) return cause;
+    const found = await this.deps.transactor.cause(principal.tenant, ref);
+    return found ?? new Rejection('invalid', 'cause-not-found', noSuchReceipt(ref));
   }
 
   /** Why a task of the plan may not be posted by whoever posts the job, if so: what policy is told of it decides. */

@@ -156,5 +156,6 @@ function refusalOf(outcome: TaskOutcome): Refused {
 /** What is to be posted at a place, with references in its payload still. */
 function specAt({ id, state: { job }, graph }: Offering, place: number): TaskSpec {
   const { key, spec } = graph.tasks[place] as PlannedTask;
-  return { ...spec, requester: job?.requester ?? '', job: { id, key } };
+  const { requester = '', parent } = job ?? {};
+  return { ...spec, requester, ...(parent !== undefined && { parent }), job: { id, key } };
 }

@@ -52,6 +52,12 @@ export const JobInput = z
   .strictObject({
     id: OwnId,
     name: Text(200).optional(),
+    parent: Id.optional().meta({
+      description: 'The task, which the caller holds, that all tasks of the job are a part of',
+    }),
+    cause: Text(300).optional().meta({
+      description: 'The receipt (stream@index) that led to this job, for example of a signal',
+    }),
     tasks: z.array(JobTaskInput).min(1).max(MAX_TASKS),
     on_failure: z.enum(ON_FAILURE).default('cancel').meta({
       description:
@@ -85,10 +91,11 @@ export const JobSummary = z
 
 export const Job = JobSummary.extend({
   version: Count,
+  parent: z.string().optional().meta({ description: 'The task that all of its tasks are a part of' }),
   on_failure: z.enum(ON_FAILURE),
   cancelled_by: z.object({ by: z.string(), reason: z.string() }).optional(),
   failures: z
-    .array(z.object({ key: Id, end: z.enum(TASK_ENDS), reason: z.string() }))
+    .array(z.object({ key: Id, end: z.enum(TASK_ENDS), reason: z.string() }).meta({ id: 'JobFailure' }))
     .meta({ description: 'The first tasks that were not completed, and why' }),
   plan_ref: z.string().meta({ description: 'SHA-256 of the plan, as the receipt names it' }),
   correlation_id: z.string().meta({ description: 'Of the job and of all its tasks' }),
@@ -124,10 +131,13 @@ export const jobs = contract({
     refuses: [
       'job-exists',
       'after-unknown',
+      'cause-not-found',
       'compensation-invalid',
       'job-cycle',
       'job-too-large',
       'key-twice',
+      'not-the-holder',
+      'parent-not-found',
       'reference-invalid',
     ],
     summary: 'Post tasks that come after each other',

@@ -139,7 +139,9 @@ export const TaskSpec = z
     effort: z.number().optional().meta({ description: 'Estimated seconds of work' }),
     estimated_cost_micro_usd: Count.optional().meta({ description: 'In millionths of a US dollar' }),
     parent: z.string().optional().meta({ description: 'The task that it is a part of' }),
-    job: z.object({ id: Id, key: Id }).optional().meta({ description: 'The job that posted it, and its key there' }),
+    job: z.object({ id: Id, key: Id }).meta({ id: 'JobOfTask' }).optional().meta({
+      description: 'The job that posted it, and its key there',
+    }),
     deadline: At.optional(),
     payload: Anything.optional(),
     payload_ref: z.string().optional().meta({ description: 'Where a large payload is kept: read it under blobs' }),

@@ -26,6 +26,8 @@ export type JobEnd = (typeof JOB_ENDS)[number];
 export interface PostedJob {
   readonly name?: string;
   readonly requester: string;
+  /** The task that all of its tasks are a part of. */
+  readonly parent?: string;
   /** Where the plan is kept: `sha256:…`. */
   readonly plan_ref: string;
   /** How many tasks the plan has. */

@@ -6,7 +6,7 @@ import { jobDecider, jobStream } from '../../domain/jobs/job';
 import type { AskedJob } from '../../domain/jobs/plan';
 import { commitRef } from '../../domain/kernel/ids';
 import { taskDecider, type TaskState } from '../../domain/market/task';
-import { as, later, profile, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
+import { as, later, profile, spec, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
 import { ALLOW } from '../support/transacting';
 import { job, step } from './plans';
 
@@ -270,6 +270,26 @@ test('what was sealed stays sealed in the payload that it is passed on to, and o
   expect(await personal.open(as('ann'), taskOf(idOf('match')), payload.files)).toEqual({
     value: [1, { $personal: { subject: 'customer-17', value: 'Ada Lovelace' } }],
   });
+});
+
+test('it may be a part of a task that its poster holds, and come of a receipt', async () => {
+  await begin();
+  await stage.colony.tasks.post(as('crm'), 'whole', { ...spec({ accept_seconds: 3_600 }), requester: 'crm' });
+  await stage.settled();
+  const parts = job([step('a')]);
+  const cause = commitRef(taskOf('whole'), 0);
+  const { jobs } = stage.colony;
+  for (const [from, code] of [
+    [{ parent: 'whole' }, 'not-the-holder'],
+    [{ parent: 'none' }, 'parent-not-found'],
+    [{ cause: commitRef(taskOf('none'), 0) }, 'cause-not-found'],
+  ] as const)
+    expect(await jobs.post(as('bob'), 'j', parts, from)).toMatchObject({ ok: false, rejection: { code } });
+  expect(stage.streams('job')).toEqual([]);
+  expect(await jobs.post(as('ann'), 'j', parts, { parent: 'whole', cause })).toMatchObject({ ok: true });
+  await stage.settled();
+  expect(stage.stream(jobStream(TENANT, 'j'))[0]?.meta.causationId).toBe(cause);
+  expect(task('a').spec).toMatchObject({ parent: 'whole', requester: 'ann' });
 });
 
 test('nobody posts by a job what policy does not let them post', async () => {

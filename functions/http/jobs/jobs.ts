@@ -9,7 +9,7 @@ import { accepted } from '../../runtime';
 bind(jobs.post, async (colony, call) => {
   const { body } = call;
   const id = createdId(jobs.get.path, call, body.id);
-  const done = accepted(await colony.jobs.post(contextOf(call), id, askedJob(body), body.name));
+  const done = accepted(await colony.jobs.post(contextOf(call), id, askedJob(body), body));
   return commanded(done, { job: jobAnswer(id, done) }, { location: `/v1/jobs/${id}` });
 });
 

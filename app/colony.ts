@@ -70,7 +70,12 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...budgets.services,
     options: options.market,
   });
-  const jobs = jobsModule(engine, { ...market.services, ...tenants.services });
+  const jobs = jobsModule(engine, {
+    ...market.services,
+    ...tenants.services,
+    ...notices.services,
+    publicUrl: options.publicUrl,
+  });
   const oversight = oversightModule(engine, {
     ...market.services,
     ...notices.services,

@@ -5,7 +5,7 @@ import { IssuerSettings } from '../adapters/oidc/settings';
 import { BUDGET_SAFETY } from '../app/budgets/module';
 import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
 import { MAX_FEED_SILENCE_SECONDS } from '../app/engine/standstill';
-import { PUBLIC_URL } from '../app/oversight/notifier';
+import { PUBLIC_URL } from '../app/notices/module';
 import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { nearest } from '../domain/kernel/nearest';
 import { readNumber } from '../domain/kernel/number';

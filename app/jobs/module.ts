@@ -1,7 +1,7 @@
 /**
  * Jobs: tasks that are posted as one thing, some of which come after others.
  * Owns jobs; in memory the plans used lately.
- * Calls the market (tasks are posted, cancelled, read) and tenants.
+ * Calls the market (tasks are posted, cancelled, read), notices (ends are told) and tenants.
  */
 import { isEnded, JOB_ENDS, JOB_STATUSES, jobDecider } from '../../domain/jobs/job';
 import { jobs as jobsView } from '../../projections/jobs/jobs';
@@ -9,7 +9,9 @@ import { EndWaits } from '../engine/end-waits';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { Payloads, type Tasks, type WindingUp } from '../market/module';
+import { type ChannelBook, type Deliveries, PUBLIC_URL } from '../notices/module';
 import type { TenantBook } from '../tenants/module';
+import { EndNotices } from './end-notices';
 import { Jobs } from './jobs';
 import { Offers } from './offers';
 import { Plans } from './plans';
@@ -21,11 +23,16 @@ export interface JobsNeeds {
   readonly tasks: Tasks;
   readonly tenantBook: TenantBook;
   readonly windingUp: WindingUp;
+  readonly channelBook: ChannelBook;
+  readonly deliveries: Deliveries;
+  /** Where people find the colony: links in notices lead there. */
+  readonly publicUrl?: string;
 }
 
 const UNDER_WAY = JOB_STATUSES.filter((status) => !(JOB_ENDS as readonly string[]).includes(status));
 
-export function jobsModule(engine: Engine, { tasks, tenantBook, windingUp }: JobsNeeds) {
+export function jobsModule(engine: Engine, needs: JobsNeeds) {
+  const { tasks, tenantBook, windingUp, channelBook, deliveries, publicUrl = PUBLIC_URL } = needs;
   const { transactor, blobs, deadlines, clock, report } = engine;
   const jobsOf = engine.aggregate(jobDecider, { view: jobsView, followed: true });
   const plans = new Plans(blobs, new Payloads(blobs, tenantBook));
@@ -33,14 +40,15 @@ export function jobsModule(engine: Engine, { tasks, tenantBook, windingUp }: Job
   const jobEnds = new EndWaits(transactor, jobsOf, isEnded);
   const offers = new Offers({ tasks, transactor, clock });
   const jobReactions = new JobReactions({ transactor, deadlines, clock, report, jobsOf, jobs, offers });
+  const endNotices = new EndNotices({ transactor, deadlines, jobsOf, channelBook, deliveries, publicUrl });
   windingUp.also({
     aggregate: jobsOf,
     statuses: UNDER_WAY,
     end: (context, id, reason) => jobs.cancel(context, id, reason),
   });
   return {
-    services: { jobs, jobEnds, jobReactions },
-    consumers: { reactions: [jobReactions] },
+    services: { jobs, jobEnds, jobReactions, endNotices },
+    consumers: { reactions: [jobReactions, endNotices] },
     stop: () => jobEnds.stop(),
   } satisfies Module;
 }

@@ -28,6 +28,7 @@ import { type Change, eventsOf, react, type ReactionsByCategory } from '../engin
 import { Slices, soon } from '../engine/turns';
 import { inNameOfJobs, type Jobs, taskIdOf } from './jobs';
 import { AT_ONCE, MOST_IN_A_TURN, type Offering, type Offers, type Rest } from './offers';
+import { endOf } from './task-ends';
 
 /** When what could not be posted or cancelled is asked for again, in seconds. */
 const AGAIN_SECONDS = 10;
@@ -222,22 +223,6 @@ function concernedBy(event: JobEvent, state: JobState, graph: Graph): readonly n
       return graph.compensation === undefined ? [] : [graph.compensation];
     default:
       return [];
-  }
-}
-
-/** How a task has ended, if this ends it. */
-function endOf(event: TaskEvent): Pick<EndedTask, 'end' | 'reason'> | undefined {
-  switch (event.type) {
-    case 'TaskCompleted':
-      return { end: 'completed' };
-    case 'TaskCancelled':
-      return { end: 'cancelled', reason: `cancelled by ${event.data.by}: ${event.data.reason}` };
-    case 'TaskDeadLettered':
-      return { end: 'dead', reason: event.data.reason };
-    case 'DeadlinePassed':
-      return { end: 'expired', reason: `the deadline ${event.data.deadline} has passed` };
-    default:
-      return undefined;
   }
 }
 

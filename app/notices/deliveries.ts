@@ -33,7 +33,7 @@ import {
   redrive,
   request,
 } from '../../domain/notices/delivery';
-import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
+import { asCloudEvent, asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
 import { ALL, type Projection } from '../../projections/projection';
 import type { Aggregate, Page } from '../engine/aggregate';
 import type { Cause, Outcome, RequestContext } from '../engine/command';
@@ -50,9 +50,9 @@ export type ChannelDoc = Shown<typeof ChannelSchema>;
 /** A channel as the API shows it. */
 export function channelAnswer(
   channel_id: string,
-  { kind, address, secret, groups, events }: Channel,
+  { kind, address, secret, groups, events, ends_of }: Channel,
 ): Shown<typeof ChannelSchema> {
-  return { channel_id, kind, address, secret, groups, events };
+  return { channel_id, kind, address, secret, groups, events, ends_of };
 }
 
 /** A row per channel that is there. */
@@ -175,7 +175,7 @@ export class Deliveries implements Reaction {
    */
   async notify(tenant: string, notice: Notice, group: string, cause: Cause | undefined): Promise<void> {
     const { docs } = await this.deps.channels.all(tenant, { key: ALL, where: { events: notice.event } });
-    const told = docs.filter((channel) => carries(channel, notice.event, group));
+    const told = docs.filter((channel) => carries(channel, notice, group));
     if (told.length > MAX_CHANNELS)
       this.deps.report('a notice has too many channels: the rest is left out', {
         tenant,
@@ -269,7 +269,7 @@ export class Deliveries implements Reaction {
   ): Promise<void> {
     // The view finds channels, the stream says what they are.
     const channel = await this.channel(tenant, channel_id);
-    if (channel === undefined || !carries(channel, notice.event, group)) return;
+    if (channel === undefined || !carries(channel, notice, group)) return;
     const id = derivedId(tenant, DELIVERIES, JSON.stringify([notice.id, channel_id]));
     const outcome = await this.deps.deliveries.decide(
       { principal: principal(tenant), cause, reaction: true, creates: true },
@@ -307,12 +307,10 @@ export class Deliveries implements Reaction {
   ): Promise<AttemptResult> {
     const url = isReference(address) ? await this.secret(tenant, address) : address;
     if (url === undefined) return { ok: false, reason: `there is no ${address}` };
-    const body = JSON.stringify(
-      kind === 'teams' ? asTeams(notice) : kind === 'slack' ? asSlack(notice) : asStandard(notice),
-    );
+    const { contentType, body } = bodyOf(tenant, kind, notice);
     const timestamp = Math.floor(this.deps.clock.now() / 1000);
     const headers: Record<string, string> = {
-      'content-type': 'application/json',
+      'content-type': contentType,
       'user-agent': 'Formicary',
       'webhook-id': id,
       'webhook-timestamp': String(timestamp),
@@ -348,6 +346,24 @@ export class Deliveries implements Reaction {
 }
 
 const DELIVERIES = 'deliveries';
+
+/** What is posted to a webhook of that kind. */
+function bodyOf(tenant: string, kind: DeliveryTarget['kind'], notice: Notice): { contentType: string; body: string } {
+  const json = (value: Record<string, unknown>, contentType = 'application/json') => ({
+    contentType,
+    body: JSON.stringify(value),
+  });
+  switch (kind) {
+    case 'teams':
+      return json(asTeams(notice));
+    case 'slack':
+      return json(asSlack(notice));
+    case 'cloudevents':
+      return json(asCloudEvent(tenant, notice), 'application/cloudevents+json');
+    default:
+      return json(asStandard(notice));
+  }
+}
 
 function principal(tenant: string): Principal {
   return { tenant, id: DELIVERIES, kind: 'system', level: 'execute' };

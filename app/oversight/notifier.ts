@@ -9,8 +9,6 @@ import type { Cause } from '../engine/command';
 import type { Deliveries } from '../notices/module';
 import type { Oversight } from './oversight';
 
-/** Where people find a colony that nobody has given an address: this machine. */
-export const PUBLIC_URL = 'http://127.0.0.1:7071';
 /** What was said to the approval that people see beside it, at most so many. */
 const MAX_INPUTS = 5;
 
@@ -48,7 +46,7 @@ export class Notifier {
       severity: asked.severity,
       facts,
       at: state.requested_at as Time,
-      deadline: deadlineOf(state) as Time,
+      deadline: deadlineOf(state),
       link: `${this.publicUrl}/v1/approvals/${id}`,
     };
     await this.deliveries.notify(tenant, noticeOf(matter), group, cause);

@@ -36,6 +36,7 @@ var parked = [
   'parked-reactions'
   'parked-balance'
   'parked-jobs'
+  'parked-notices'
   'parked-decisions'
   'parked-erasures'
   'parked-publisher'

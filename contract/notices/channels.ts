@@ -1,6 +1,6 @@
-/** `/v1/channels`: how people are reached. */
+/** `/v1/channels`: how people are reached, and programs that wait for an end. */
 import { z } from 'zod';
-import { CHANNEL_KINDS, MAX_ADDRESS, MAX_CHANNEL_GROUPS } from '../../domain/notices/channel';
+import { CHANNEL_KINDS, MAX_ADDRESS, MAX_CHANNEL_ENDS, MAX_CHANNEL_GROUPS } from '../../domain/notices/channel';
 import { NOTICE_EVENTS } from '../../domain/notices/notice';
 import { CommandOf, Id, List, Paged, Receipt, Text } from '../common';
 import { contract } from '../route';
@@ -9,12 +9,19 @@ import { NOTICES_REFUSALS } from './problems';
 const tag = {
   name: 'Channels',
   description:
-    'How people learn that something waits for them: a webhook, Teams, Slack or mail. A channel holds no secret, only the name of one.',
+    'How people learn that something waits for them, and programs that a task or a job has ended: a webhook, a CloudEvent, Teams, Slack or mail. A channel holds no secret, only the name of one.',
   refusals: NOTICES_REFUSALS,
 };
 
-const Kind = z.enum(CHANNEL_KINDS).meta({ description: 'standard: a webhook after Standard Webhooks' });
+const Kind = z.enum(CHANNEL_KINDS).meta({
+  description:
+    'standard: a webhook after Standard Webhooks; cloudevents: one with a CloudEvent 1.0 as its body, signed likewise',
+});
 const Event = z.enum(NOTICE_EVENTS);
+const Ids = z.array(Id).min(1).max(MAX_CHANNEL_ENDS).optional();
+const EndsOf = z.strictObject({ tasks: Ids, jobs: Ids, task_types: Ids }).optional().meta({
+  description: 'Of `task-ended` and `job-ended`, only those of these tasks, jobs (with their tasks) and types of tasks',
+});
 const ByChannel = z.object({ channel_id: Id });
 
 const ChannelInput = z
@@ -25,7 +32,7 @@ const ChannelInput = z
       example: 'env:HOOK',
     }),
     secret: Text(256).optional().meta({
-      description: 'standard: reference to the secret that signs, never the secret itself',
+      description: 'standard, cloudevents: reference to the secret that signs, never the secret itself',
       example: 'env:OPS',
     }),
     groups: z
@@ -33,7 +40,10 @@ const ChannelInput = z
       .min(1)
       .max(MAX_CHANNEL_GROUPS)
       .meta({ description: 'Groups that it reaches, or *', example: ['approvers'] }),
-    events: z.array(Event).min(1).max(NOTICE_EVENTS.length).meta({ description: 'What it is told about' }),
+    events: z.array(Event).min(1).max(NOTICE_EVENTS.length).meta({
+      description: 'What it is told about; the ends of tasks and jobs where it reaches all groups (*)',
+    }),
+    ends_of: EndsOf,
   })
   .meta({ id: 'ChannelInput' });
 
@@ -45,6 +55,7 @@ export const Channel = z
     secret: z.string().optional().meta({ description: 'Reference to the secret that signs' }),
     groups: z.array(z.string()).meta({ description: 'Groups that it reaches, or *' }),
     events: z.array(Event).meta({ description: 'What it is told about' }),
+    ends_of: EndsOf,
   })
   .meta({ id: 'Channel' });
 

@@ -4,6 +4,7 @@ export const CONSUMERS = [
   'reactions',
   'balance',
   'jobs',
+  'notices',
   'decisions',
   'erasures',
   'publisher',

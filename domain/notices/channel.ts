@@ -4,13 +4,15 @@
  */
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
 import { isId } from '../kernel/ids';
-import { NOTICE_EVENTS, type NoticeEvent } from './notice';
+import { END_EVENTS, type EndedWork, type Notice, NOTICE_EVENTS, type NoticeEvent } from './notice';
 
-export const CHANNEL_KINDS = ['standard', 'teams', 'slack', 'mail'] as const;
+export const CHANNEL_KINDS = ['standard', 'cloudevents', 'teams', 'slack', 'mail'] as const;
 export type ChannelKind = (typeof CHANNEL_KINDS)[number];
 
 /** Most groups of a channel. */
 export const MAX_CHANNEL_GROUPS = 100;
+/** Most ids of a kind whose ends it is told of. */
+export const MAX_CHANNEL_ENDS = 100;
 /** Longest address, in characters. */
 export const MAX_ADDRESS = 1_000;
 
@@ -27,12 +29,21 @@ export interface Channel {
    * alone.
    */
   readonly address: string;
-  /** `standard`: reference to the secret (`whsec_…`) that signs, such as `env:OPS`. */
+  /** `standard`, `cloudevents`: reference to the secret (`whsec_…`) that signs, such as `env:OPS`. */
   readonly secret?: string;
   /** Ids of the groups that it reaches, or `*`. */
   readonly groups: readonly string[];
   /** What it is told about. */
   readonly events: readonly NoticeEvent[];
+  /** Of the ends of what it is told; of all of them where this is left out. */
+  readonly ends_of?: EndsOf;
+}
+
+/** Ids: of tasks, of jobs with their tasks, and of types of tasks. */
+export interface EndsOf {
+  readonly tasks?: readonly string[];
+  readonly jobs?: readonly string[];
+  readonly task_types?: readonly string[];
 }
 
 export type ChannelEvent =
@@ -58,13 +69,24 @@ export const channelDecider: Decider<ChannelState, ChannelEvent> = {
   },
 };
 
-/** True when whoever is in `group` is to be told of `event` through the channel. */
-export function carries(channel: Channel | undefined, event: NoticeEvent, group: string): boolean {
+/** True when whoever is in `group` is to be told of this through the channel. */
+export function carries(
+  channel: Channel | undefined,
+  { event, ended }: Pick<Notice, 'event' | 'ended'>,
+  group: string,
+): boolean {
   return (
     channel !== undefined &&
     channel.events.includes(event) &&
-    (channel.groups.includes(ALL_GROUPS) || channel.groups.includes(group))
+    (channel.groups.includes(ALL_GROUPS) || channel.groups.includes(group)) &&
+    (ended === undefined || channel.ends_of === undefined || isOf(ended, channel.ends_of))
   );
+}
+
+function isOf({ task, job, task_type }: EndedWork, { tasks, jobs, task_types }: EndsOf): boolean {
+  const names = (ids: readonly string[] | undefined, id: string | undefined) =>
+    id !== undefined && ids?.includes(id) === true;
+  return names(tasks, task) || names(jobs, job) || names(task_types, task_type);
 }
 
 /** True for `scheme:name`, the name of a secret that is kept elsewhere. */
@@ -73,7 +95,10 @@ export function isReference(text: string): boolean {
 }
 
 /** What is wrong with a channel, a sentence for each fault. */
-export function channelProblems(channel_id: string, { kind, address, secret, groups, events }: Channel): string[] {
+export function channelProblems(
+  channel_id: string,
+  { kind, address, secret, groups, events, ends_of }: Channel,
+): string[] {
   const problems: string[] = [];
   const need = (holds: boolean, rule: string) => {
     if (!holds) problems.push(rule);
@@ -81,6 +106,7 @@ export function channelProblems(channel_id: string, { kind, address, secret, gro
   need(isId(channel_id), 'channel_id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
   switch (kind) {
     case 'standard':
+    case 'cloudevents':
       need(
         isReference(address) || isEndpoint(address),
         'address must be an https URL without credentials, query and fragment, or a reference to a URL',
@@ -113,6 +139,12 @@ export function channelProblems(channel_id: string, { kind, address, secret, gro
     isSet(events) && events.every((event) => NOTICE_EVENTS.includes(event)),
     `events must be some of ${NOTICE_EVENTS.join(', ')}, each once`,
   );
+  const isEnd = (event: NoticeEvent) => (END_EVENTS as readonly string[]).includes(event);
+  const lists = Object.values(ends_of ?? {}) as readonly (readonly string[])[];
+  need(
+    ends_of === undefined || (events.some(isEnd) && lists.length > 0 && lists.every(isIds)),
+    `ends_of must have tasks, jobs or task_types with 1 to ${MAX_CHANNEL_ENDS} ids, each once, beside ${END_EVENTS.join(' or ')} in events`,
+  );
   return problems;
 }
 
@@ -124,14 +156,14 @@ export function setChannel(channel_id: string, channel: Channel): Decision<Chann
     const problems = channelProblems(channel_id, channel);
     if (problems.length > 0) return new Rejection('invalid', 'channel-invalid', problems.join('; '), { problems });
     if (state.channel !== undefined && same(state.channel, channel)) return [];
-    const { kind, address, secret, groups, events } = channel;
-    return [
-      {
-        type: 'ChannelSet',
-        v: 1,
-        data: { channel_id, kind, address, ...(secret === undefined ? {} : { secret }), groups, events },
-      },
-    ];
+    const { kind, address, secret, groups, events, ends_of } = channel;
+    const about = {
+      ...(secret !== undefined && { secret }),
+      groups,
+      events,
+      ...(ends_of !== undefined && { ends_of }),
+    };
+    return [{ type: 'ChannelSet', v: 1, data: { channel_id, kind, address, ...about } }];
   };
 }
 
@@ -159,17 +191,23 @@ function isEndpoint(address: string): boolean {
   );
 }
 
-function isSet(values: readonly string[]): boolean {
-  return values.length > 0 && values.length <= MAX_CHANNEL_GROUPS && new Set(values).size === values.length;
+function isIds(values: readonly string[]): boolean {
+  return isSet(values, MAX_CHANNEL_ENDS) && values.every(isId);
+}
+
+function isSet(values: readonly string[], most = MAX_CHANNEL_GROUPS): boolean {
+  return values.length > 0 && values.length <= most && new Set(values).size === values.length;
 }
 
 function same(a: Channel, b: Channel): boolean {
   const list = (values: readonly string[]) => values.join(' ');
+  const ends = ({ tasks, jobs, task_types }: EndsOf = {}) => JSON.stringify([tasks, jobs, task_types]);
   return (
     a.kind === b.kind &&
     a.address === b.address &&
     a.secret === b.secret &&
     list(a.groups) === list(b.groups) &&
-    list(a.events) === list(b.events)
+    list(a.events) === list(b.events) &&
+    ends(a.ends_of) === ends(b.ends_of)
   );
 }

@@ -1,6 +1,7 @@
 /**
- * What a person is told: that something waits for them, how bad it is, until when, and where to decide it; and how that
- * reads in a webhook of anybody's, in Teams, in Slack and in a mail.
+ * What a person is told: that something waits for them, how bad it is, until when, and where to decide it; or that a
+ * task or a job has ended, which a program may want to know as well. And how that reads in a webhook of anybody's, as a
+ * CloudEvent, in Teams, in Slack and in a mail.
  *
  * Everything in it may have been written by an agent that means harm. So a notice is cut to size and cleared of what
  * can't be seen when it is made, and every rendering says its texts as plain text, or escapes them.
@@ -8,14 +9,27 @@
 import { markupText, shorten } from '../kernel/text';
 import type { Time } from '../kernel/time';
 
+/** What says that something has ended, and asks for nothing. */
+export const END_EVENTS = ['task-ended', 'job-ended'] as const;
+export type EndEvent = (typeof END_EVENTS)[number];
 /** What a notice can be about; a channel names those that it wants. */
 export const NOTICE_EVENTS = [
   'approval-requested',
   'approval-escalated',
   'veto-window-opened',
   'round-escalated',
+  ...END_EVENTS,
 ] as const;
 export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
+
+/** What has ended: a task, perhaps one of a job; or a job. */
+export interface EndedWork {
+  readonly task?: string;
+  readonly task_type?: string;
+  readonly job?: string;
+  /** How: a status of tasks, or of jobs. */
+  readonly status: string;
+}
 
 /** Least first. */
 export const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
@@ -26,12 +40,12 @@ export interface Fact {
   readonly value: string;
 }
 
-/** What waits for a person, in the words of whoever asks. */
+/** What a person is told, in the words of whoever asks. */
 export interface Matter {
   /** The same each time the same thing is told. */
   readonly id: string;
   readonly event: NoticeEvent;
-  /** What is to be decided, in a line, for example `payment.release`. */
+  /** What it is about, in a line, for example `payment.release`. */
   readonly subject: string;
   /** What a person needs to know first. */
   readonly summary: string;
@@ -39,10 +53,12 @@ export interface Matter {
   readonly facts: readonly Fact[];
   /** When it came up. */
   readonly at: Time;
-  /** Until when it can be decided. */
-  readonly deadline: Time;
-  /** Where it can be decided: an absolute URL. */
+  /** Until when it can be decided; none where nothing is to be. */
+  readonly deadline?: Time;
+  /** Where it can be looked at and decided: an absolute URL. */
   readonly link: string;
+  /** Of an end. */
+  readonly ended?: EndedWork;
 }
 
 /** A matter, fit to be sent. Lengths are UTF-16 code units. */
@@ -57,9 +73,10 @@ export interface Notice {
   /** At most 10, names of at most 60 and values of at most 300, one line each. */
   readonly facts: readonly Fact[];
   readonly at: Time;
-  readonly deadline: Time;
+  readonly deadline?: Time;
   /** Origin and path alone, at most 500: whatever else a URL can hold could be a secret. */
   readonly link: string;
+  readonly ended?: EndedWork;
 }
 
 // A unit of a text takes at most 3 bytes in JSON, so these limits keep a card for Teams below its 28 KB.
@@ -75,10 +92,12 @@ const ASKS: Readonly<Record<NoticeEvent, string>> = {
   'approval-escalated': 'Approval escalated to you',
   'veto-window-opened': 'Happens unless vetoed',
   'round-escalated': 'Agents could not agree',
+  'task-ended': 'A task has ended',
+  'job-ended': 'A job has ended',
 };
 
 /** The matter as a notice. Throws on a link that is no absolute URL with a host, or too long to send. */
-export function noticeOf({ id, event, subject, summary, severity, facts, at, deadline, link }: Matter): Notice {
+export function noticeOf({ id, event, subject, summary, severity, facts, at, deadline, link, ended }: Matter): Notice {
   return {
     id,
     event,
@@ -89,8 +108,9 @@ export function noticeOf({ id, event, subject, summary, severity, facts, at, dea
       .slice(0, MAX_FACTS)
       .map(({ name, value }) => ({ name: shorten(line(name), MAX_NAME), value: shorten(line(value), MAX_VALUE) })),
     at,
-    deadline,
+    ...(deadline !== undefined && { deadline }),
     link: withoutSecrets(link),
+    ...(ended !== undefined && { ended }),
   };
 }
 
@@ -107,11 +127,35 @@ export function asStandard({
   at,
   deadline,
   link,
+  ended,
 }: Notice): Record<string, unknown> {
   return {
     type: event,
     timestamp: at,
-    data: { id, title, summary, severity, facts: facts.map(({ name, value }) => ({ name, value })), deadline, link },
+    data: {
+      id,
+      title,
+      summary,
+      severity,
+      facts: facts.map(({ name, value }) => ({ name, value })),
+      ...(deadline !== undefined && { deadline }),
+      link,
+      ...ended,
+    },
+  };
+}
+
+/** The same as a CloudEvent 1.0 in its JSON format; its source is the tenant. */
+export function asCloudEvent(tenant: string, notice: Notice): Record<string, unknown> {
+  const { type, timestamp, data } = asStandard(notice);
+  return {
+    specversion: '1.0',
+    id: notice.id,
+    source: `/${tenant}`,
+    type: `formicary.notice.${String(type)}.v1`,
+    time: timestamp,
+    datacontenttype: 'application/json',
+    data,
   };
 }
 
@@ -148,7 +192,7 @@ export function asTeams(notice: Notice): Record<string, unknown> {
             ...paragraphs(notice).map((text) => block(run(text))),
             ...factsOf(notice).map(({ name, value }) => block(run(`${name}: `, { weight: 'Bolder' }), run(value))),
           ],
-          actions: [{ type: 'Action.OpenUrl', title: DECIDE, url: notice.link }],
+          actions: [{ type: 'Action.OpenUrl', title: linkText(notice), url: notice.link }],
         },
       },
     ],
@@ -180,7 +224,7 @@ export function asSlack(notice: Notice): Record<string, unknown> {
         type: 'section',
         text: {
           type: 'mrkdwn',
-          text: `<${slackText(notice.link, 2_900).replaceAll('|', '%7C')}|${DECIDE}>`,
+          text: `<${slackText(notice.link, 2_900).replaceAll('|', '%7C')}|${linkText(notice)}>`,
           verbatim: true,
         },
       },
@@ -208,19 +252,21 @@ export function asMail(notice: Notice): MailText {
       ...paragraphs(notice).flatMap((text) => [text, '']),
       ...facts.map(({ name, value }) => `${name}: ${value}`),
       '',
-      `${DECIDE}: ${notice.link}`,
+      `${linkText(notice)}: ${notice.link}`,
       '',
     ].join('\n'),
     html: [
       `<h1>${markupText(notice.title)}</h1>`,
       ...paragraphs(notice).map((text) => `<p style="white-space: pre-wrap">${markupText(text)}</p>`),
       `<table>${rows.join('')}</table>`,
-      `<p><a href="${markupText(notice.link)}">${DECIDE}</a></p>`,
+      `<p><a href="${markupText(notice.link)}">${linkText(notice)}</a></p>`,
     ].join('\n'),
   };
 }
 
-const DECIDE = 'Look at it and decide';
+function linkText({ deadline }: Notice): string {
+  return deadline === undefined ? 'Look at it' : 'Look at it and decide';
+}
 
 /** The summary, when there is one: no renderer takes an empty text. */
 function paragraphs({ summary }: Notice): string[] {
@@ -228,13 +274,13 @@ function paragraphs({ summary }: Notice): string[] {
 }
 
 /**
- * What every rendering lists: the severity and the deadline, then the notice's own. A name without a value says
- * nothing.
+ * What every rendering lists: the severity, the deadline where there is one, then the notice's own. A name without a
+ * value says nothing.
  */
 function factsOf({ severity, deadline, facts }: Notice): Fact[] {
   return [
     { name: 'Severity', value: severity },
-    { name: 'Decide before', value: deadline },
+    ...(deadline === undefined ? [] : [{ name: 'Decide before', value: deadline }]),
     ...facts.filter(({ value }) => value !== ''),
   ];
 }

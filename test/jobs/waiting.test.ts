@@ -26,7 +26,7 @@ async function begin(options: { readonly shared?: boolean } = {}): Promise<void>
 async function complete(id: string): Promise<void> {
   const { holder } = (await stage.colony.tasks.load(TENANT, id)).state;
   const claim = { agent: 'ann', award: holder?.award ?? 0 };
-  expect(await stage.colony.tasks.completeAtOnce(as('ann'), id, claim)).toMatchObject({ ok: true });
+  expect(await stage.colony.tasks.completeAtOnce(as('ann'), id, claim, undefined)).toMatchObject({ ok: true });
   await stage.settled();
 }
 

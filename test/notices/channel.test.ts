@@ -41,6 +41,7 @@ describe('set', () => {
     mail,
     { ...slack, kind: 'teams' as const },
     { ...hook, address: 'env:URL' },
+    { ...hook, kind: 'cloudevents' as const, events: ['task-ended' as const], ends_of: { task_types: ['audit'] } },
     { ...hook, address: 'http://127.0.0.1:9/' },
   ])('$kind', (channel) => {
     given(channelDecider, [])
@@ -103,6 +104,11 @@ describe('set', () => {
     ['events', { ...hook, events: [] }],
     ['events', { ...hook, events: ['TaskPosted'] as unknown as Channel['events'] }],
     ['events', { ...hook, events: ['round-escalated', 'round-escalated'] }],
+    ['secret', { ...hook, kind: 'cloudevents', secret: undefined }],
+    ['ends_of', { ...hook, ends_of: { jobs: ['j-1'] } }],
+    ['ends_of', { ...hook, events: ['job-ended'], ends_of: {} }],
+    ['ends_of', { ...hook, events: ['job-ended'], ends_of: { jobs: [] } }],
+    ['ends_of', { ...hook, events: ['job-ended'], ends_of: { jobs: ['j-1'], tasks: ['two words'] } }],
   ])('refuses %s: %j', (field, channel, id = 'ops') => {
     const problems = channelProblems(id, channel);
     expect(problems).toHaveLength(1);
@@ -128,11 +134,30 @@ describe('remove', () => {
 });
 
 test('carries what it is set for, to whom it is set for', () => {
-  expect(carries(hook, 'approval-requested', 'on-call')).toBe(true);
-  expect(carries(hook, 'approval-requested', 'leads')).toBe(false);
-  expect(carries(hook, 'round-escalated', 'on-call')).toBe(false);
-  expect(carries(slack, 'round-escalated', 'leads')).toBe(true);
-  expect(carries(undefined, 'round-escalated', 'leads')).toBe(false);
+  expect(carries(hook, { event: 'approval-requested' }, 'on-call')).toBe(true);
+  expect(carries(hook, { event: 'approval-requested' }, 'leads')).toBe(false);
+  expect(carries(hook, { event: 'round-escalated' }, 'on-call')).toBe(false);
+  expect(carries(slack, { event: 'round-escalated' }, 'leads')).toBe(true);
+  expect(carries(undefined, { event: 'round-escalated' }, 'leads')).toBe(false);
+});
+
+test.each<[string, Channel['ends_of'], boolean[]]>([
+  ['all', undefined, [true, true, true]],
+  ['one task', { tasks: ['t-1'] }, [true, false, false]],
+  ['a job and its tasks', { jobs: ['j-1'] }, [false, true, true]],
+  ['a type', { task_types: ['audit'] }, [true, false, false]],
+  ['a task or a job', { tasks: ['t-1'], jobs: ['j-1'] }, [true, true, true]],
+])('carries the ends of %s', (_, ends_of, carried) => {
+  const ends = { ...hook, groups: ['*'], events: ['task-ended', 'job-ended'] as const, ...(ends_of && { ends_of }) };
+  const status = 'completed';
+  expect([
+    carries(ends, { event: 'task-ended', ended: { task: 't-1', task_type: 'audit', status } }, '*'),
+    carries(ends, { event: 'task-ended', ended: { task: 't-2', task_type: 'other', job: 'j-1', status } }, '*'),
+    carries(ends, { event: 'job-ended', ended: { job: 'j-1', status } }, '*'),
+  ]).toEqual(carried);
+  expect(carries({ ...ends, groups: ['on-call'] }, { event: 'job-ended', ended: { job: 'j-1', status } }, '*')).toBe(
+    false,
+  );
 });
 
 test('no URL and no secret passes for a reference', () => {

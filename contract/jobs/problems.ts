@@ -9,7 +9,9 @@ export const JOBS_REFUSALS = refusals('Jobs', [
     'a job with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer',
   ],
   [409, 'job-over', "the job is …: it can't be cancelled any more"],
+  [409, 'not-the-holder', '… does not hold this task under award …: … does; if that is you, say so as the caller'],
   [422, 'after-unknown', '… comes after …, and the job has no task with that key'],
+  [422, 'cause-not-found', 'there is no receipt …: give stream@index as a receipt shows it'],
   [422, 'compensation-invalid', 'compensation names a task exactly where on_failure is compensate'],
   [422, 'job-cycle', 'the tasks wait for each other, in this round: … → … → …'],
   [
@@ -18,5 +20,6 @@ export const JOBS_REFUSALS = refusals('Jobs', [
     'a job has at most … tasks, which come after others … times: post several, or join results in between',
   ],
   [422, 'key-twice', 'two tasks of the job have the key …: each has its own'],
+  [422, 'parent-not-found', 'there is no task … to be a part of'],
   [422, 'reference-invalid', 'the payload of … refers to …, which … does not come after'],
 ]);

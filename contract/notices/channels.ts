@@ -19,7 +19,8 @@ const Kind = z.enum(CHANNEL_KINDS).meta({
 });
 const Event = z.enum(NOTICE_EVENTS);
 const Ids = z.array(Id).min(1).max(MAX_CHANNEL_ENDS).optional();
-const EndsOf = z.strictObject({ tasks: Ids, jobs: Ids, task_types: Ids }).optional().meta({
+const EndsOf = z.strictObject({ tasks: Ids, jobs: Ids, task_types: Ids }).meta({
+  id: 'EndsOf',
   description: 'Of `task-ended` and `job-ended`, only those of these tasks, jobs (with their tasks) and types of tasks',
 });
 const ByChannel = z.object({ channel_id: Id });
@@ -43,7 +44,7 @@ const ChannelInput = z
     events: z.array(Event).min(1).max(NOTICE_EVENTS.length).meta({
       description: 'What it is told about; the ends of tasks and jobs where it reaches all groups (*)',
     }),
-    ends_of: EndsOf,
+    ends_of: EndsOf.optional(),
   })
   .meta({ id: 'ChannelInput' });
 
@@ -55,7 +56,7 @@ export const Channel = z
     secret: z.string().optional().meta({ description: 'Reference to the secret that signs' }),
     groups: z.array(z.string()).meta({ description: 'Groups that it reaches, or *' }),
     events: z.array(Event).meta({ description: 'What it is told about' }),
-    ends_of: EndsOf,
+    ends_of: EndsOf.optional(),
   })
   .meta({ id: 'Channel' });
 

@@ -340,51 +340,12 @@ class CancelledBy(TypedDict):
     reason: str
 
 
-class Failure(TypedDict):
+class JobFailure(TypedDict):
     key: str
     """An id: ASCII letters, digits and . _ ~ : -"""
 
     end: Literal['completed', 'cancelled', 'expired', 'dead']
     reason: str
-
-
-class Job(TypedDict):
-    id: str
-    """An id: ASCII letters, digits and . _ ~ : -"""
-
-    name: NotRequired[str]
-    status: Literal['running', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated']
-    requester: str
-    tasks: int
-    """Of the plan, the compensation among them"""
-
-    left: int
-    """Tasks that have not ended, and were not skipped"""
-
-    completed: int
-    cancelled: int
-    expired: int
-    dead: int
-    skipped: int
-    """Never posted: what they come after was not completed, or the job ended"""
-
-    posted_at: str
-    """UTC with milliseconds"""
-
-    finished_at: NotRequired[str]
-    """UTC with milliseconds"""
-
-    version: int
-    on_failure: Literal['cancel', 'continue', 'compensate']
-    cancelled_by: NotRequired[CancelledBy]
-    failures: list[Failure]
-    """The first tasks that were not completed, and why"""
-
-    plan_ref: str
-    """SHA-256 of the plan, as the receipt names it"""
-
-    correlation_id: str
-    """Of the job and of all its tasks"""
 
 
 class JobSummary(TypedDict):
@@ -539,9 +500,7 @@ class Require(TypedDict):
     level: float
 
 
-class Job1(TypedDict):
-    """The job that posted it, and its key there"""
-
+class JobOfTask(TypedDict):
     id: str
     """An id: ASCII letters, digits and . _ ~ : -"""
 
@@ -939,25 +898,27 @@ class ScoredBid(TypedDict):
     score: float
 
 
-class Channel(TypedDict):
-    channel_id: str
-    """An id: ASCII letters, digits and . _ ~ : -"""
-
-    kind: Literal['standard', 'teams', 'slack', 'mail']
-    """standard: a webhook after Standard Webhooks"""
-
-    address: str
-    secret: NotRequired[str]
-    """Reference to the secret that signs"""
-
-    groups: list[str]
-    """Groups that it reaches, or *"""
-
-    events: list[Literal['approval-requested', 'approval-escalated', 'veto-window-opened', 'round-escalated']]
-    """What it is told about"""
+Task1: TypeAlias = str
+"""An id: ASCII letters, digits and . _ ~ : -"""
 
 
-class Failure1(TypedDict):
+Job1: TypeAlias = str
+"""An id: ASCII letters, digits and . _ ~ : -"""
+
+
+TaskType: TypeAlias = str
+"""An id: ASCII letters, digits and . _ ~ : -"""
+
+
+class EndsOf(TypedDict):
+    """Of `task-ended` and `job-ended`, only those of these tasks, jobs (with their tasks) and types of tasks"""
+
+    tasks: NotRequired[list[Task1]]
+    jobs: NotRequired[list[Job1]]
+    task_types: NotRequired[list[TaskType]]
+
+
+class Failure(TypedDict):
     """What the last attempt failed with"""
 
     status: NotRequired[int]
@@ -985,7 +946,7 @@ class Delivery(TypedDict):
     due: str | None
     """When the next attempt is due"""
 
-    failure: Failure1 | None
+    failure: Failure | None
     """What the last attempt failed with"""
 
 
@@ -2835,20 +2796,22 @@ Group3: TypeAlias = str
 
 
 class ChannelInput(TypedDict):
-    kind: Literal['standard', 'teams', 'slack', 'mail']
-    """standard: a webhook after Standard Webhooks"""
+    kind: Literal['standard', 'cloudevents', 'teams', 'slack', 'mail']
+    """standard: a webhook after Standard Webhooks; cloudevents: one with a CloudEvent 1.0 as its body, signed likewise"""
 
     address: str
     """A mailbox; an https URL; or a reference to a URL, which teams and slack need"""
 
     secret: NotRequired[str]
-    """standard: reference to the secret that signs, never the secret itself"""
+    """standard, cloudevents: reference to the secret that signs, never the secret itself"""
 
     groups: list[Group3]
     """Groups that it reaches, or *"""
 
-    events: list[Literal['approval-requested', 'approval-escalated', 'veto-window-opened', 'round-escalated']]
-    """What it is told about"""
+    events: list[Literal['approval-requested', 'approval-escalated', 'veto-window-opened', 'round-escalated', 'task-ended', 'job-ended']]
+    """What it is told about; the ends of tasks and jobs where it reaches all groups (*)"""
+
+    ends_of: NotRequired[EndsOf]
 
 
 class ActionInput(TypedDict):
@@ -3075,6 +3038,48 @@ class RetentionPolicy(TypedDict):
     days: RetentionDays
 
 
+class Job(TypedDict):
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    name: NotRequired[str]
+    status: Literal['running', 'cancelling', 'compensating', 'completed', 'failed', 'cancelled', 'compensated']
+    requester: str
+    tasks: int
+    """Of the plan, the compensation among them"""
+
+    left: int
+    """Tasks that have not ended, and were not skipped"""
+
+    completed: int
+    cancelled: int
+    expired: int
+    dead: int
+    skipped: int
+    """Never posted: what they come after was not completed, or the job ended"""
+
+    posted_at: str
+    """UTC with milliseconds"""
+
+    finished_at: NotRequired[str]
+    """UTC with milliseconds"""
+
+    version: int
+    parent: NotRequired[str]
+    """The task that all of its tasks are a part of"""
+
+    on_failure: Literal['cancel', 'continue', 'compensate']
+    cancelled_by: NotRequired[CancelledBy]
+    failures: list[JobFailure]
+    """The first tasks that were not completed, and why"""
+
+    plan_ref: str
+    """SHA-256 of the plan, as the receipt names it"""
+
+    correlation_id: str
+    """Of the job and of all its tasks"""
+
+
 class Agent(TypedDict):
     """An agent: what it says of itself, its status, the tasks that hold its slots"""
 
@@ -3185,7 +3190,7 @@ class Task(TypedDict):
     parent: NotRequired[str]
     """The task that it is a part of"""
 
-    job: NotRequired[Job1]
+    job: NotRequired[JobOfTask]
     """The job that posted it, and its key there"""
 
     deadline: NotRequired[str]
@@ -3262,6 +3267,26 @@ class AwardRecomputation(TypedDict):
     agrees: bool
     faults: list[Fault]
     ranking: list[ScoredBid]
+
+
+class Channel(TypedDict):
+    channel_id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    kind: Literal['standard', 'cloudevents', 'teams', 'slack', 'mail']
+    """standard: a webhook after Standard Webhooks; cloudevents: one with a CloudEvent 1.0 as its body, signed likewise"""
+
+    address: str
+    secret: NotRequired[str]
+    """Reference to the secret that signs"""
+
+    groups: list[str]
+    """Groups that it reaches, or *"""
+
+    events: list[Literal['approval-requested', 'approval-escalated', 'veto-window-opened', 'round-escalated', 'task-ended', 'job-ended']]
+    """What it is told about"""
+
+    ends_of: NotRequired[EndsOf]
 
 
 class Status(TypedDict):
@@ -3823,7 +3848,7 @@ class TaskSpec(TypedDict):
     parent: NotRequired[str]
     """The task that it is a part of"""
 
-    job: NotRequired[Job1]
+    job: NotRequired[JobOfTask]
     """The job that posted it, and its key there"""
 
     deadline: NotRequired[str]
@@ -3902,6 +3927,12 @@ class JobInput(TypedDict):
     """Your own id; without one a new id is made (from the Idempotency-Key, when there is one)"""
 
     name: NotRequired[str]
+    parent: NotRequired[str]
+    """The task, which the caller holds, that all tasks of the job are a part of"""
+
+    cause: NotRequired[str]
+    """The receipt (stream@index) that led to this job, for example of a signal"""
+
     tasks: list[JobTaskInput]
     on_failure: NotRequired[Literal['cancel', 'continue', 'compensate']]
     """When a task ends and is not completed: `cancel` ends all others; `continue` goes on with those that do not need it; `compensate` ends all others, and then posts the task `compensation`"""

@@ -1,7 +1,6 @@
 /**
  * Notices: telling people what waits for them, and programs what has ended, through the channels that they have chosen.
- * Owns the channels of a tenant, and the deliveries through them with their attempts; in memory, who wants to be told
- * of ends.
+ * Owns the channels of a tenant and the deliveries through them; in memory, who wants to be told of ends.
  * Calls nobody: only the engine, and what is outside.
  */
 import { parseStream } from '../../domain/kernel/ids';

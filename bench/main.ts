@@ -14,6 +14,7 @@ import { benchDecisions, type DecisionReport, type DecisionSettings } from './de
 import { decisionTables } from './decisions-report';
 import { held, HELD_FOLDER, type HeldReport } from './held';
 import { benchHostile, type HostileReport, type HostileSettings } from './hostile';
+import { benchJobs, type JobsReport, type JobsSettings } from './jobs';
 import { type LifecycleResult, runLifecycle } from './lifecycle';
 import { HttpColony, type HttpLifecycleResult, type HttpOptions } from './lifecycle-http';
 import { benchLog, type LogReport, type LogSettings } from './log';
@@ -38,6 +39,7 @@ const PARTS = [
   'start',
   'cost',
   'backlog',
+  'jobs',
   'agents',
   'overload',
   'stop',
@@ -56,6 +58,7 @@ interface Settings {
   readonly decisions: DecisionSettings;
   readonly cost: CostSettings;
   readonly backlog: BacklogSettings;
+  readonly jobs: JobsSettings;
   readonly idle: IdleSettings;
   readonly overload: OverloadSettings;
   readonly stop: StopSettings;
@@ -88,6 +91,7 @@ const FULL: Settings = {
     ...{ agentsAtRest: 12_000, processes: [1, 8] },
   },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
+  jobs: { tasks: 10_000, links: 500 },
   // As long as a poll waits: each asks once meanwhile.
   idle: { gateways: [1_000, 4_000, 12_000, 24_000], singly: [1_000], seconds: 20 },
   overload: {
@@ -121,6 +125,7 @@ const SMOKE: Settings = {
   decisions: { voters: 10, rounds: 4, httpRounds: 4, atOnce: 2, approvals: 5, waiting: 20 },
   cost: { tasks: 8, approvals: 2, slowSeconds: 1, restSeconds: 1, agentsAtRest: 80, processes: [1, 2] },
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
+  jobs: { tasks: 100, links: 5 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
   stop: { freezes: 1, callers: 2, processes: 2 },
@@ -202,6 +207,7 @@ export interface BenchReport extends Partial<CostHeadline> {
   start?: StartReport;
   cost?: CostReport;
   backlog?: BacklogReport;
+  jobs?: JobsReport;
   agents?: IdleReport;
   overload?: OverloadReport;
   stop?: StopReport;
@@ -223,7 +229,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how soon a freeze holds; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what jobs cost, and agents that only wait; what is done when more is asked for than can be; how soon a freeze holds; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
   )
   .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(', ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
@@ -275,6 +281,10 @@ class Bench {
 
   backlog(): Promise<BacklogReport> {
     return benchBacklog(this.folder, this.settings.agents, this.settings.backlog);
+  }
+
+  jobs(): Promise<JobsReport> {
+    return benchJobs(this.folder, this.settings.agents, this.settings.jobs);
   }
 
   agents(): Promise<IdleReport> {

@@ -6,6 +6,7 @@ import type { BacklogReport } from './backlog';
 import type { CostReport } from './cost';
 import type { Spent } from './cost-colony';
 import type { HostileReport } from './hostile';
+import type { JobsReport } from './jobs';
 import type { Dearer, LogReport } from './log';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { Quantiles } from './measure';
@@ -31,7 +32,7 @@ interface Target {
 
 export function printReport(report: BenchReport): string {
   const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, machine } = report;
-  const { log, soak, peers, hostile, stop } = report;
+  const { jobs, log, soak, peers, hostile, stop } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -42,6 +43,7 @@ export function printReport(report: BenchReport): string {
     start && startTable(start),
     cost && costTable(cost),
     backlog && backlogTable(backlog),
+    jobs && jobsTable(jobs),
     agents && agentsTable(agents),
     overload && overloadTable(overload),
     stop && stopTable(stop),
@@ -62,7 +64,7 @@ export function printReport(report: BenchReport): string {
 
 /** What is to be reached; nothing fails when it is not. */
 export function targetsOf(report: BenchReport): Target[] {
-  const { append, lifecycle, http, overload, stop, log, soak, hostile } = report;
+  const { append, lifecycle, http, jobs, overload, stop, log, soak, hostile } = report;
   const targets: Target[] = [];
   const add = (name: string, goal: string, measured: string, met: boolean) =>
     void targets.push({ name, goal, measured, met });
@@ -87,6 +89,11 @@ export function targetsOf(report: BenchReport): Target[] {
   if (http !== undefined) {
     add('life cycles over HTTP', '≥ 2,000 tasks/s', n(http.fresh.tasksPerSecond), http.fresh.tasksPerSecond >= 2_000);
     add(`over HTTP, slower on ${n(http.events)} events`, '≤ 15 %', percent(http.slower), http.slower <= 0.15);
+  }
+  if (jobs !== undefined) {
+    const { tasks, ratio, othersMs } = jobs;
+    add(`a task in a job of ${n(tasks)}`, '≤ 2 times as dear', n(ratio, 2), ratio <= 2);
+    add('others beside it are awarded, p99', '≤ 1 s', `${n(othersMs.p99)} ms`, othersMs.p99 <= 1_000);
   }
   if (log !== undefined)
     for (const [name, { ratio }] of dearerOf(log))
@@ -233,6 +240,19 @@ function backlogTable(report: BacklogReport): string {
     [
       ['life cycle, beside tasks that nobody can do', n(hopelessCpuMs, 2), n(emptyCpuMs, 2), n(hopelessRatio, 2)],
       ['they are worked off, beside a tenth of them', n(deepCpuMs, 2), n(shallowCpuMs, 2), n(deepRatio, 2)],
+    ],
+  );
+}
+
+function jobsTable(report: JobsReport): string {
+  const { tasks, seconds, aloneCpuMs, jobCpuMs, ratio, aloneMs, othersMs, links, linkMs } = report;
+  return table(
+    ['tasks that come after each other', 'there', 'posted one by one', 'times'],
+    [
+      [`a job of ${n(tasks)}, ms of a core a task`, n(jobCpuMs, 2), n(aloneCpuMs, 2), n(ratio, 2)],
+      ['from its post to its end', `${n(seconds, 1)} s`, '', ''],
+      ['awards of others beside it, p50 / p99', `${n(othersMs.p50)} / ${n(othersMs.p99)} ms`, n(aloneMs.p99), ''],
+      [`a link of a chain of ${n(links)}`, `${n(linkMs, 1)} ms`, '', ''],
     ],
   );
 }

@@ -85,7 +85,8 @@ test('a smoke run measures every part', async () => {
   expect(report.soak?.tenths.map(({ tasks }) => tasks)).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 40));
   expect(report.soak?.agents).toBe(68 + 20);
   expect(report.peers?.formicary.tasksPerSecond).toBeGreaterThan(0);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(23);
+  expect(report.jobs?.ratio).toBeGreaterThan(0);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(25);
   expect(report.stop?.embedded.processes).toBe(1);
   expect(report.stop?.['azure-local'].processes).toBe(2);
 }, 300_000);

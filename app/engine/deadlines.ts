@@ -4,15 +4,19 @@
  * once, late rather than never: so a look finds out by itself whether anything is left to do.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AlteredReceipt } from '../../domain/kernel/commit';
+import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import type { Clock, Deadline, Deadlines, Report } from './ports';
 import { StandingDeadlines } from './standing-deadlines';
 import { type Standstill, STOPPED_AGAIN_SECONDS } from './standstill';
 import type { Watchdog } from './watchdog';
 
-/** Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more. */
-export type Look = (stream: string) => Promise<Time | undefined>;
+/**
+ * Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more.
+ *
+ * @param one where several deadlines may stand for the stream and the reason: which of them this is
+ */
+export type Look = (stream: string, one?: Time) => Promise<Time | undefined>;
 
 declare const registered: unique symbol;
 /** A reason that somebody looks for: registering it alone makes one, so no deadline is set that nobody would heed. */
@@ -25,7 +29,7 @@ export interface Due extends Deadline {
 
 /** When a stream is looked at again after a look that failed. */
 const FAILED_AGAIN_SECONDS = 1;
-/** When a deadline of a stream that was altered is looked at again: by then somebody may have repaired it. */
+/** When a deadline of a stream that was altered, or its payload, is looked at again: it may have been repaired then. */
 const ALTERED_AGAIN_SECONDS = 60;
 /** When a deadline that this process can't look at comes again: by then a process that can may have its turn. */
 const UNKNOWN_AGAIN_SECONDS = 60;
@@ -110,7 +114,7 @@ export class DeadlineEngine {
   /** Fires one deadline that a trigger has handed over. Rejects when it has to be handed over again. */
   async fired(deadline: Deadline): Promise<void> {
     this.standing.fired(deadline);
-    const next = await this.look(deadline);
+    const next = await this.look(deadline, deadline.due);
     if (next !== undefined) await this.write([next]);
   }
 
@@ -138,12 +142,12 @@ export class DeadlineEngine {
   }
 
   /** Has the stream looked at; answers the next deadline. */
-  private async look(deadline: Deadline): Promise<Deadline | undefined> {
+  private async look(deadline: Deadline, one?: Time): Promise<Deadline | undefined> {
     const look = this.looks.get(deadline.reason);
     if (look === undefined) return this.unknown(deadline);
     if ((await this.standstill?.isOver(deadline.stream)) === true) return undefined;
     if (await this.waits(deadline)) return this.after(deadline, STOPPED_AGAIN_SECONDS);
-    const due = await look(deadline.stream);
+    const due = await look(deadline.stream, one);
     // What was stopped meanwhile may have left undone what was due.
     if (await this.waits(deadline)) return this.after(deadline, STOPPED_AGAIN_SECONDS);
     return due === undefined ? undefined : { stream: deadline.stream, reason: deadline.reason, due };
@@ -157,7 +161,8 @@ export class DeadlineEngine {
   /** A look that failed is taken again a little later, at a stream that was altered much later. */
   private failed(deadline: Deadline, error: unknown): Deadline {
     this.report('a deadline failed', { ...deadline, error: String(error) });
-    return this.after(deadline, error instanceof AlteredReceipt ? ALTERED_AGAIN_SECONDS : FAILED_AGAIN_SECONDS);
+    const isAltered = error instanceof AlteredReceipt || error instanceof AlteredPayload;
+    return this.after(deadline, isAltered ? ALTERED_AGAIN_SECONDS : FAILED_AGAIN_SECONDS);
   }
 
   /**

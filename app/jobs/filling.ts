@@ -24,8 +24,8 @@ const TOO_LARGE = `${WITH_RESULTS} is larger than ${MAX_PAYLOAD_BYTES} bytes: re
 const TOO_DEEP = `${WITH_RESULTS} is nested more than ${MAX_JSON_DEPTH - LEVELS_AROUND} deep: refer to less of them`;
 const TOO_PERSONAL = `${WITH_RESULTS} holds more than ${MAX_MARKS} values that are personal, or those of more than ${MAX_SUBJECTS} people: refer to less of them`;
 
-/** A payload with results in it, or why there can be none. */
-export type Filled = { readonly value: unknown } | { readonly wrong: string };
+/** A payload with results in it, or why there can be none; or `later`: this turn has read enough for others. */
+export type Filled = { readonly value: unknown } | { readonly wrong: string } | { readonly later: true };
 
 /** The job whose results are referred to. */
 export interface Referred {
@@ -51,14 +51,19 @@ export class Filling {
 
   constructor(private readonly deps: FillingDeps) {}
 
-  /** Makes the payloads of one turn of a job. */
+  /**
+   * Makes the payloads of one turn of a job: at least one, and no more once it has read as many bytes as one may. All
+   * tenants wait for a turn.
+   */
   turn(job: Referred): (payload: unknown) => Promise<Filled> {
     const results = new Results(job, this.deps);
     return async (payload) => {
       const keys = new Set<string>();
       for (const [holder] of referencesIn(payload)) keys.add((readReference(holder) as Reference).key);
       if (keys.size === 0) return { value: payload };
-      const made = this.last.then(() => filled(payload, keys, results));
+      const made = this.last.then((): Filled | Promise<Filled> =>
+        results.fetched > MAX_READ_BYTES ? { later: true } : filled(payload, keys, results),
+      );
       this.last = made.catch(() => undefined);
       return await made;
     };
@@ -69,6 +74,8 @@ export class Filling {
 class Results {
   private readonly read = new Map<string, Result>();
   private bytes = 0;
+  /** Bytes that were read, also of what was dropped since. */
+  fetched = 0;
 
   constructor(
     private readonly job: Referred,
@@ -82,6 +89,7 @@ class Results {
     const { graph, progress } = this.job;
     if (knownOf(progress, graph.places.get(key) as number) !== 'completed') return undefined;
     const result = await this.fetch(key);
+    this.fetched += result.bytes;
     if (this.bytes + result.bytes > MAX_READ_BYTES) this.read.clear();
     this.bytes = this.read.size === 0 ? result.bytes : this.bytes + result.bytes;
     this.read.set(key, result);

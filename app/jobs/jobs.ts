@@ -65,6 +65,7 @@ export class Jobs {
   async post(context: RequestContext, id: string, asked: AskedJob, from: JobOrigin = {}): Promise<JobOutcome> {
     const { jobs, plans } = this.deps;
     const { principal } = context;
+    const { name, parent } = from;
     // The stream itself refuses: it knows a command that comes again.
     const refuse = (rejection: Rejection) =>
       jobs.decide({ ...context, receiptOfRefusal: true }, id, 'job.post', () => rejection);
@@ -72,17 +73,19 @@ export class Jobs {
     if (cause instanceof Rejection) return await refuse(cause);
     const plan = planOf(asked);
     if (plan instanceof Rejection) return await refuse(plan);
-    const refused = (await this.stranger(principal, from.parent)) ?? (await this.refusedTask(principal, id, plan));
+    const decide = async ({ tasks, on_failure, compensation }: Plan, plan_ref: string) => {
+      const job = { name, requester: principal.id, plan_ref, tasks: tasks.length, on_failure };
+      const more = { ...(parent !== undefined && { parent }), ...(compensation !== undefined && { compensation }) };
+      const decision = post({ ...job, ...more }, this.now());
+      const attributes = { tasks: tasks.length };
+      return await jobs.decide({ ...context, cause, creates: true, attributes }, id, 'job.post', decision);
+    };
+    // The id is taken, or the command comes again: its stream says so, and nothing is kept for it.
+    if ((await jobs.load(principal.tenant, id)).state.status !== 'unknown') return await decide(plan, '');
+    const refused = (await this.stranger(principal, parent)) ?? (await this.refusedTask(principal, id, plan));
     if (refused !== undefined) return await refuse(refused);
     const kept = await plans.keep({ ...context, action: 'job.post' }, jobs.name(principal.tenant, id), plan);
-    if (kept instanceof Rejection) return await refuse(kept);
-    const { tasks, on_failure, compensation } = plan;
-    const { name, parent } = from;
-    const job = { name, requester: principal.id, plan_ref: kept.reference, tasks: tasks.length, on_failure };
-    const more = { ...(parent !== undefined && { parent }), ...(compensation !== undefined && { compensation }) };
-    const attributes = { tasks: tasks.length };
-    const decision = post({ ...job, ...more }, this.now());
-    return await jobs.decide({ ...context, cause, creates: true, attributes }, id, 'job.post', decision);
+    return kept instanceof Rejection ? await refuse(kept) : await decide(plan, kept.reference);
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<JobState>> {

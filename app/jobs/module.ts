@@ -44,7 +44,11 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   windingUp.also({
     aggregate: jobsOf,
     statuses: UNDER_WAY,
-    end: (context, id, reason) => jobs.cancel(context, id, reason),
+    end: async (context, id, reason) => {
+      const outcome = await jobs.cancel(context, id, reason);
+      await jobReactions.wound(context.principal.tenant, id);
+      return outcome;
+    },
   });
   return {
     services: { jobs, jobEnds, jobReactions, endNotices },

@@ -40,13 +40,19 @@ export interface Offering {
 }
 
 /**
- * What is left after a turn: `full`: the tenant may have no more now; `more`: those behind the turn; `some`: single
- * ones that are stopped; undefined: nothing.
+ * What is left after a turn: `full`: the tenant may have no more now; `more`: those that the turn has not come to;
+ * `some`: single ones that are stopped; undefined: nothing.
  */
 export type Rest = 'full' | 'more' | 'some' | undefined;
 
-/** How one task was refused, where it is to be asked for again. */
-type Refused = 'full' | 'some' | undefined;
+/** What is left of one task, where it is to be asked for again. */
+type Refused = Rest;
+
+/** What is left after a turn, and for `full` and `more` the first place that the next one begins at. */
+export interface Settled {
+  readonly rest: Rest;
+  readonly next?: number;
+}
 
 export class Offers {
   private readonly filling: Filling;
@@ -57,12 +63,12 @@ export class Offers {
 
   /**
    * Has the tasks at these places posted, as far as they are to be now; or cancelled, where the job is to end: the
-   * first `MOST_IN_A_TURN` of them. Answers what is left. Throws what the first of those that failed has thrown, when
+   * first `MOST_IN_A_TURN` of them. Throws what the first of those that failed has thrown, when
    * each has had its turn.
    *
-   * @param places each with what has led to it
+   * @param places each with what has led to it, in the order of the plan
    */
-  async settle(job: Offering, places: ReadonlyMap<number, Cause>): Promise<Rest> {
+  async settle(job: Offering, places: ReadonlyMap<number, Cause>): Promise<Settled> {
     const { tenant, id, state, graph } = job;
     const all = [...places].filter(([place]) => isOffered(state, graph, place));
     const turn = all.slice(0, MOST_IN_A_TURN);
@@ -71,16 +77,21 @@ export class Offers {
       state.status === 'cancelling' ? this.end(job, place, cause) : this.begin(job, place, cause, fill);
     const failures: unknown[] = [];
     const refused = new Set<Refused>();
-    for (let from = 0; from < turn.length && !refused.has('full'); from += AT_ONCE) {
-      const some = turn.slice(from, from + AT_ONCE).map(([place, cause]) => settle(place, cause));
-      for (const one of await Promise.allSettled(some))
+    let next: number | undefined;
+    for (let from = 0; from < turn.length && next === undefined; from += AT_ONCE) {
+      const some = turn.slice(from, from + AT_ONCE);
+      const settled = await Promise.allSettled(some.map(([place, cause]) => settle(place, cause)));
+      for (const [i, one] of settled.entries())
         if (one.status === 'rejected') failures.push(one.reason);
-        else refused.add(one.value);
+        else {
+          refused.add(one.value);
+          if (one.value === 'full' || one.value === 'more') next ??= (some[i] as (typeof some)[number])[0];
+        }
     }
     if (failures.length > 0) throw failures[0];
-    if (refused.has('full')) return 'full';
-    if (all.length > turn.length) return 'more';
-    return refused.has('some') ? 'some' : undefined;
+    next ??= all[turn.length]?.[0];
+    if (next !== undefined) return { rest: refused.has('full') ? 'full' : 'more', next };
+    return { rest: refused.has('some') ? 'some' : undefined };
   }
 
   /** Posts a task, once. One that can't be posted is withdrawn: it ends with the reason. */
@@ -100,6 +111,7 @@ export class Offers {
     const spec = specAt(job, place);
     const context = this.context(job, cause);
     const payload = await fill(spec.payload);
+    if ('later' in payload) return 'more';
     if ('wrong' in payload) return refusalOf(await this.withdrawn(context, task, spec, NOT_POSTED + payload.wrong));
     const command = { key: `job:${id}`, hash: sha256(JSON.stringify([state.job?.plan_ref, place])) };
     const posting = payload.value === undefined ? spec : { ...spec, payload: payload.value };

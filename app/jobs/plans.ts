@@ -38,7 +38,14 @@ export class Plans {
   ): Promise<{ readonly reference: string } | Rejection> {
     const value = placed(plan, 0);
     if ('inline' in value) throw new Error('a plan has no JSON form');
-    return (await this.payloads.keep(context, stream, value)) ?? { reference: value.reference };
+    const refused = await this.payloads.keep(context, stream, value);
+    if (refused !== undefined) return refused;
+    // The first tasks are posted at once.
+    this.read.set(`${context.principal.tenant} ${value.reference}`, {
+      graph: graphOf(plan),
+      bytes: value.bytes.length,
+    });
+    return { reference: value.reference };
   }
 
   /** Throws `AlteredPayload` where it is not what was kept. */

@@ -9,6 +9,7 @@ import {
   jobDecider,
   type JobEvent,
   type JobState,
+  jobStream,
   offered,
   type TaskEnd,
 } from '../../domain/jobs/job';
@@ -16,7 +17,7 @@ import type { Graph, PlannedTask } from '../../domain/jobs/plan';
 import type { Commit } from '../../domain/kernel/commit';
 import { commitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
-import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import { plusSeconds, secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import { isAlive, taskDecider, type TaskEvent, type TaskSpec, taskStream } from '../../domain/market/task';
 import type { Aggregate } from '../engine/aggregate';
 import { type Cause, causeOf } from '../engine/command';
@@ -27,20 +28,24 @@ import { messageOf } from '../engine/reachable';
 import { type Change, eventsOf, react, type ReactionsByCategory } from '../engine/reacting';
 import { Slices, soon } from '../engine/turns';
 import { inNameOfJobs, type Jobs, taskIdOf } from './jobs';
-import { AT_ONCE, MOST_IN_A_TURN, type Offering, type Offers, type Rest } from './offers';
+import { AT_ONCE, MOST_IN_A_TURN, type Offering, type Offers, type Rest, type Settled } from './offers';
 import { endOf } from './task-ends';
 
 /** When what could not be posted or cancelled is asked for again, in seconds. */
 const AGAIN_SECONDS = 10;
 /**
  * How often a job that has not ended is looked at, in seconds: what was given up after an outage is found late rather
- * than never.
+ * than never. One that goes on for long, as it waits for people, after a quarter of its age, and once a day.
  */
 const STANDING_SECONDS = 600;
-/** Tasks that one look reads: the deadlines of all tenants wait for it. */
+const STANDING_SHARE = 1 / 4;
+const MOST_STANDING_SECONDS = 86_400;
+/** Tasks that all looks read in a second: the deadlines of all tenants wait for them. */
 const MOST_LOOKED_AT = 1_000;
 /** Jobs of which it is remembered how far the looks at them have come; at others they begin anew. */
 const MOST_ROUNDS = 10_000;
+/** Looks that follow each other do so within this, in seconds: how far one before that had come is of no account. */
+const ROUND_SECONDS = 2 * AGAIN_SECONDS;
 
 /** How far the looks at a job have come. */
 interface Round {
@@ -48,6 +53,8 @@ interface Round {
   readonly from: number;
   /** Whether one before that was kept out, or has failed. */
   readonly isLeft: boolean;
+  readonly status: JobState['status'];
+  readonly at: Time;
 }
 
 export interface JobReactionsDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock' | 'report'> {
@@ -63,13 +70,17 @@ export class JobReactions implements Consumer {
   private readonly due: Reason;
   /** By stream of the job. */
   private readonly rounds = new Recent<string, Round>(MOST_ROUNDS);
+  /** By stream of the job, where several deadlines may stand: the last that was due here, and what that has set. */
+  private readonly last = new Recent<string, { readonly one: Time; readonly next: Time }>(MOST_ROUNDS);
+  /** Tasks that looks may still read before this time. */
+  private budget: { readonly until: Time; left: number } = { until: toTime(0), left: 0 };
   private readonly reactions: ReactionsByCategory = {
     [jobDecider.category]: { react: (change) => this.job(change) },
     [taskDecider.category]: { concerns: endsTask, react: (change) => this.task(change) },
   };
 
   constructor(private readonly deps: JobReactionsDeps) {
-    this.due = deps.deadlines.on('job', (stream) => this.look(stream));
+    this.due = deps.deadlines.on('job', (stream, one) => this.fallsDue(stream, one));
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
@@ -99,6 +110,21 @@ export class JobReactions implements Consumer {
   }
 
   private async job(change: Change): Promise<void> {
+    // What is left may stand before the place that a round has come to.
+    const again = (rest: Rest, state?: JobState) => {
+      if (rest !== undefined) this.rounds.delete(change.stream);
+      change.wish(this.due, this.when(rest, state));
+    };
+    try {
+      await this.goesOn(change, again);
+    } catch (error) {
+      // What was committed is tried a few times more, and then put aside: the job is not.
+      again('some');
+      throw error;
+    }
+  }
+
+  private async goesOn(change: Change, again: (rest: Rest, state: JobState) => void): Promise<void> {
     const { tenant, id } = change;
     const { state } = await this.deps.jobsOf.load(tenant, id);
     if (isEnded(state)) return;
@@ -108,23 +134,35 @@ export class JobReactions implements Consumer {
       const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
       for (const place of concernedBy(event, state, graph)) if (!places.has(place)) places.set(place, cause);
     }
-    // What is left may stand before the place that a round has come to.
-    const again = (rest: Rest) => {
-      if (rest !== undefined) this.rounds.delete(change.stream);
-      change.wish(this.due, this.when(rest));
-    };
-    try {
-      again(await this.deps.offers.settle({ tenant, id, state, graph }, places));
-    } catch (error) {
-      // What was committed is tried a few times more, and then put aside: the job is not.
-      again('some');
-      throw error;
+    again((await this.deps.offers.settle({ tenant, id, state, graph }, places)).rest, state);
+  }
+
+  /** In a tenant that was closed no deadline falls due: whoever winds it up asks again and again for what is left. */
+  async wound(tenant: string, id: string): Promise<void> {
+    const stream = jobStream(tenant, id);
+    for (;;) {
+      const next = await this.look(stream);
+      if (next === undefined || next > this.now()) return;
     }
   }
 
   /**
+   * Each look sets the next one. Where several deadlines stand, those beyond one would go on for as long as the job
+   * does: one is given up where the last look has set another that comes as soon. If that could not be written, the
+   * deadline of that look comes again, and goes on.
+   */
+  private async fallsDue(stream: string, one: Time | undefined): Promise<Time | undefined> {
+    const next = await this.look(stream);
+    if (one === undefined || next === undefined) return next;
+    const last = this.last.get(stream);
+    if (last !== undefined && last.one !== one && last.next > this.now() && last.next <= next) return undefined;
+    this.last.set(stream, { one, next });
+    return next;
+  }
+
+  /**
    * Sees to what is left of a job that has not ended: what is to be posted or cancelled still, and ends that it has not
-   * heard of. One look sees to some tasks, the next ones, which follow at once, to those behind them.
+   * heard of. One look sees to some tasks, the next ones, which follow soon, to those behind them.
    */
   private async look(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
@@ -132,59 +170,82 @@ export class JobReactions implements Consumer {
     const cause = await this.deps.transactor.cause(tenant, commitRef(stream, 0));
     if (isEnded(state) || cause === undefined) return undefined;
     const job = { tenant, id, state, graph: await this.deps.jobs.graph(tenant, state) };
-    const round = this.rounds.get(stream) ?? START;
+    const { status } = state;
+    const before = this.rounds.get(stream);
+    const goesOn = before?.status === status && this.now() <= plusSeconds(before.at, ROUND_SECONDS);
+    const round = goesOn ? before : { from: 0, isLeft: false, status, at: this.now() };
     this.rounds.set(stream, round);
     const { next, rests } = await this.lookFrom(job, round.from, cause);
     // It has begun anew meanwhile.
-    if (this.rounds.get(stream) !== round) return this.when('more');
+    if (this.rounds.get(stream) !== round) return this.when('more', state);
     const isFull = rests.has('full');
     const isLeft = round.isLeft || isFull || rests.has('some');
-    if (next === undefined || isFull) this.rounds.delete(stream);
-    else this.rounds.set(stream, { from: next, isLeft });
-    if (next !== undefined && !isFull) return this.when('more');
-    return this.when(isLeft ? 'some' : undefined);
+    if (next === undefined) this.rounds.delete(stream);
+    else this.rounds.set(stream, { from: next, isLeft, status, at: this.now() });
+    if (next !== undefined && !isFull) return this.when('more', state);
+    return this.when(isLeft ? 'some' : undefined, state);
   }
 
   /** Looks at tasks from a place on; answers where it has broken off, and what was left of those before that. */
   private async lookFrom(job: Offering, from: number, cause: Cause): Promise<Looked> {
     const rests = new Set<Rest>();
     let places = new Map<number, Cause>();
-    let looked = 0;
     let tried = 0;
+    /** Sees to those found; a limit that is met by them, or what they read, leaves them for the next look. */
+    const seeTo = async (): Promise<number | undefined> => {
+      const { rest, next } = await this.settled(job, places);
+      rests.add(rest);
+      places = new Map();
+      return next;
+    };
     const slices = new Slices(soon);
     for (const place of offered(job.state, job.graph)) {
       if (place < from) continue;
-      if (looked === MOST_LOOKED_AT || tried === MOST_IN_A_TURN || rests.has('full')) return { next: place, rests };
-      looked += 1;
-      if (await this.isToSettle(job, place)) {
+      if (tried === MOST_IN_A_TURN || !this.mayRead()) return { next: (await seeTo()) ?? place, rests };
+      if (await this.isToSettle(job, place, rests)) {
         tried += 1;
         places.set(place, cause);
       }
-      // A limit that is met by these would be met by all that follow: they are not even read.
-      if (places.size === AT_ONCE) {
-        rests.add(await this.settled(job, places));
-        places = new Map();
-      }
+      const next = places.size === AT_ONCE ? await seeTo() : undefined;
+      if (next !== undefined) return { next, rests };
       await slices.pause();
     }
-    return { next: undefined, rests: rests.add(await this.settled(job, places)) };
+    return { next: await seeTo(), rests };
+  }
+
+  /** Whether looks may read one more task now. */
+  private mayRead(): boolean {
+    const now = this.now();
+    if (now >= this.budget.until) this.budget = { until: plusSeconds(now, 1), left: MOST_LOOKED_AT };
+    this.budget.left -= 1;
+    return this.budget.left >= 0;
   }
 
   /** One that fails must not keep those behind it from their turn for ever: it is reported, and asked for again. */
-  private async settled(job: Offering, places: ReadonlyMap<number, Cause>): Promise<Rest> {
+  private async settled(job: Offering, places: ReadonlyMap<number, Cause>): Promise<Settled> {
     try {
       return await this.deps.offers.settle(job, places);
     } catch (error) {
       this.deps.report('a task of a job could not be posted or cancelled', { job: job.id, error: messageOf(error) });
-      return 'some';
+      return { rest: 'some' };
     }
   }
 
   /**
    * Whether the task is to be posted, or cancelled, where the job is to end. One that is over is told to its job, which
-   * has not heard of it.
+   * has not heard of it. One that can't be read, or told, is reported, and kept in mind as left: the others go on.
    */
-  private async isToSettle({ tenant, id, state, graph }: Offering, place: number): Promise<boolean> {
+  private async isToSettle(job: Offering, place: number, rests: Set<Rest>): Promise<boolean> {
+    try {
+      return await this.isLeft(job, place);
+    } catch (error) {
+      this.deps.report('a task of a job could not be looked at', { job: job.id, error: messageOf(error) });
+      rests.add('some');
+      return false;
+    }
+  }
+
+  private async isLeft({ tenant, id, state, graph }: Offering, place: number): Promise<boolean> {
     const { key } = graph.tasks[place] as PlannedTask;
     const stream = taskStream(tenant, taskIdOf(tenant, id, key));
     const { state: task, version } = await this.deps.transactor.load(taskDecider, stream);
@@ -197,13 +258,23 @@ export class JobReactions implements Consumer {
   }
 
   /** When a job that has not ended is looked at again after a turn. */
-  private when(rest: Rest): Time {
-    const seconds = rest === undefined ? STANDING_SECONDS : rest === 'more' ? 0 : AGAIN_SECONDS;
-    return plusSeconds(toTime(this.deps.clock.now()), seconds);
+  private when(rest: Rest, state?: JobState): Time {
+    const now = this.now();
+    if (rest === undefined) return plusSeconds(now, standingSeconds(state?.posted_at, now));
+    if (rest !== 'more') return plusSeconds(now, AGAIN_SECONDS);
+    return this.budget.left > 0 || now >= this.budget.until ? now : this.budget.until;
+  }
+
+  private now(): Time {
+    return toTime(this.deps.clock.now());
   }
 }
 
-const START: Round = { from: 0, isLeft: false };
+/** See `STANDING_SECONDS`. */
+function standingSeconds(posted: Time | undefined, now: Time): number {
+  const age = posted === undefined ? 0 : secondsBetween(posted, now);
+  return Math.min(MOST_STANDING_SECONDS, Math.max(STANDING_SECONDS, Math.floor(age * STANDING_SHARE)));
+}
 
 interface Looked {
   readonly next: number | undefined;

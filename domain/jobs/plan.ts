@@ -5,7 +5,7 @@
 import { Rejection } from '../kernel/decider';
 import { jsonPointer } from '../kernel/json';
 import type { TaskSpec } from '../market/task';
-import { knownOf, type Progress, withKnown } from './progress';
+import { knownOf, type Progress } from './progress';
 import { MAX_REFERENCES, readReference, referencesIn } from './references';
 
 /** Tasks of one job, and mentions in `after` of all of them, at most. */
@@ -175,27 +175,32 @@ export function isReady({ after, when }: PlannedTask, progress: Progress): boole
   return after.findLast((place) => !isDone(place)) === undefined;
 }
 
-/** Whether what the task needs never comes. */
-function isLost({ after, when }: PlannedTask, progress: Progress): boolean {
-  const isGone = (place: number) => !['waiting', 'completed'].includes(knownOf(progress, place));
-  return when === 'any' ? after.length > 0 && after.every(isGone) : after.some(isGone);
-}
-
 /**
  * The places of the tasks that wait for something that never comes, since the task at `place` has failed: those right
  * after it, those after these, and so on.
  */
 export function lostBy({ tasks, followers }: Graph, place: number, progress: Progress): readonly number[] {
-  const lost: number[] = [];
-  let known = progress;
+  const mayCome = (other: number) => ['waiting', 'completed'].includes(knownOf(progress, other));
+  const lost = new Set<number>();
+  /** For a task that one is enough for: how many of those that it comes after may still be completed, or are. */
+  const hopes = new Map<number, number>();
+  // Each mention in `after` is looked at once: a plan has many.
   for (let round: readonly number[] = [place]; round.length > 0;) {
-    const next = new Set<number>();
+    const next: number[] = [];
     for (const before of round)
-      for (const follower of followers[before] ?? [])
-        if (knownOf(known, follower) === 'waiting' && isLost(tasks[follower] as PlannedTask, known)) next.add(follower);
-    round = [...next];
-    known = withKnown(known, round, 'skipped');
-    lost.push(...round);
+      for (const follower of followers[before] ?? []) {
+        if (lost.has(follower) || knownOf(progress, follower) !== 'waiting') continue;
+        const { after, when } = tasks[follower] as PlannedTask;
+        if (when === 'any') {
+          // That the first one is gone, the progress says already.
+          const hope = (hopes.get(follower) ?? after.filter(mayCome).length) - (before === place ? 0 : 1);
+          hopes.set(follower, hope);
+          if (hope > 0) continue;
+        }
+        lost.add(follower);
+        next.push(follower);
+      }
+    round = next;
   }
-  return lost;
+  return [...lost];
 }

@@ -5,8 +5,9 @@ import { MOST_IN_A_TURN } from '../../app/jobs/offers';
 import { jobDecider, jobStream } from '../../domain/jobs/job';
 import type { AskedJob } from '../../domain/jobs/plan';
 import { parseStream } from '../../domain/kernel/ids';
+import type { Time } from '../../domain/kernel/time';
 import { taskDecider, type TaskState } from '../../domain/market/task';
-import { as, profile, Stage, taskOf, TENANT } from '../support/stage';
+import { as, later, profile, Stage, taskOf, TENANT } from '../support/stage';
 import { job, step } from './plans';
 
 const LONG = 86_400;
@@ -171,4 +172,71 @@ test('a payload that is too deep to be sent on is not made', async () => {
   await post(job([step('a', [], TIMES), step('b', ['a'], { ...TIMES, payload: deep(nest(30)) })]));
   await complete('a', nest(40));
   expect(task('b')).toMatchObject({ status: 'cancelled', ended: { reason: expect.stringContaining('deep') } });
+});
+
+test('what could not be posted of the first thousand is posted, though the rest of them waits for ever', async () => {
+  await begin();
+  const late = new Set([1, 2, 3].map((n) => taskOf(idOf(`t${n}`))));
+  stage.mishaps = (port, method, [append]) =>
+    port === 'store' && method === 'append' && late.has((append as Append).stream) ? 'fails' : undefined;
+  await post(job(many(1_050, { ...TIMES, requires: [{ capability: 'nobody', level: 0 }] })));
+  await passes(100);
+  expect(posted()).toBe(1_047);
+  stage.mishaps = () => undefined;
+  await passes(25);
+  expect(posted()).toBe(1_050);
+});
+
+test('a job whose plan can not be read at first goes on when it can', async () => {
+  await begin();
+  await stage.colony.jobs.post(as('crm'), 'j', job([step('a', [], TIMES)]));
+  stage.first.kill();
+  stage.mishaps = (port, method) => (port === 'blobs' && method === 'get' ? 'fails' : undefined);
+  await stage.start();
+  await passes(120);
+  expect(posted()).toBe(0);
+  stage.mishaps = () => undefined;
+  await passes(11);
+  expect(posted()).toBe(1);
+});
+
+test('where several deadlines stand for a job, one of them goes on', async () => {
+  await begin();
+  await stage.colony.tenants.create(PIA, TENANT, { tasks: 1 }, 'a trial');
+  await post(job(many(3, TIMES)));
+  const due = (seconds: number) => later(stage.now, seconds);
+  const fired = (at: Time) =>
+    calls('deadlines.schedule', () =>
+      stage.colony.deadlines.fired({ stream: jobStream(TENANT, 'j'), reason: 'job', due: at }),
+    );
+  const [one, other] = [due(-2), due(-1)];
+  expect(await fired(one)).toBe(1);
+  expect(await fired(other)).toBe(0);
+  // Handed over again: what it had set may not have been written.
+  expect(await fired(one)).toBe(1);
+});
+
+test('a large job of a tenant that is closed comes to its end', async () => {
+  await begin();
+  await stage.colony.tenants.create(PIA, TENANT, { tasks: 5 }, 'a trial');
+  await post(job(many(2 * MOST_IN_A_TURN + 10, TIMES)));
+  const pat = { principal: { ...PIA.principal, id: 'human:pat' } };
+  for (const who of [PIA, pat]) await stage.colony.tenants.end(who, 'close', TENANT, 'the contract has ended');
+  await stage.settled();
+  await stage.pass(60);
+  expect(state()).toMatchObject({ status: 'cancelled', ended: { cancelled: 2 * MOST_IN_A_TURN + 10 } });
+});
+
+test('a turn ends when it has read much, and the next one goes on', async () => {
+  await begin();
+  const copies = Array.from({ length: 8 }, (_, n) =>
+    step(`c${n}`, ['a', 'b'], { ...TIMES, payload: ref(n % 2 === 0 ? 'a' : 'b', '/n') }),
+  );
+  await post(job([step('a', [], TIMES), step('b', [], TIMES), ...copies]));
+  const large = { n: 1, rest: 'x'.repeat(9_000_000) };
+  await complete('a', large);
+  const reads = await calls('blobs.get', async () => complete('b', large));
+  expect(reads).toBeLessThanOrEqual(3);
+  await passes(3);
+  expect(posted()).toBe(10);
 });

@@ -1,10 +1,10 @@
 /** What may be a job: graphs without cycles, references to what comes before, within limits. */
 import fc from 'fast-check';
-import { MAX_EDGES, MAX_TASKS, planOf } from '../../domain/jobs/plan';
-import { blank, knownOf, withKnown } from '../../domain/jobs/progress';
+import { type Graph, lostBy, MAX_EDGES, MAX_TASKS, planOf } from '../../domain/jobs/plan';
+import { blank, knownOf, type Progress, withKnown } from '../../domain/jobs/progress';
 import { MAX_REFERENCES, readReference, type Reference, replaced, valueAt } from '../../domain/jobs/references';
 import { Rejection } from '../../domain/kernel/decider';
-import { job, step } from './plans';
+import { graph, job, step } from './plans';
 
 const ref = (key: string, pointer?: string) => ({ $result: key, ...(pointer !== undefined && { pointer }) });
 
@@ -159,4 +159,63 @@ test('progress is what was said last of each place', () => {
     }),
   );
   expect(() => knownOf(blank(3), 3)).toThrow(RangeError);
+});
+
+describe('what is lost with a task', () => {
+  /** By the words of the contract, over and over again. */
+  function lostSlowly({ tasks }: Graph, progress: Progress): number[] {
+    let known = progress;
+    const gone = (place: number) => !['waiting', 'completed'].includes(knownOf(known, place));
+    for (;;) {
+      const next = tasks.flatMap(({ after, when }, place) =>
+        knownOf(known, place) === 'waiting' &&
+        after.length > 0 &&
+        (when === 'any' ? after.every(gone) : after.some(gone))
+          ? [place]
+          : [],
+      );
+      if (next.length === 0) return [...tasks.keys()].filter((place) => knownOf(known, place) === 'skipped');
+      known = withKnown(known, next, 'skipped');
+    }
+  }
+
+  test('is all that waits for what never comes, and nothing else', () => {
+    const tasks = fc.array(
+      fc.record({
+        after: fc.array(fc.nat(9), { maxLength: 4 }),
+        when: fc.constantFrom('all' as const, 'any' as const),
+      }),
+      { minLength: 2, maxLength: 10 },
+    );
+    const ends = fc.array(fc.constantFrom('completed' as const, 'waiting' as const), { minLength: 10, maxLength: 10 });
+    fc.assert(
+      fc.property(tasks, ends, fc.nat(9), (asked, known, lost) => {
+        const of = graph(
+          job(
+            asked.map(({ after, when }, i) =>
+              step(
+                `t${i}`,
+                after.filter((other) => other < i).map((other) => `t${other}`),
+                { when },
+              ),
+            ),
+          ),
+        );
+        const first = lost % asked.length;
+        let progress = blank(asked.length);
+        for (const i of asked.keys())
+          progress = withKnown(progress, [i], i === first ? 'dead' : (known[i] ?? 'waiting'));
+        expect([...lostBy(of, first, progress)].sort((a, b) => a - b)).toEqual(lostSlowly(of, progress));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('is found in one go, however many come after all of a long chain', () => {
+    const chain = Array.from({ length: 9_990 }, (_, i) => step(`t${i}`, i === 0 ? [] : [`t${i - 1}`]));
+    const all = chain.map(({ key }) => key);
+    const ends = Array.from({ length: 9 }, (_, i) => step(`end${i}`, all, { when: 'any' }));
+    const of = graph(job([...chain, ...ends], { on_failure: 'continue' }));
+    expect(lostBy(of, 0, withKnown(blank(9_999), [0], 'dead'))).toHaveLength(9_998);
+  });
 });

@@ -65,6 +65,7 @@ function secondsIn(line: string): number {
 
 /** Lets so much time pass, and does what falls due by then. */
 async function advance(seconds: number, host: Host, { colony }: Runtime.Runtime): Promise<void> {
+  colony.watchdog.look();
   for (let left = 1_000 * seconds; left > 0; left -= STEP_MS) {
     moveAhead(Math.min(STEP_MS, left));
     // It has listened all the time: whoever was silent has been silent.

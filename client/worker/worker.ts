@@ -317,7 +317,8 @@ export class Worker {
         if (error instanceof Cancelled) return;
         door.log(claim.task, error);
         // A refusal is not answered with more requests: until then the award is not looked at again.
-        await waited(AFTER_REFUSAL_MS, claim.signal).catch(() => undefined);
+        const over = AbortSignal.any([claim.signal, this.stopping.signal]);
+        await waited(AFTER_REFUSAL_MS, over).catch(() => undefined);
       })
       .finally(() => leases.end(claim));
     return true;

@@ -14,8 +14,8 @@ const operate = () => require('./operate') as typeof OperateCommand;
 
 export const commands: CommandModule = [
   { order: 10, declare: declareStart },
-  { order: 15, declare: declareInit },
   { order: 70, declare: declareOperator },
+  { order: 85, declare: declareStarters },
   { order: 100, declare: declareBackup },
   { order: 120, declare: declareStatus },
 ];
@@ -29,6 +29,16 @@ function declareStart(program: Command): void {
     .option('-d, --data <folder>', 'where it keeps everything; .formicary, or FORMICARY_DATA')
     .option('--dev-headers', 'believe callers who say who they are, without a token: for tests on this machine')
     .action(runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./start') as typeof StartCommand).start));
+}
+
+function declareStarters(program: Command): void {
+  command(program, 'init', 'Make a starter: a worker, a requester, an approval and a test that pass as they are', [
+    'formicary init typescript my-agent',
+    'formicary init python my-agent',
+  ])
+    .addArgument(new Argument('<language>').choices(['typescript', 'python']))
+    .argument('[folder]', 'where to; it must not be there, or be empty', '.')
+    .action(runs<InitCommand.InitInput>(() => (require('./init') as typeof InitCommand).init));
 
   command(program, 'test-host', 'Run a host for tests, which keeps nothing and whose clock the test moves', [
     'formicary test-host  # started by the test kits for TypeScript and Python',
@@ -38,16 +48,6 @@ function declareStart(program: Command): void {
       '\nSays where it serves, takes { "advance": SECONDS } in lines on its standard input, and ends with that.',
     )
     .action(runs<object>(() => (require('./test-host') as typeof TestHostCommand).testHost));
-}
-
-function declareInit(program: Command): void {
-  command(program, 'init', 'Make a starter: a worker, a requester, an approval and a test that pass as they are', [
-    'formicary init typescript my-agent',
-    'formicary init python my-agent',
-  ])
-    .addArgument(new Argument('<language>').choices(['typescript', 'python']))
-    .argument('[folder]', 'where to; it must not be there, or be empty', '.')
-    .action(runs<InitCommand.InitInput>(() => (require('./init') as typeof InitCommand).init));
 }
 
 function declareOperator(program: Command): void {

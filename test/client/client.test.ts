@@ -409,6 +409,9 @@ const LOOKED_AT: Readonly<Record<string, unknown>> = {
   stage: { 'policy.wasm': Buffer.alloc(0), 'data.json': Buffer.alloc(0), 'manifest.json': Buffer.alloc(0) },
 };
 
+/** Methods that ask by others of them until something is over, which nothing is here. */
+const WAIT: readonly string[] = ['wait', 'result', 'clear'];
+
 /** What each method of the client asks for, of a host that answers nothing of use. */
 async function everyRequest(): Promise<TransportRequest[]> {
   const asked: TransportRequest[] = [];
@@ -430,7 +433,12 @@ async function everyRequest(): Promise<TransportRequest[]> {
   );
   for (const api of [silent, ...apis] as Record<string, (...args: unknown[]) => unknown>[]) {
     for (const method of Object.getOwnPropertyNames(Object.getPrototypeOf(api))) {
-      if (method === 'constructor' || (api === (silent as object) && ['as', 'api', 'close'].includes(method))) continue;
+      if (
+        method === 'constructor' ||
+        WAIT.includes(method) ||
+        (api === (silent as object) && ['as', 'api', 'close'].includes(method))
+      )
+        continue;
       // Two plausible arguments serve every method but those that look at the first: nothing is checked here.
       const made = api[method]!(LOOKED_AT[method] ?? 'a', 'b');
       if (typeof made === 'object' && made !== null && Symbol.asyncIterator in made)

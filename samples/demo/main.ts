@@ -14,6 +14,7 @@ import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../
 import { parseStream } from '../../domain/kernel/ids';
 import { drawRequests, PROFILE, readProfile } from '../demand/profile';
 import { type DemandRequest, readTrace, TraceError } from '../demand/trace';
+import { tellFrameworks } from '../frameworks/story';
 import { startBusy } from './busy';
 import { Crew } from './crew';
 import { People, setRules } from './decisions';
@@ -67,6 +68,8 @@ const FOLDER: Readonly<Record<Options['profile'], string>> = {
   embedded: '.formicary/demo',
   'azure-local': '.formicary/demo-azure-local',
 };
+
+const STORY_FOLDER = '.formicary/demo-frameworks';
 
 interface Options {
   readonly profile: Profile;
@@ -169,6 +172,12 @@ const program = new Command('npm run demo --')
   .option('--kill', 'kill the host with SIGKILL in the middle, and start it again on the same store', false)
   .option('--busy <n>', 'processes that want a core each, beside it from the first task on', number(0, 100, true), 0)
   .option('--busy-seconds <s>', 'how long they stay', number(0, 3_600), 60)
+  .addOption(
+    new Option(
+      '--story <name>',
+      'instead of all that, a small one: "frameworks" has agents of LangGraph, AutoGen, Microsoft Agent Framework and the OpenAI Agents SDK do one job together; needs Python 3.10',
+    ).choices(['frameworks']),
+  )
   .option('--json', 'end with one line of JSON on standard output', false)
   .option(
     '--data <folder>',
@@ -202,6 +211,7 @@ Examples
   npm run demo -- --profile-file samples/demand/conversation.json --speed 120 --busy 3 --lease 30
                                                                    19,366 requests as of conversations, 660 a second, while
                                                                    three neighbours want a core each for a minute
+  npm run demo -- --story frameworks                               agents of four frameworks do one job together
   npm run demo -- --agents 200 --speed 200 --json                  a short one, for a script`,
   );
 
@@ -671,11 +681,20 @@ async function killInTheMiddle(host: HostProcess, afterMs: number): Promise<numb
   return performance.now() - down;
 }
 
+/** The story of the frameworks, on a fresh store. */
+async function tell(data: string, cleanup: Cleanup): Promise<boolean> {
+  freshFolder(data);
+  return tellFrameworks(data, say, (step) => cleanup.add(step));
+}
+
 async function main(): Promise<void> {
   const given = program
     .parse()
-    .opts<Omit<Options, 'speed' | 'data'> & { readonly speed?: number; readonly data?: string }>();
-  const data = given.data === undefined ? path.join(ROOT, FOLDER[given.profile]) : path.resolve(given.data);
+    .opts<
+      Omit<Options, 'speed' | 'data'> & { readonly speed?: number; readonly data?: string; readonly story?: string }
+    >();
+  const folder = given.story === undefined ? FOLDER[given.profile] : STORY_FOLDER;
+  const data = given.data === undefined ? path.join(ROOT, folder) : path.resolve(given.data);
   const options: Options = { ...given, speed: given.speed ?? SPEED[given.profile], data };
   const cleanup = new Cleanup();
   const stop = (signal: NodeJS.Signals): void => {
@@ -686,7 +705,8 @@ async function main(): Promise<void> {
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    process.exitCode = (await play(options, cleanup)) ? 0 : 1;
+    const good = given.story === undefined ? await play(options, cleanup) : await tell(data, cleanup);
+    process.exitCode = good ? 0 : 1;
   } catch (error) {
     say(
       `\n  The demo failed: ${error instanceof FormicaryError || !(error instanceof Error) ? String(error) : error.message}`,

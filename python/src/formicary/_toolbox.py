@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial, wraps
-from typing import Annotated, Any, Literal, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_type_hints
 
 from . import _oversight, _tasks
 from ._claims import Cancelled
@@ -46,6 +46,9 @@ def told(answer: object) -> str:
 
 
 def _tool(call: Callable[P, object]) -> Callable[P, str]:
+    # Frameworks look at the types, not all of them through the eyes of this module.
+    call.__annotations__ = {**get_type_hints(call, include_extras=True), "return": str}
+
     @wraps(call)
     def tool(*args: P.args, **kwargs: P.kwargs) -> str:
         try:
@@ -55,7 +58,6 @@ def _tool(call: Callable[P, object]) -> Callable[P, str]:
         except (FormicaryError, TimeoutError, ValueError) as error:
             return told({"refused": str(error)})
 
-    tool.__annotations__ = {**call.__annotations__, "return": str}
     return tool
 
 

@@ -16,6 +16,7 @@ __all__ = ["terminal"]
 TITLES = {
     "agent_framework": "Microsoft Agent Framework",
     "autogen": "AutoGen",
+    "crewai": "CrewAI",
     "langgraph": "LangGraph",
     "openai_agents": "OpenAI Agents SDK",
 }

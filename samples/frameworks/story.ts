@@ -1,6 +1,6 @@
 /**
- * `npm run demo -- --story frameworks`: one job whose tasks are done by agents of every framework, each in a process and
- * an environment of its own; a person, in a script, agrees to what one of them wants to do.
+ * `npm run demo -- --story frameworks`: one job whose tasks are done by agents of every framework, each in a process
+ * and an environment of its own; a person, in a script, agrees to what one of them wants to do.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -8,10 +8,8 @@ import sys
 from pathlib import Path
 
 import httpx
-from conftest import ROOT, eventually
-from test_page import Terminal, commands, pattern, terminal
-
-__all__ = ["terminal"]
+from conftest import ROOT, Terminal, eventually
+from test_page import commands, pattern
 
 TITLES = {
     "agent_framework": "Microsoft Agent Framework",
@@ -53,7 +51,7 @@ def type_in(terminal: Terminal, command: str, expected: str) -> int:
         terminal.keep(command)
     elif "npx formicary start" in command or ".formicary/worker.py" in command:
         terminal.start(command)
-        eventually(lambda: is_ready(terminal._env["FORMICARY_URL"]))
+        eventually(lambda: is_ready(terminal.url))
     else:
         printed = terminal.run(command)
         assert re.fullmatch(pattern(expected), printed), f"$ {command}\n{printed}\ninstead of\n{expected}"

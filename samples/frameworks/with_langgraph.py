@@ -21,4 +21,4 @@ def find(state: Ledger) -> Ledger:
 graph = StateGraph(Ledger)
 graph.add_node("find", find)
 graph.add_edge(START, "find").add_edge("find", END)
-Worker(agent_type="story.facts").run(work_with(graph.compile()))
+Worker(agent_type="story.facts").run(work_with(graph.compile(), output=lambda state: {"twice": state["twice"]}))

@@ -211,7 +211,7 @@ beforeAll(async () => {
   before = {};
   for (const tenant of TENANTS) before[tenant] = (await receiptsAfter(tenant, '0')).receipts;
   await written();
-}, 60_000);
+}, 120_000);
 
 afterAll(() => host.stop());
 

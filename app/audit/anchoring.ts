@@ -4,10 +4,14 @@
  * by then.
  */
 import type { SignedCheckpoint } from '../../domain/audit/log';
+import { Recent } from '../../domain/kernel/recent';
 import type { Engine } from '../engine/engine';
 import { type Anchor, OtherCheckpoint } from '../engine/ports';
 
 type Needs = Pick<Engine, 'report' | 'ports'>;
+/** Of so many tenants an anchor's last checkpoint is known. */
+const REMEMBERED = 10_000;
+
 type Newest = (tenant: string) => Promise<SignedCheckpoint | undefined>;
 
 export class Anchoring {
@@ -45,13 +49,15 @@ export class Anchoring {
 /** One anchor, over the rounds. */
 class AnchorRounds {
   /** Tenants whose newest checkpoint it was not shown; those with which it has failed last stand last. */
-  private readonly missed = new Set<string>();
+  private missed = new Set<string>();
+  /** Whom it misses no more since the round began, whatever was kept of that before. */
+  private readonly done = new Set<string>();
   /** Whether it could not be asked: then it is not asked again in this round, since each time may take long. */
   private isAway = false;
   /** For whom it could not be asked: that may be the tenant's fault, so the others come before it next time. */
   private failed: string | undefined;
-  /** What is kept of `missed`, parted by commas. */
-  private kept = '';
+  /** How many leaves of a tenant it has seen for certain: it is not shown them again while a log can't be extended. */
+  private readonly seen = new Recent<string, number>(REMEMBERED);
 
   constructor(
     private readonly anchor: Anchor,
@@ -65,8 +71,14 @@ class AnchorRounds {
   async begin(): Promise<void> {
     this.isAway = false;
     this.failed = undefined;
-    this.kept = (await this.needs.ports.checkpoints.load(this.place)) ?? '';
-    for (const tenant of this.kept.split(',')) if (tenant !== '') this.missed.add(tenant);
+    this.done.clear();
+    for (const tenant of await this.kept()) this.missed.add(tenant);
+  }
+
+  /** What is kept of `missed`, by any process. */
+  private async kept(): Promise<readonly string[]> {
+    const text = (await this.needs.ports.checkpoints.load(this.place)) ?? '';
+    return text === '' ? [] : text.split(',');
   }
 
   async show(tenant: string, checkpoint: SignedCheckpoint): Promise<void> {
@@ -77,17 +89,24 @@ class AnchorRounds {
 
   private async keep(tenant: string, { size, note }: SignedCheckpoint): Promise<void> {
     const { anchor, needs } = this;
-    this.missed.delete(tenant);
     try {
-      await anchor.keep(tenant, size, note);
+      if (this.seen.get(tenant) !== size) await anchor.keep(tenant, size, note);
+      this.isDone(tenant, size);
     } catch (error) {
       needs.report('a checkpoint could not be anchored', { anchor: anchor.name, tenant, size, error: String(error) });
       // It has another one of that size for good.
-      if (error instanceof OtherCheckpoint) return;
+      if (error instanceof OtherCheckpoint) return this.isDone(tenant, size);
       this.isAway = true;
       this.failed = tenant;
       this.missed.add(tenant);
     }
+  }
+
+  /** It misses nothing of the tenant, up to so many leaves. */
+  private isDone(tenant: string, size: number): void {
+    this.seen.set(tenant, size);
+    this.missed.delete(tenant);
+    this.done.add(tenant);
   }
 
   async end(newest: Newest, isStopped: () => boolean): Promise<void> {
@@ -95,7 +114,7 @@ class AnchorRounds {
       if (this.isAway || isStopped()) break;
       try {
         const checkpoint = await newest(tenant);
-        if (checkpoint === undefined) this.missed.delete(tenant);
+        if (checkpoint === undefined) this.isDone(tenant, 0);
         else await this.keep(tenant, checkpoint);
       } catch (error) {
         // Its log can't be read: that keeps nobody else's from being shown.
@@ -106,10 +125,13 @@ class AnchorRounds {
     await this.keepMissed();
   }
 
+  /** Beside it stands what other processes have missed meanwhile: several may be in a round at once. */
   async keepMissed(): Promise<void> {
-    if (this.failed !== undefined && this.missed.delete(this.failed)) this.missed.add(this.failed);
-    const missed = [...this.missed].join(',');
-    if (missed !== this.kept) await this.needs.ports.checkpoints.save(this.place, missed);
-    this.kept = missed;
+    const kept = await this.kept();
+    const missed = new Set([...this.missed, ...kept.filter((tenant) => !this.done.has(tenant))]);
+    if (this.failed !== undefined && missed.delete(this.failed)) missed.add(this.failed);
+    this.missed = missed;
+    const text = [...missed].join(',');
+    if (text !== kept.join(',')) await this.needs.ports.checkpoints.save(this.place, text);
   }
 }

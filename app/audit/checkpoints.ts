@@ -240,7 +240,8 @@ export class LogCheckpoints {
     if (signer === undefined) return undefined;
     const writer = await LogWriter.open(this.store.of(tenant), newest ?? { size: 0, pages: [] });
     const heads = new LogHeads(this.store.of(tenant));
-    const slices = new Slices(tenant);
+    // The work is the colony's: whoever reads much of a tenant's log holds up no other tenant's.
+    const slices = new Slices(PLATFORM);
     const own = logStream(tenant);
     let count = newest?.heads.count ?? 0;
     let added = 0;

@@ -3,6 +3,7 @@ import { logStream } from '../../domain/audit/log';
 import { keyOf } from '../../domain/audit/log-entries';
 import type { Commit } from '../../domain/kernel/commit';
 import { parseStream } from '../../domain/kernel/ids';
+import { PLATFORM } from '../../domain/stops/stop';
 import { Slices } from '../engine/turns';
 import type { Changed } from './log-heads';
 
@@ -19,8 +20,6 @@ class GatheredTenant {
   private readonly streams = new Map<string, NewReceipts>();
   private readonly byPrefix = new Map<string, NewReceipts[]>();
 
-  constructor(private readonly tenant: string) {}
-
   get(stream: string): NewReceipts | undefined {
     return this.streams.get(stream);
   }
@@ -36,7 +35,7 @@ class GatheredTenant {
   }
 
   async inOrder(): Promise<NewReceipts[]> {
-    const slices = new Slices(this.tenant);
+    const slices = new Slices(PLATFORM);
     const all: NewReceipts[] = [];
     for (const prefix of [...this.byPrefix.keys()].sort()) {
       all.push(...(this.byPrefix.get(prefix) as NewReceipts[]).sort((a, b) => (a.key < b.key ? -1 : 1)));
@@ -64,7 +63,7 @@ export class Gathered {
     const { tenant } = parseStream(stream);
     if (stream === logStream(tenant)) return;
     let streams = this.byTenant.get(tenant);
-    if (streams === undefined) this.byTenant.set(tenant, (streams = new GatheredTenant(tenant)));
+    if (streams === undefined) this.byTenant.set(tenant, (streams = new GatheredTenant()));
     const known = streams.get(stream) ?? streams.add(stream, index);
     const next = known.first + known.hashes.length;
     if (index < next) return;

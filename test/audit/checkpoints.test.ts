@@ -316,11 +316,11 @@ describe('anchors', () => {
     override readonly name = 'removable';
     isAway = true;
     asked = 0;
-    onAsked: () => void = () => undefined;
+    onAsked: () => void | Promise<void> = () => undefined;
 
     override async keep(...checkpoint: Parameters<FolderAnchor['keep']>): Promise<void> {
       this.asked += 1;
-      this.onAsked();
+      await this.onAsked();
       if (this.isAway) throw new Error('the disk is away');
       await super.keep(...checkpoint);
     }
@@ -392,6 +392,40 @@ describe('anchors', () => {
     for (const tenant of OTHERS) await write(stage, `${tenant}/note/a`, 1);
     for (let round = 0; round < 2; round += 1) await made(stage).catch(() => undefined);
     expect(readdirSync(folder).sort()).toEqual(['charlie', 'delta']);
+  });
+
+  test('one is not shown again what it has, while the log of another tenant can not be extended', async () => {
+    const anchor = new RemovableAnchor(folder);
+    anchor.isAway = false;
+    const stage = await staged({ anchors: [anchor] });
+    for (const tenant of [TENANT, ...OTHERS]) await write(stage, `${tenant}/note/a`, 1);
+    stage.mishaps = (port, _method, args) =>
+      port === 'store' && args.includes(logStream('bravo')) ? 'fails' : undefined;
+    for (let round = 0; round < 3; round += 1) await made(stage);
+    expect(readdirSync(folder).sort()).toEqual([TENANT, 'charlie', 'delta']);
+    expect(anchor.asked).toBe(3);
+  });
+
+  test('what another process has missed meanwhile is kept beside what this one has', async () => {
+    const place = 'log-missed-removable';
+    const anchor = new RemovableAnchor(folder);
+    const stage = await staged({ anchors: [anchor] });
+    await write(stage, 'charlie/note/a', 1);
+    await made(stage).catch(() => undefined);
+    const { checkpoints } = stage.colony.ports;
+    expect(await checkpoints.load(place)).toBe('charlie');
+    // The other one says so in the middle of this one's round.
+    await checkpoints.save(place, '');
+    stage.first.kill();
+    await stage.start();
+    await write(stage, 'bravo/note/a', 1);
+    anchor.onAsked = () => stage.colony.ports.checkpoints.save(place, 'charlie');
+    await made(stage).catch(() => undefined);
+    stage.first.kill();
+    [anchor.isAway, anchor.onAsked] = [false, () => undefined];
+    await stage.start();
+    await made(stage).catch(() => undefined);
+    expect(readdirSync(folder).sort()).toEqual(['bravo', 'charlie']);
   });
 
   test('what it has missed is kept before the place in the feed is', async () => {

@@ -1,7 +1,7 @@
 /** The commands of whoever keeps a colony running. */
 import { Argument, type Command, Option } from 'commander';
 import { CONSUMERS } from '../../domain/kernel/consumers';
-import { command, type CommandModule, numberFrom, runs } from '../define';
+import { collect, command, type CommandModule, numberFrom, runs } from '../define';
 import type * as BackupCommand from './backup';
 import type * as DoctorCommand from './doctor';
 import type * as InitCommand from './init';
@@ -168,13 +168,14 @@ function declareBackup(program: Command): void {
 
   command(program, 'restore', 'Make a data folder out of a backup, and verify it', [
     'formicary restore ./backup-monday --data ./colony',
-    'formicary restore ./backup-monday --data ./colony --erasures people.json tenants.json',
+    'formicary restore ./backup-monday --data ./colony --erasures people.json --erasures tenants.json',
   ])
     .argument('<folder>', 'the backup')
     .requiredOption('-d, --data <folder>', 'where to; it must not be there, or be empty')
     .option(
-      '--erasures <file...>',
-      'who was erased since, as `personal erasures --all --json` and `tenant list --json` say it: they stay so',
+      '--erasures <file>',
+      'who was erased since, as `personal erasures --all --json` or `tenant list --json` says it: they stay so; may be given again',
+      collect,
     )
     .addHelpText(
       'after',

@@ -131,7 +131,7 @@ test('a restore is told of erased people and tenants by as many lists as there a
   };
   const data = join(root, 'told');
   const restored = (...names: (keyof typeof lists)[]) =>
-    formicary(['restore', backup, '--data', data, '--erasures', ...names.map(fileOf)]);
+    formicary(['restore', '--data', data, ...names.flatMap((name) => ['--erasures', fileOf(name)]), backup]);
   expect(await restored('people', 'page')).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/page\.json is no list of erasures: it is one page of several/),

@@ -37,12 +37,13 @@ import { StoppedWork } from './stopped-work';
 import { specOf } from './task-answer';
 import { type TaskOutcome, Tasks } from './tasks';
 import { gateOf, WhyNots } from './why-not';
-import { WindingUp } from './winding-up';
+import { type Ending, WindingUp } from './winding-up';
 
 export {
   type AgentBook,
   type Agents,
   type Balance,
+  type Ending,
   gateOf,
   type Market,
   type MarketOptions,

@@ -10,7 +10,6 @@ import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import type { AgentEvent, AgentState } from '../../domain/market/agent';
 import type { TaskEvent, TaskState } from '../../domain/market/task';
 import { type Ended, tenantDecider } from '../../domain/tenants/tenant';
-import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
 import type { RequestContext } from '../engine/command';
 import type { DeadlineEngine, Reason } from '../engine/deadlines';
@@ -126,7 +125,7 @@ export class WindingUp {
     let found = 0;
     for (const status of statuses)
       for (let continuation: string | undefined, more = true; more; more = continuation !== undefined) {
-        const page = await aggregate.list(tenant, { key: ALL, where: { status } }, PAGE, continuation);
+        const page = await aggregate.list(tenant, { where: { status } }, PAGE, continuation);
         const ended = await Promise.allSettled(page.docs.map(({ id }) => end(id)));
         failures.push(...ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
         found += page.docs.length;

@@ -16,7 +16,7 @@ import { ALL } from '../../projections/projection';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { eachRow } from '../engine/rows';
-import type { AgentBook, RoundBook, Tasks } from '../market/module';
+import type { AgentBook, RoundBook, Tasks, WindingUp } from '../market/module';
 import { type Deliveries, PUBLIC_URL } from '../notices/module';
 import { Actions } from './actions';
 import { Approvals } from './approvals';
@@ -24,6 +24,7 @@ import { Asking } from './asking';
 import { Challenges } from './challenges';
 import { Corrections } from './corrections';
 import { type DecisionFigures, DecisionMetrics } from './decision-metrics';
+import { endsWithTenant } from './ends-with-tenant';
 import { type Approved, HeldCommands } from './held-commands';
 import { Judgement } from './judgement';
 import { Notifier } from './notifier';
@@ -39,11 +40,15 @@ export interface OversightNeeds {
   readonly roundBook: RoundBook;
   readonly tasks: Tasks;
   readonly deliveries: Deliveries;
+  readonly windingUp: WindingUp;
   /** Where people find the colony: links in notices lead there. */
   readonly publicUrl?: string;
 }
 
-export function oversightModule(engine: Engine, { agents, roundBook, tasks, deliveries, publicUrl }: OversightNeeds) {
+export function oversightModule(
+  engine: Engine,
+  { agents, roundBook, tasks, deliveries, windingUp, publicUrl }: OversightNeeds,
+) {
   const { transactor, clock, watchdog, report } = engine;
   const roundsOf = engine.aggregate(roundDecider, { view: roundsView, followed: true });
   const approvalsOf = engine.aggregate(approvalDecider, { view: approvalsView });
@@ -68,6 +73,7 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
     engine,
   );
   tasks.onOverdue((stream, state) => challenges.overdue(stream, state));
+  for (const ending of endsWithTenant({ actionsOf, approvalsOf, roundsOf })) windingUp.also(ending);
 
   return {
     services: {

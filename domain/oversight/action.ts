@@ -150,6 +150,8 @@ export const ACTION_STATUSES = [
   'refused',
   'vetoed',
 ] as const;
+/** Those in which it was neither taken nor stopped yet. */
+export const PENDING_ACTIONS = ['proposed', 'held', 'returned', 'veto_window', 'cleared'] as const;
 export type ActionStatus = 'unknown' | (typeof ACTION_STATUSES)[number];
 
 /** Whether what was wrong is to be undone, or was. */
@@ -372,7 +374,7 @@ export function actionDue(state: ActionState): Time | undefined {
 
 /** True until the action was taken or stopped. */
 export function isPending(state: ActionState): boolean {
-  return state.status !== 'unknown' && state.status !== 'executed' && !isStopped(state);
+  return (PENDING_ACTIONS as readonly string[]).includes(state.status);
 }
 
 /** What is wrong with an action, in a sentence; undefined when nothing is. */

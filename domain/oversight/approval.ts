@@ -617,6 +617,13 @@ export function supersede(
     (asked === undefined || asked.includes(state.opened_ref) ? closeUndecided(state, 'superseded', reason, now) : []);
 }
 
+/** Its tenant is no more, so nobody is asked any more, whatever time is left; what was decided stays so. */
+export function abandon(reason: string): Decision<ApprovalState, ApprovalEvent> {
+  return (state) =>
+    exists(state) ??
+    (state.status === 'waiting' ? [{ type: 'ApprovalClosed', v: 1, data: { outcome: 'superseded', reason } }] : []);
+}
+
 /**
  * Back to the queue, with its whole time again: the action was changed, or policy has become stricter, or it was
  * postponed. What was given before does not count.

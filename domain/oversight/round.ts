@@ -564,6 +564,14 @@ function whyNot(
   return `no agreement: the leading choice has ${percent(score)} of the weight cast, ${algorithm === 'simple_majority' ? 'more than 50 %' : percent(min_agreement)} are needed`;
 }
 
+/** Its tenant is no more, so nobody votes any more, whatever time is left; what had come to its end stays so. */
+export function abandon(by: string, reason: string): Decision<RoundState, RoundEvent> {
+  return (state) => {
+    if (state.status === 'unknown') return unknownRound();
+    return isOpen(state) ? [{ type: 'RoundCancelled', v: 1, data: { by, reason } }] : [];
+  };
+}
+
 /** @param since as of `castVote` */
 export function cancel(
   by: string,

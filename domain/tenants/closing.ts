@@ -1,12 +1,15 @@
 /** What the colony itself still does in a tenant that was closed: it brings to an end what was under way. */
 
 const ENDING: ReadonlySet<string> = new Set([
+  'action.refuse',
   'agent.deregister',
   'agent.release',
   'agent.release-challenge',
+  'approval.supersede',
   'budget.settle',
   'job.cancel',
   'job.task-ended',
+  'round.cancel',
   'task.cancel',
   'task.give-back',
   // A deadline that has passed ends its task, which nobody can cancel then.

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { Rejection } from '../../domain/kernel/decider';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
 import {
+  abandon,
   approvalDecider,
   approvalDue,
   type ApprovalOutcome,
@@ -131,6 +132,10 @@ describe('withdraw, supersede, reopen, override', () => {
     ['waiting', 'superseded', supersede('no', undefined, NOW), [closed('superseded', { reason: 'no' })]],
     ['rejected', 'superseded too late', supersede('no', undefined, NOW), 'already-decided'],
     ['unknown', 'superseded', supersede('no', undefined, NOW), 'approval-not-found'],
+    ['waiting', 'over with its tenant', abandon('no'), [closed('superseded', { reason: 'no' })]],
+    ['half', 'over with its tenant', abandon('no'), [closed('superseded', { reason: 'no' })]],
+    ['rejected', 'over before its tenant', abandon('no'), 'nothing'],
+    ['unknown', 'over with its tenant', abandon('no'), 'approval-not-found'],
     ['approved', 'opened again', again(), [reopened()]],
     ['half', 'opened again while it waits: nothing given before counts', again(), [reopened()]],
     ['defaulted', 'opened again after it was postponed', again(), [reopened()]],

@@ -1,6 +1,7 @@
 import { plusSeconds } from '../../domain/kernel/time';
 import { type Ballot, type Electorate, electorateHash, tally } from '../../domain/oversight/consensus';
 import {
+  abandon,
   cancel,
   type CastBallot,
   castVote,
@@ -398,6 +399,20 @@ describe('timePassed', () => {
       (['unknown', 'agreed', 'failed', 'cancelled'] as const).map((what) => roundDue(after(HISTORY[what]))),
     ).toEqual([undefined, undefined, undefined, undefined]);
   });
+});
+
+describe('abandon', () => {
+  test('an open round, though its time has passed', () =>
+    given(roundDecider, [opened(), cast('a')])
+      .when(abandon('ada', 'no need'))
+      .then([cancelled])
+      .thenRepeatedNothing());
+  lines([
+    ['unknown', 'a round', abandon('ada', 'no need'), 'round-not-found'],
+    ['agreed', 'a round', abandon('ada', 'no need'), 'nothing'],
+    ['failed', 'a round that people are asked about', abandon('ada', 'no need'), 'nothing'],
+    ['cancelled', 'by another', abandon('bob', 'no need'), 'nothing'],
+  ]);
 });
 
 describe('cancel', () => {

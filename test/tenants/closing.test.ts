@@ -9,13 +9,20 @@ import type { Colony } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import type { Append } from '../../app/engine/ports';
 import type { KeyWrap } from '../../app/engine/ports-personal';
+import type { ProposalInput } from '../../app/oversight/actions';
+import type { RoundInput } from '../../app/oversight/rounds';
 import type { KeyRing } from '../../app/personal/key-ring';
 import { accessDecider, accessStream } from '../../domain/identity/access';
+import { idOf } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { isWiped, type SubjectKey } from '../../domain/kernel/sealing';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
 import { agentDecider, agentStream } from '../../domain/market/agent';
 import { taskDecider, taskStream } from '../../domain/market/task';
+import { actionDecider, actionStream } from '../../domain/oversight/action';
+import { approvalDecider } from '../../domain/oversight/approval';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
+import { roundDecider, roundStream } from '../../domain/oversight/round';
 import { MARK } from '../../domain/personal/mark';
 import { OF_TENANT, subjectStream } from '../../domain/personal/subject';
 import { bringsToAnEnd } from '../../domain/tenants/closing';
@@ -120,6 +127,121 @@ test('a task whose deadline has passed while the tenant was stopped ends, and gi
   expect(stage.deadlines().filter(isOfTenant)).toEqual([]);
 });
 
+describe('whom somebody asks', () => {
+  const ada: RequestContext = {
+    principal: { tenant: 'contoso', id: 'human:ada', kind: 'human', level: 'critical', groups: ['approvers'] },
+  };
+  const question: RoundInput = {
+    ...{ question: 'Which supplier?', kind: 'supplier', impact: 'medium', choices: ['north', 'south'] },
+    ...{ round_seconds: 60, improvement_rounds: 1, allow_change: true },
+    electorate: {
+      ...{ algorithm: 'simple_majority', min_agreement: 0.75, quorum: 0.6 },
+      voters: [
+        { id: 'ann', why: 'knows it' },
+        { id: 'human:bob', why: 'knows it' },
+      ],
+    },
+  };
+  const order: ProposalInput = {
+    ...{
+      kind: 'erp.order',
+      action: { item: 'bolts' },
+      why: 'stock is low',
+      confidence: 0.9,
+      impact: 'low',
+      risk: 0.1,
+    },
+    features: { amount: 40 },
+  };
+  const round = (id: string) => stage.fold(roundDecider, roundStream('contoso', id)).state;
+  const action = (id: string) => stage.fold(actionDecider, actionStream('contoso', id)).state;
+  const approval = () => stage.log().findLast(({ stream }) => stream.startsWith('contoso/approval/'))?.stream as string;
+  const BECAUSE = { by: 'closing', reason: 'the tenant was closed by human:pat and human:pia' };
+
+  const ASKED = ['held', 'veto_window', 'cleared'] as const;
+
+  /** Each action has the status that it is called by; and agents are asked a question. */
+  async function ask({ oversight, actions, rounds, approvals }: Colony = stage.colony): Promise<void> {
+    const rules = { ...DEFAULT_RULES, thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 } };
+    const propose = async (id: string, changes: Partial<OversightRules>) => {
+      await oversight.configure(ada, 'erp.order', { ...rules, mode: 'full_automation', ...changes });
+      expect(await actions.propose(ann, id, order)).toMatchObject({ ok: true });
+      await stage.settled();
+    };
+    // The first of its kind is new to everybody.
+    await propose('known', {});
+    const { hash } = action('known');
+    await approvals.approve(ada, idOf(approval()), { hash, reason: 'known now' });
+    await stage.settled();
+    expect(await actions.execute(ann, 'known', { hash })).toMatchObject({ ok: true });
+    await stage.settled();
+    await propose('cleared', {});
+    await propose('veto_window', { mode: 'human_on_the_loop', veto_seconds: 3_600 });
+    await propose('held', { mode: 'human_approval' });
+    expect(await rounds.open(ada, 'r1', question)).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(ASKED.map((id) => action(id).status)).toEqual(ASKED);
+    expect([round('r1').status, stage.fold(approvalDecider, approval()).state.status]).toEqual(['open', 'waiting']);
+  }
+
+  /** Everything has come to its end, for this reason, and nothing comes after it. */
+  async function isOver(): Promise<void> {
+    for (const id of ASKED) expect(action(id)).toMatchObject({ status: 'refused', stopped: BECAUSE });
+    expect(round('r1')).toMatchObject({ status: 'cancelled', cancellation: BECAUSE });
+    expect(stage.stream(approval()).at(-1)).toMatchObject({
+      meta: { actor: { id: 'closing', kind: 'system' } },
+      events: [{ type: 'ApprovalClosed', data: { outcome: 'superseded', reason: BECAUSE.reason } }],
+    });
+    const { length } = stage.log();
+    await stage.pass(30 * 86_400, undefined, 86_400);
+    expect(stage.log().length).toBe(length);
+    expect(stage.deadlines().filter(isOfTenant)).toEqual([]);
+    expect((await stage.colony.approvals.list('contoso', {}, 10)).docs).toEqual([]);
+    const waiting: string[] = [];
+    for await (const stream of stage.colony.decisions.waiting()) waiting.push(stream);
+    expect(waiting).toEqual([]);
+  }
+
+  test('nobody is asked any more; each question ends with the reason', async () => {
+    await begin();
+    await ask();
+    await close();
+    await stage.settled();
+    await stage.fire();
+    await isOver();
+    const { approvals } = stage.colony;
+    const { hash } = stage.fold(approvalDecider, approval()).state;
+    expect(await approvals.approve(ada, idOf(approval()), { hash, reason: 'late' })).toMatchObject(GONE);
+  });
+
+  test('also where the time was over, and was not looked at since the tenant was stopped', async () => {
+    await begin();
+    await ask();
+    await stage.colony.stops.stop(person('human:pia'), { kind: 'tenant', name: 'contoso' }, 'freeze', 'a breach');
+    await stage.pass(2 * 86_400, undefined, 3_600);
+    await close();
+    await stage.settled();
+    await stage.fire();
+    await isOver();
+  });
+
+  test('what was decided stays so', async () => {
+    await begin();
+    await ask();
+    const { approvals, actions } = stage.colony;
+    const { hash } = stage.fold(approvalDecider, approval()).state;
+    expect(await approvals.reject(ada, idOf(approval()), { hash, reason: 'too dear' })).toMatchObject({ ok: true });
+    expect(await actions.execute(ann, 'cleared', { hash: action('cleared').hash })).toMatchObject({ ok: true });
+    await stage.settled();
+    await close();
+    await stage.settled();
+    await stage.fire();
+    expect(action('cleared').status).toBe('executed');
+    expect(action('held').stopped).toMatchObject({ by: 'human:ada' });
+    expect(stage.fold(approvalDecider, approval()).state.outcome).toBe('rejected');
+  });
+});
+
 test('an award that was under way gives back what was reserved for it', async () => {
   await begin();
   const { agents, tasks, feed } = stage.colony;
@@ -167,17 +289,17 @@ test('what the colony does by itself ends something, or is not done in a closed 
     Object.entries(JSON.parse(readFileSync(join(__dirname, '../..', file), 'utf8')) as Record<string, { by: string }>),
   );
   expect(actions.flatMap(([action]) => (bringsToAnEnd(action) ? [action] : [])).sort()).toEqual([
-    ...['agent.confirm', 'agent.deregister', 'agent.release', 'agent.release-challenge', 'budget.confirm'],
-    ...['budget.settle', 'job.cancel', 'job.task-ended', 'task.cancel', 'task.give-back', 'task.time-passed'],
-    ...['task.void-award', 'task.withdraw', 'token.revoke'],
+    ...['action.refuse', 'agent.confirm', 'agent.deregister', 'agent.release', 'agent.release-challenge'],
+    ...['approval.supersede', 'budget.confirm', 'budget.settle', 'job.cancel', 'job.task-ended', 'round.cancel'],
+    ...['task.cancel', 'task.give-back', 'task.time-passed', 'task.void-award', 'task.withdraw', 'token.revoke'],
   ]);
   const others = actions.filter(([action, { by }]) => by === 'system' && !bringsToAnEnd(action));
   // A new one is to be put where it belongs.
   expect(others.map(([action]) => action).sort()).toEqual([
     ...['action.clear', 'action.edit', 'action.extend', 'action.extend-challenge', 'action.give', 'action.hold'],
-    ...['action.open-veto-window', 'action.refuse', 'action.settle-challenge', 'action.time-passed'],
+    ...['action.open-veto-window', 'action.settle-challenge', 'action.time-passed'],
     ...['agent.assign-role', 'agent.lose', 'agent.reserve', 'approval.extend', 'approval.reopen', 'approval.request'],
-    ...['approval.supersede', 'approval.time-passed', 'budget.reserve', 'delivery.attempt', 'delivery.request'],
+    ...['approval.time-passed', 'budget.reserve', 'delivery.attempt', 'delivery.request'],
     ...['pool.observe', 'round.extend', 'round.time-passed', 'storage.return', 'storage.take', 'task.award'],
     ...['task.clear', 'task.extend-challenge', 'task.settle-challenge', 'task.take-back'],
   ]);

@@ -27,6 +27,7 @@ import type {
 import { AlteredReceipt, checkAppend, commandOf, type Commit, unsealAt } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import { AnsweredWith, codeOf, commitId, type Cosmos } from './cosmos';
+import { latestOf } from './cosmos-latest';
 import { CosmosSnapshots } from './cosmos-snapshots';
 
 const load = createRequire(__filename);
@@ -45,6 +46,12 @@ interface CommitDocument {
   readonly body?: string;
 }
 
+/** As it is read. */
+interface StoredCommit extends CommitDocument {
+  /** When it was stored: seconds since the epoch. */
+  readonly _ts: number;
+}
+
 interface TextDocument {
   readonly id: string;
   readonly stream: string;
@@ -59,6 +66,8 @@ interface Place {
   /** What has been delivered after it already: by stream, the index of the last commit. */
   readonly seen: Readonly<Record<string, number>>;
 }
+
+type Beginning = ReturnType<(typeof ChangeFeedStartFrom)['Beginning' | 'Time']>;
 
 interface Changes {
   readonly documents: readonly unknown[];
@@ -77,6 +86,7 @@ const SMALL_BODY_BYTES = 16 * 1024;
 const MAX_BYTES_PER_CHARACTER = 3;
 const NONE: ReadonlySet<string> = new Set();
 const COUNTING_PAGE = 1_000;
+const LATEST_PAGE = 500;
 /** Readers of the change feed that are kept where they stand: one that is opened anew asks for the container first. */
 const KEPT_READERS = 16;
 /** Streams of which it is known that they have come so far. */
@@ -227,6 +237,17 @@ export class CosmosEventStore implements EventStore {
     return encode({ token, seen: {} });
   }
 
+  /** In order of the time at which the service has stored them, for which it has whole seconds. */
+  async *latest(count: number, now: number): AsyncGenerator<readonly Commit[]> {
+    const second = Math.ceil(now / 1_000);
+    const found = await latestOf(count, second, (seconds, most) =>
+      this.since(seconds === undefined ? undefined : second - seconds, most),
+    );
+    const newest = found.toSorted((a, b) => a._ts - b._ts).slice(-count);
+    for (let at = 0; at < newest.length; at += LATEST_PAGE)
+      yield (await this.opened(newest.slice(at, at + LATEST_PAGE))).commits;
+  }
+
   onAppend(listener: () => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -259,6 +280,27 @@ export class CosmosEventStore implements EventStore {
           );
     });
     return { commits: (await Promise.all(healed)).flat(), altered };
+  }
+
+  /** The commits that were stored from `second` on, range by range; undefined where there are more than `most`. */
+  private async since(second: number | undefined, most: number): Promise<readonly StoredCommit[] | undefined> {
+    const found: StoredCommit[] = [];
+    const limit = Math.min(COUNTING_PAGE, most + 1);
+    const { resources: ranges } = await this.cosmos.call('ranges', async () => ({
+      resources: await this.cosmos.derived('events').getFeedRanges(),
+    }));
+    for (const range of ranges) {
+      const begin = () =>
+        second === undefined ? startFrom().Beginning(range) : startFrom().Time(new Date(second * 1_000), range);
+      for (let token: string | null = null, ended = false; !ended;) {
+        const page: Changes = await this.changes(token, limit, true, begin);
+        found.push(...(page.documents.filter(isCommit) as StoredCommit[]));
+        if (found.length > most) return undefined;
+        this.readers.set(readerKey(page.token, limit, true), page.reader);
+        ({ token, end: ended } = page);
+      }
+    }
+    return found;
   }
 
   private get events() {
@@ -329,7 +371,12 @@ export class CosmosEventStore implements EventStore {
   }
 
   /** The next page of changes; one that is empty is the end. */
-  private async changes(token: string | null, limit: number, mayLag = false): Promise<Changes> {
+  private async changes(
+    token: string | null,
+    limit: number,
+    mayLag = false,
+    begin: () => Beginning = () => startFrom().Beginning(),
+  ): Promise<Changes> {
     const key = readerKey(token, limit, mayLag);
     let kept = this.readers.peek(key);
     this.readers.delete(key);
@@ -339,7 +386,7 @@ export class CosmosEventStore implements EventStore {
         kept ??
         (mayLag ? this.cosmos.derived('events') : this.events).items.getChangeFeedIterator({
           maxItemCount: limit,
-          changeFeedStartFrom: token === null ? startFrom().Beginning() : startFrom().Continuation(token),
+          changeFeedStartFrom: token === null ? begin() : startFrom().Continuation(token),
         });
       kept = undefined;
       return reader;

@@ -38,6 +38,7 @@ interface SnapshotRow {
 
 /** Receipts of a stream that are read at once: each may have tens of kilobytes. */
 const PIECE = 25;
+const LATEST_PAGE = 500;
 /** Bytes of receipts that a page of the feed parses; it ends sooner then. */
 const FEED_BYTES = 500_000;
 
@@ -205,8 +206,13 @@ export abstract class SqliteLog {
     return Number(await this.end()) - placeOf(from).position;
   }
 
-  async tail(count: number): Promise<Checkpoint> {
-    return String(Math.max(0, Number(await this.end()) - count));
+  async *latest(count: number): AsyncGenerator<readonly Commit[]> {
+    let from = String(Math.max(0, Number(await this.end()) - count));
+    for (let end = false; !end;) {
+      const page = await this.feed(from, LATEST_PAGE);
+      yield page.commits;
+      ({ checkpoint: from, end } = page);
+    }
   }
 
   async end(): Promise<Checkpoint> {

@@ -109,10 +109,11 @@ export interface EventStore {
   /** The end of the feed now. */
   end(): Promise<Checkpoint>;
   /**
-   * A place in the feed after which the last `count` receipts come, or fewer. Left out by a store that would have to
-   * read all of it.
+   * The newest `count` receipts at least, or all there are, in pages, the newest last; without those that are no longer
+   * what was written. Costs as much as `count`, however much there is. What was written a moment ago may be missing.
+   * @param now milliseconds since the epoch; a store that knows nothing but times begins from it
    */
-  tail?(count: number): Promise<Checkpoint>;
+  latest(count: number, now: number): AsyncIterable<readonly Commit[]>;
   /** Rings after an append by this process; returns the way to stop it. */
   onAppend(listener: () => void): () => void;
 }

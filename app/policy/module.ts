@@ -30,10 +30,8 @@ export function policyModule(engine: Engine) {
   return { services, ...hooks } satisfies Module;
 }
 
-function opening(
-  { ports, policy, blobs, log, transactor, report, standstill }: Engine,
-  rollouts: Aggregate<RolloutState, RolloutEvent>,
-) {
+function opening(engine: Engine, rollouts: Aggregate<RolloutState, RolloutEvent>) {
+  const { ports, policy, blobs, transactor, report, standstill } = engine;
   if (policy === undefined || !('loader' in ports.policy)) return undefined;
   const { loader, shipped } = ports.policy;
   const store = new BundleStore(blobs, loader);
@@ -41,7 +39,7 @@ function opening(
   const inForce = new BundleInForce(policy, find, report);
   const shadow = new LiveShadow(policy, find, report);
   const rollout = new Rollout(rollouts, store, inForce, shadow);
-  const past = new PastDecisions(policy, find, transactor, log);
+  const past = new PastDecisions(policy, find, engine);
   standstill.judgedBy(() => inForce.trouble());
   transactor.onCommitted(({ stream, state, version }) => {
     if (stream === ROLLOUT_STREAM) rollout.follow(state as RolloutState, version);

@@ -6,10 +6,9 @@ import type { PolicyBundle } from '../../domain/policy/asking';
 import { explain, type Explanation, lastOf, PolicyReplay, type ReplayResult } from '../../domain/policy/replay';
 import { authorProblem } from '../../domain/policy/rollout';
 import { PLATFORM } from '../../domain/stops/stop';
+import type { Engine } from '../engine/engine';
 import type { PolicyInEffect } from '../engine/policy';
-import type { EventStore } from '../engine/ports';
 import { InvalidBundle } from '../engine/ports-policy';
-import type { Streams } from '../engine/streams';
 import { Slices } from '../engine/turns';
 import type { Find } from './bundle-in-force';
 
@@ -22,13 +21,12 @@ export class PastDecisions {
   constructor(
     private readonly policy: PolicyInEffect,
     private readonly find: Find,
-    private readonly streams: Pick<Streams, 'receipt'>,
-    private readonly log: EventStore,
+    private readonly engine: Pick<Engine, 'transactor' | 'log' | 'clock'>,
   ) {}
 
   /** The decision behind a receipt of the tenant, made again. */
   async explain(tenant: string, ref: string): Promise<Explanation | Rejection> {
-    const commit = await this.streams.receipt(tenant, ref);
+    const commit = await this.engine.transactor.receipt(tenant, ref);
     if (commit === undefined) return new Rejection('missing', 'unknown-receipt', noSuchReceipt(ref));
     return explain(commit, await this.bundle(commit.meta.policy.bundle));
   }
@@ -50,7 +48,9 @@ export class PastDecisions {
     const inForce = this.policy.current;
     const replay = new PolicyReplay(inForce, bundle);
     const slices = new Slices(PLATFORM, signal);
-    for (const commit of await lastOf(this.log, last, () => slices.pause())) {
+    const { log, clock } = this.engine;
+    const latest = log.latest(last, clock.now());
+    for (const commit of await lastOf(latest, last, () => slices.pause())) {
       replay.next(commit);
       await slices.pause();
     }

@@ -54,7 +54,7 @@ export async function diff(context: Context, { new: typed, last, data }: DiffInp
 async function diffIn(folder: string, typed: string, last: number, tenant: string | undefined): Promise<PolicyDiff> {
   const log = openFolder(folder);
   try {
-    const commits = await lastOf(log, last);
+    const commits = await lastOf(log.latest(last), last);
     const inForce = await inForceIn(log, folder, commits);
     const bundle = await bundleIn(typed, folder);
     const replay = new PolicyReplay(inForce, bundle);

@@ -75,31 +75,21 @@ export function explain(commit: Commit, bundle: PolicyBundle | undefined): Expla
 
 // ----------------------------------------------------------------------------------------------------------- many
 
-/** A log, as far as its last receipts are asked for: see `EventStore`. */
-interface Log {
-  tail?(count: number): Promise<string>;
-  feed(
-    from: string | undefined,
-    limit: number,
-  ): Promise<{ readonly commits: readonly Commit[]; readonly checkpoint: string; readonly end: boolean }>;
-}
-
-const PAGE = 500;
-
 /**
- * The last receipts of a log, in its order. A store that can't find where they begin has all of it read.
+ * The last receipts of a log, in its order.
+ * @param latest pages of them, perhaps with some before: see `EventStore`
  * @param pause gives others their turn; rejects when nobody waits any more
  */
-export async function lastOf(log: Log, last: number, pause = async () => {}): Promise<readonly Commit[]> {
+export async function lastOf(
+  latest: AsyncIterable<readonly Commit[]>,
+  last: number,
+  pause = async () => {},
+): Promise<readonly Commit[]> {
   let found: Commit[] = [];
-  let from = await log.tail?.(last);
-  for (let end = false; !end;) {
-    const page = await log.feed(from, PAGE);
-    found.push(...page.commits);
+  for await (const commits of latest) {
+    found.push(...commits);
     // Not at each page: that would move all of them each time.
     if (found.length >= 2 * last) found = found.slice(-last);
-    from = page.checkpoint;
-    end = page.end;
     await pause();
   }
   return found.slice(-last);

@@ -33,6 +33,9 @@ jest.mock(
   () => process.getBuiltinModule('node:module').createRequire(__filename)('@azure/cosmos') as unknown,
 );
 
+// The SDK asks whether a time is a Date: one of its own realm, which Jest's is not.
+globalThis.Date = process.getBuiltinModule('node:vm').runInThisContext('Date') as DateConstructor;
+
 const SEED = Date.now() % 1_000_000;
 const NO_FAULTS: FaultPlan = () => undefined;
 
@@ -252,6 +255,25 @@ describe('the event store on Cosmos DB', () => {
     expect((await after.feed(from, 10)).commits.filter((commit) => commit.stream === stream)).toEqual(
       commitsOf(commits),
     );
+  });
+
+  test('the newest are found by when they were stored, in all ranges', async () => {
+    let at = Date.now() - 300 * 86_400_000;
+    const elsewhere = await account({ now: () => at, ranges: 3 });
+    const old = new CosmosEventStore(elsewhere.connect(), () => undefined);
+    const written: string[] = [];
+    for (let day = 0; day < 60; day += 1) {
+      at += 5 * 86_400_000 * (day < 50 ? 1 : 0.001);
+      const commits = chain(`${stream}-${day}`, 3);
+      await write(commits, old);
+      written.push(...commits.map(({ commit }) => commit.hash));
+    }
+    for (const count of [1, 3, 20, 90, 1_000]) {
+      const found: string[] = [];
+      for await (const commits of old.latest(count, Date.now())) found.push(...commits.map(({ hash }) => hash));
+      expect(found).toEqual(written.slice(-count));
+    }
+    await elsewhere.close();
   });
 
   test('a snapshot that can not be kept takes nothing from its append', async () => {

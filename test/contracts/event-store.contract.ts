@@ -392,18 +392,6 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
 
     feedTests({ store: () => store, tenant: () => tenant });
 
-    test('the place before the last receipts, where the store knows it, has so many after it', async () => {
-      await write(chain(`${tenant}/task/1`, 5));
-      const place = await store.tail?.(3);
-      if (place === undefined) return;
-      const { commits, end } = await store.feed(place, 10);
-      expect(end).toBe(true);
-      expect(commits.map(({ stream, index }) => `${stream}@${index}`)).toEqual(
-        [2, 3, 4].map((index) => `${tenant}/task/1@${index}`),
-      );
-      expect((await store.feed(await store.tail?.(1_000_000), 1)).commits).toHaveLength(1);
-    });
-
     test('onAppend rings after an append of this process, until it is stopped', async () => {
       let rings = 0;
       let alsoRings = 0;

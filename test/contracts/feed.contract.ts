@@ -124,6 +124,23 @@ export function feedTests(given: Given): void {
       expect(await feedOf(store, tenant, page.checkpoint, 10, 2)).toEqual(stored(more));
     });
 
+    test('the newest are given without all before them, in order per stream', async () => {
+      const chains = ['a', 'b', 'c'].map((id) => chain(`${tenant}/task/${id}`, 4));
+      for (const i of range(4)) for (const commits of chains) await write(commits.slice(i, i + 1));
+      const latest = async (count: number) => {
+        const found: Commit[] = [];
+        for await (const commits of store.latest(count, Date.now())) found.push(...commits);
+        return found.filter(({ stream }) => stream.startsWith(`${tenant}/`));
+      };
+      const all = await eventually(async () => {
+        const found = await latest(100_000);
+        return found.length >= 12 && found;
+      });
+      for (const commits of chains) expect(inOrder(all).get(commits[0]!.commit.stream)).toEqual(stored(commits));
+      // Where times are told apart by seconds alone, those of another stream may be among them.
+      expect((await latest(4)).length).toBeLessThan(12);
+    });
+
     test('a page that comes again is the same page', async () => {
       const from = await store.end();
       await write(chain(`${tenant}/task/1`, 4));

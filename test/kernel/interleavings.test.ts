@@ -160,6 +160,7 @@ function scheduled(store: EventStore, scheduler: fc.Scheduler): EventStore {
     feed: (from, limit) => store.feed(from, limit),
     lag: (from) => store.lag(from),
     end: () => store.end(),
+    latest: (count, now) => store.latest(count, now),
     onAppend: (listener) => store.onAppend(listener),
   };
 }

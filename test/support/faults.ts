@@ -102,6 +102,10 @@ export class FaultyEventStore implements EventStore {
     return this.inner.end();
   }
 
+  latest(count: number, now: number): AsyncIterable<readonly Commit[]> {
+    return this.inner.latest(count, now);
+  }
+
   onAppend(listener: () => void): () => void {
     return this.inner.onAppend(listener);
   }

@@ -87,6 +87,11 @@ export class MemoryEventStore implements EventStore {
     };
   }
 
+  async *latest(count: number): AsyncGenerator<readonly Commit[]> {
+    await Promise.resolve();
+    yield this.log.slice(-count).map(({ body, hash }) => unseal(body, hash));
+  }
+
   async lag(from: Checkpoint | undefined): Promise<number> {
     await Promise.resolve();
     return this.log.length - this.position(from);

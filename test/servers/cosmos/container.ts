@@ -112,6 +112,12 @@ export class Container {
     return Math.floor(((createHash('sha256').update(key).digest()[0] as number) * this.ranges) / 256);
   }
 
+  /** The number after which come the transactions of `second` (since the epoch) and later ones. */
+  lsnBefore(range: number, second: number): number {
+    const first = (this.logs[range] as Item[]).find(({ body }) => (body._ts as number) >= second);
+    return first === undefined ? this.lsn(range) : first.lsn - 1;
+  }
+
   /**
    * Each range becomes two, as a physical partition does that has grown too large; what was written keeps its number.
    */

@@ -394,7 +394,9 @@ export class CosmosServer {
     const range = this.rangeIn(request);
     if (range === undefined) throw new Refused(410, 'Gone', 'The requested partition range is gone.', 1002);
     const from = header(request, 'if-none-match');
-    const after = from === '*' ? container.lsn(range) : Number((from ?? '"0"').replaceAll('"', ''));
+    const since = header(request, 'if-modified-since');
+    const began = since === undefined ? 0 : container.lsnBefore(range, Date.parse(since) / 1_000);
+    const after = from === '*' ? container.lsn(range) : Number((from ?? `"${began}"`).replaceAll('"', ''));
     if (!Number.isInteger(after)) throw new Refused(400, 'BadRequest', 'Invalid If-None-Match header.');
     const limit = Number(header(request, 'x-ms-max-item-count') ?? -1);
     const { items, lsn, charge } = container.changes(range, after, limit > 0 ? limit : 100);

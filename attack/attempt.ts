@@ -26,6 +26,7 @@ export const AREAS = [
   'webhooks',
   'logs',
   'exports',
+  'anchors',
   'reports',
   'streams',
   'floods',

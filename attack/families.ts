@@ -1,4 +1,5 @@
 /** Every family of attempts, in the order in which they are carried out. */
+import { anchors } from './areas/anchors';
 import { approvals } from './areas/approvals';
 import { bound } from './areas/bound';
 import { budgets } from './areas/budgets';
@@ -26,7 +27,7 @@ import type { Family } from './attempt';
 export const FAMILIES: readonly Family[] = [
   ...[...tokens, ...bound, ...identity, ...tenants, ...closed, ...levels, ...work],
   ...[...approvals, ...votes, ...policies, ...rego, ...budgets],
-  ...[...personal, ...limits, ...receipts, ...input, ...webhooks, ...logs, ...stops],
+  ...[...personal, ...limits, ...receipts, ...anchors, ...input, ...webhooks, ...logs, ...stops],
   // From an address where much has failed whoever comes anew waits: last of all.
   ...[...reports, ...streams, ...floods],
 ];

@@ -3,8 +3,11 @@
  * issuer vouches for, agents and services with tokens of the host, and a listener that nobody must be led to.
  */
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Role } from '../domain/identity/role';
 import type { Level } from '../domain/kernel/principal';
 import { TestIssuer } from '../test/support/issuer';
@@ -39,6 +42,8 @@ const DIRECTORIES: Readonly<Record<string, string>> = {
   [DELTA]: '55555555-5555-4555-8555-555555555555',
   [PLATFORM]: '33333333-3333-4333-8333-333333333333',
 };
+/** What the host signs its logs with. */
+export const LOG_KEY = Buffer.alloc(32, 7).toString('base64');
 export const AUDIENCE = 'dddddddd-dddd-4ddd-8ddd-dddddddddddd';
 const CLIENT = 'bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb';
 const APP_URI = 'api://formicary';
@@ -118,6 +123,8 @@ export class World {
     /** One that is trusted, and whose keys can't be had. */
     readonly dark: TestIssuer,
     readonly canary: Canary,
+    /** The folder in which the host keeps its checkpoints as well. */
+    readonly anchor: string,
   ) {
     const readers = Object.entries(READERS).map(
       ([tenant, as]) => [tenant, (path: string) => this.ask(path, { as })] as const,
@@ -130,6 +137,7 @@ export class World {
     const [directory, issuer, dark] = await Promise.all([TestIssuer.start(), TestIssuer.start(), TestIssuer.start()]);
     dark.broken = 'x'.repeat(10_000_000);
     const canary = await Canary.start();
+    const anchor = mkdtempSync(join(tmpdir(), 'formicary-attack-anchor-'));
     const oidc = { type: 'oidc', audience: 'formicary', tenant: ALPHA, kind: 'human' };
     const issuers = [
       {
@@ -144,17 +152,19 @@ export class World {
       FORMICARY_ADMISSION: 'off',
       FORMICARY_ISSUERS: JSON.stringify(issuers),
       FORMICARY_LOG: 'debug',
-      FORMICARY_LOG_KEY: Buffer.alloc(32, 7).toString('base64'),
+      FORMICARY_LOG_KEY: LOG_KEY,
+      FORMICARY_ANCHOR_FOLDER: anchor,
       FORMICARY_SECRET_ALPHA__OPS: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
       FORMICARY_SECRET_BETA__OPS: `whsec_${Buffer.alloc(32, 2).toString('base64')}`,
     });
-    const world = new World(host, directory, issuer, dark, canary);
+    const world = new World(host, directory, issuer, dark, canary, anchor);
     await world.cast();
     return world;
   }
 
   async close(): Promise<void> {
     await Promise.all([this.directory, this.issuer, this.dark, this.canary].map((one) => one.stop()));
+    rmSync(this.anchor, { recursive: true, force: true });
   }
 
   private async cast(): Promise<void> {

@@ -1,11 +1,7 @@
 /** Receipts: changed, deleted, kept from being written; and exports of them that somebody has tampered with. */
-
-import { type EntriesLine, type LogLine, ReadOnlyLog } from '../../adapters/embedded/read-only-log';
-import { audit } from '../../adapters/embedded/verification';
+import type { LogLine } from '../../adapters/embedded/read-only-log';
 import { Ed25519LogSigner } from '../../adapters/receipts/signer';
-import { Formicary } from '../../client/client';
-import type { LogEvent } from '../../domain/audit/log';
-import { canonicalize, seal, sha256, type UnsealedCommit } from '../../domain/kernel/commit';
+import { seal, sha256, type UnsealedCommit } from '../../domain/kernel/commit';
 import {
   checkpointText,
   noteOf,
@@ -14,6 +10,7 @@ import {
   type VerifierKeys,
 } from '../../domain/kernel/note';
 import { asks, type Attempt, family, tries } from '../attempt';
+import { all, changedLine, checkpointsOf, type Export, found, noted, rewritten, without } from '../exports';
 import { ALPHA, BETA, STAYS, type World } from '../world';
 
 // ------------------------------------------------------------------------------------------------- over the API
@@ -116,33 +113,6 @@ const api = family<Written>('receipts', 'api', {
 
 // ---------------------------------------------------------------------------------------------------- in an export
 
-interface Export {
-  readonly log: string;
-  readonly entries: readonly string[];
-  readonly receipts: readonly LogLine[];
-}
-
-/** Everything of a tenant, as `formicary export` takes it from a host. */
-async function all(world: World, tenant: string): Promise<Export> {
-  const client = new Formicary({
-    url: world.host.url,
-    credentials: { token: world.tokenOf(tenant === ALPHA ? 'crm' : 'spy') },
-  });
-  const [entries, receipts]: [string[], LogLine[]] = [[], []];
-  let log = '';
-  try {
-    for await (const page of client.checkpoints.entries()) {
-      log = page.log;
-      entries.push(...page.entries);
-    }
-    for await (const { hash, ...unsealed } of client.receipts.all({ limit: 500 }))
-      receipts.push({ stream: unsealed.stream, index: unsealed.index, hash, body: canonicalize(unsealed) });
-  } finally {
-    client.close();
-  }
-  return { log, entries, receipts };
-}
-
 interface Signed {
   readonly exported: Export;
   readonly keys: VerifierKeys;
@@ -190,55 +160,6 @@ async function signed(world: World): Promise<Signed> {
   };
 }
 
-/** What the verifier finds with the key that was pinned. */
-async function found(
-  { keys }: Signed,
-  { log, entries, receipts }: Export,
-  kept: readonly string[] = [],
-): Promise<string> {
-  const lines: (EntriesLine | LogLine)[] = [{ log, first: 0, entries }, ...receipts];
-  async function* given() {
-    yield* lines;
-  }
-  const read = await ReadOnlyLog.load(given());
-  try {
-    await read.takeEntries();
-    const { named } = audit(read, undefined, undefined, { keys, kept: kept.map((note) => ({ from: 'kept', note })) });
-    const kinds = [...new Set(named.map(({ kind }) => kind))].sort();
-    return kinds.length === 0 ? 'nothing was found' : `found: ${kinds.join(', ')}`;
-  } finally {
-    read.close();
-  }
-}
-
-/** Changes receipts of a stream, and seals them and all after them anew. */
-function rewritten(exported: Export, stream: string, change: (commit: UnsealedCommit) => UnsealedCommit): Export {
-  let previousHash: string | null = null;
-  const receipts = exported.receipts.map((line) => {
-    if (line.stream !== stream) return line;
-    const { commit, body } = seal({ ...change(JSON.parse(line.body) as UnsealedCommit), previousHash });
-    previousHash = commit.hash;
-    return { stream, index: commit.index, hash: commit.hash, body };
-  });
-  return { ...exported, receipts };
-}
-const without = (exported: Export, drop: (line: LogLine) => boolean): Export => ({
-  ...exported,
-  receipts: exported.receipts.filter((line) => !drop(line)),
-});
-const changedLine = (exported: Export, stream: string, change: (line: LogLine) => LogLine): Export => ({
-  ...exported,
-  receipts: exported.receipts.map((line) => (line.stream === stream && line.index === 0 ? change(line) : line)),
-});
-const checkpointsOf = ({ log }: Export) => `${log.split('/').at(-1)}/log/checkpoints`;
-const noted = (exported: Export, change: (note: string) => string): Export =>
-  rewritten(exported, checkpointsOf(exported), (commit) => ({
-    ...commit,
-    events: (commit.events as LogEvent[]).map((event) => ({
-      ...event,
-      data: { ...event.data, note: change(event.data.note) },
-    })),
-  }));
 const OWN = new Ed25519LogSigner(Buffer.alloc(32, 9).toString('base64'));
 
 const finds = (
@@ -249,7 +170,7 @@ const finds = (
   kept?: (it: Signed) => readonly string[],
 ): Attempt<Signed> =>
   tries<Signed>(id, `have an export pass in which ${what}`, `found: ${kind}`, async (_, it) => {
-    const said = await found(it, tamper(it), kept?.(it));
+    const said = await found(it.keys, tamper(it), kept?.(it));
     const kinds = said.replace('found: ', '').split(', ');
     return kinds.includes(kind) ? `found: ${kind}` : said;
   });
@@ -383,7 +304,7 @@ const tampered = family<Signed>('exports', 'tampered', {
   control: {
     does: 'the export as it was made holds, beside the checkpoint that was kept',
     expected: 'nothing was found',
-    run: (_, it) => found(it, it.exported, [it.kept]),
+    run: (_, it) => found(it.keys, it.exported, [it.kept]),
   },
 });
 

@@ -566,6 +566,20 @@ describe('azd', () => {
     for (const action of actions) expect(action).toMatch(/@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
+  test('tools are named by exact versions', () => {
+    const workflow = read('.github/workflows/azure-dev.yml');
+    const versions = matches(workflow, /(?:--version|-RequiredVersion|node-version:|\bversion:) (\S+)/g);
+    expect(versions.length).toBeGreaterThanOrEqual(6);
+    for (const version of versions) expect(version).toMatch(/^v?\d+\.\d+\.\d+$/);
+    const steps = workflow.split(/^ {6}- /m);
+    const of = (what: RegExp) => steps.filter((step) => what.test(step));
+    expect(of(/^uses: Azure\/setup-azd@/)).not.toEqual([]);
+    for (const step of of(/^uses: (Azure\/setup-azd|actions\/setup-node)@/)) expect(step).toMatch(/version: \d/);
+    for (const step of of(/Install-Module|az bicep install/))
+      for (const line of matches(step, /(.*(?:Install-Module|az bicep install).*)/g))
+        expect(line).toMatch(/-RequiredVersion|--version/);
+  });
+
   test('pull requests are checked and shown what they would change, and deploy nothing', () => {
     const jobs = read('.github/workflows/azure-dev.yml').split(/^ {2}(?=\w+:\n {4})/m);
     const job = (name: string) => jobs.find((text) => text.startsWith(`${name}:`)) ?? '';

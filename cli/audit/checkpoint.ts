@@ -1,6 +1,6 @@
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { type NoteKey, parseVerifierKeys } from '../../domain/kernel/note';
-import { bold, type Context, count, dim, print, printJson, printTable, UsageError } from '../terminal';
+import { bold, CALL, type Context, count, dim, print, printJson, printTable, UsageError } from '../terminal';
 
 export interface CheckpointInput {
   readonly list?: boolean;
@@ -21,7 +21,12 @@ export async function checkpoint({ client, json }: Context, { list, keys }: Chec
   }
   const answer = await client.checkpoints.list({ limit: 200 });
   if (json) return printJson(answer);
-  if (keys === true) return printKeys(answer.keys);
+  if (keys === true) {
+    // An empty file would be taken for the keys.
+    if (answer.keys.length === 0)
+      throw new UsageError('the log was not signed yet', `\`${CALL} checkpoint\` signs it; then it has a key.`);
+    return printKeys(answer.keys);
+  }
   if (answer.value.length === 0) return print('There is no checkpoint yet.');
   printTable(
     ['TIME', 'LEAVES', 'STREAMS', 'ROOT', 'RECEIPT'],

@@ -68,6 +68,11 @@ export function isSamePerson(one: Pick<Principal, 'id' | 'via'>, other: Pick<Pri
   return [one.id, one.via].some((name) => name !== undefined && names.some((known) => isSameActor(name, known)));
 }
 
+/** Said of the other one where two are one person under different names, so that it is understood; else nothing. */
+export function oneKeyFor(one: Pick<Principal, 'id'>, other: Pick<Principal, 'id'>): string {
+  return isSameActor(one.id, other.id) ? '' : ` by the same key as ${one.id}, so you are one person`;
+}
+
 /** True when `held` includes `needed`. */
 export function includesLevel(held: Level, needed: Level): boolean {
   return LEVELS.indexOf(held) >= LEVELS.indexOf(needed);

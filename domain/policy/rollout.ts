@@ -8,7 +8,7 @@
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
-import { includesLevel, isSamePerson, type Principal } from '../kernel/principal';
+import { includesLevel, isSamePerson, oneKeyFor, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import type { Time } from '../kernel/time';
 import { PLATFORM } from '../stops/stop';
@@ -208,9 +208,13 @@ export function activate(
     const before = bundleInForce(state, shipped);
     if (waiting === undefined) return before === bundle ? [] : notStaged(bundle);
     if (isSamePerson(who, { id: waiting.by, via: waiting.via }))
-      return refuse('second-person-activates', `${waiting.by} has staged it: somebody else has to activate it`, {
-        staged_by: waiting.by,
-      });
+      return refuse(
+        'second-person-activates',
+        `${waiting.by} has staged it${oneKeyFor(who, { id: waiting.by })}: somebody else has to activate it`,
+        {
+          staged_by: waiting.by,
+        },
+      );
     const isShadowed = state.shadow?.bundle === bundle;
     if (!isShadowed && !urgent)
       return refuse(

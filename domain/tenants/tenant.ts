@@ -4,7 +4,7 @@
  */
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { isTenant, streamName } from '../kernel/ids';
-import { isSamePerson, type Principal } from '../kernel/principal';
+import { isSamePerson, oneKeyFor, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import { plusSeconds, type Time } from '../kernel/time';
 import { AGREED_SECONDS, PLATFORM } from '../stops/stop';
@@ -200,9 +200,13 @@ export function endTenant(
     const stands = agreed?.ending === ending && now < plusSeconds(agreed.at, AGREED_SECONDS) ? agreed : undefined;
     if (stands === undefined) return [{ type: 'TenantEndingAgreed', v: 1, data: { ...data, ending } }];
     if (isSamePerson(who, { id: stands.by, via: stands.via }))
-      return refuse('second-person-needed', `${stands.by} has agreed already: it takes a second person`, {
-        agreed: stands.by,
-      });
+      return refuse(
+        'second-person-needed',
+        `${stands.by} has agreed already${oneKeyFor(who, { id: stands.by })}: it takes a second person`,
+        {
+          agreed: stands.by,
+        },
+      );
     const type = ending === 'close' ? 'TenantClosed' : 'TenantErased';
     return [{ type, v: 1, data: { ...data, with: stands.by } }];
   };

@@ -33,12 +33,16 @@ function entriesOf(report: string): { head: EntriesHead; entries: EntryLine[] } 
   return { head: head as EntriesHead, entries: entries as EntryLine[] };
 }
 
+/** What asks for the keys before the first checkpoint gets. */
+let unsigned: Awaited<ReturnType<typeof run>>;
+
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'formicary-report-'));
   await client.budgets.set('tenant', 'default', { limit_micro_usd: 5_000_000, period: 'total', reason: 'a trial' });
   await client.stops.stop('agent', 'cli-2', { reason: HOSTILE });
   await client.stops.lift('agent', 'cli-2', 'it was nothing');
   await client.as('cli-1').agents.deregister('cli-1', HOSTILE);
+  unsigned = await run(['checkpoint', '--keys']);
   await client.checkpoints.make();
   to = new Date(Date.now() + 1).toISOString();
   while (new Date().toISOString() <= to);
@@ -59,6 +63,10 @@ beforeAll(async () => {
   }
 }, 120_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+test('a log that was not signed yet has no key, and says so', () => {
+  expect(unsigned).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('was not signed yet') });
+});
 
 describe('the entries', () => {
   test('are the receipts of the period, in the order of their times, each with a proof', async () => {

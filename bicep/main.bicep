@@ -147,6 +147,11 @@ param openAiModel string = ''
 @description('Version of the model. Empty: the one that is the default when it is deployed.')
 param openAiModelVersion string = ''
 
+// Units come one by one up to ten, and then in tens.
+@allowed([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100])
+@description('Units of Web PubSub, each for 1,000 agents that are told when to look into their inbox, which hold no long polls then. 0: none, and all of them wait in long polls.')
+param webPubSubUnits int = 0
+
 @description('An Azure NetApp Files account and a subnet for it. The pools that the app makes there cost at rest.')
 param netAppFiles bool = false
 
@@ -160,6 +165,7 @@ var tags = { 'azd-env-name': environmentName }
 var hasNetwork = privateNetwork || netAppFiles
 var hasNetAppPayloads = netAppFiles && netAppTebibytes > 0
 var hasOpenAi = !empty(openAiModel)
+var hasWebPubSub = webPubSubUnits > 0
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
@@ -306,6 +312,19 @@ module openAi 'modules/openai.bicep' = if (hasOpenAi) {
   }
 }
 
+module webPubSub 'modules/web-pubsub.bicep' = if (hasWebPubSub) {
+  scope: group
+  params: {
+    name: 'wps-${resourceToken}'
+    location: location
+    tags: tags
+    isPrivate: privateNetwork
+    workspaceId: monitoring.outputs.workspaceId
+    units: webPubSubUnits
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
 module network 'modules/network.bicep' = if (hasNetwork) {
   scope: group
   params: {
@@ -379,7 +398,11 @@ module app 'modules/app.bicep' = {
     personalKeyId: vault.outputs.personalKeyId
     checkpointsUri: storage.outputs.checkpointsUri
     secretSettings: secretSettings
-    optionalSettings: union(netAppFiles ? netApp!.outputs.settings : {}, hasOpenAi ? openAi!.outputs.settings : {})
+    optionalSettings: union(
+      netAppFiles ? netApp!.outputs.settings : {},
+      hasOpenAi ? openAi!.outputs.settings : {},
+      hasWebPubSub ? webPubSub!.outputs.settings : {}
+    )
   }
 }
 
@@ -404,7 +427,8 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
         { name: 'scheduler', id: durable.outputs.id, part: 'scheduler', zone: 'privatelink.durabletask.io' }
         { name: 'vault', id: vault.outputs.id, part: 'vault', zone: 'privatelink.vaultcore.azure.net' }
       ],
-      hasOpenAi ? [{ name: 'openai', id: openAi!.outputs.id, part: 'account', zone: 'privatelink.openai.azure.com' }] : []
+      hasOpenAi ? [{ name: 'openai', id: openAi!.outputs.id, part: 'account', zone: 'privatelink.openai.azure.com' }] : [],
+      hasWebPubSub ? [{ name: 'web-pubsub', id: webPubSub!.outputs.id, part: 'webpubsub', zone: 'privatelink.webpubsub.azure.com' }] : []
     )
   }
 }

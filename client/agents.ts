@@ -1,6 +1,7 @@
 /** Agents, and the types that they are deployed from. */
 import type {
   Agent as AgentSchema,
+  AgentConnection as AgentConnectionSchema,
   AgentInput as AgentInputSchema,
   agents,
   AgentSummary as AgentSummarySchema,
@@ -12,6 +13,7 @@ import type {
 } from '../contract/market/agents';
 import type { AgentType, DeployInput as DeployInputSchema, repository } from '../contract/repository/agent-types';
 import type { AnswerOf, BodyOf, QueryOf, Sent, Shown } from '../contract/route';
+import { watchInbox, type WatchOptions } from './inbox-watch';
 import { type AsOf, type CommandOptions, type ItemOf, PAGE, type ReadOptions, type Session } from './session';
 
 export type AgentInput = Sent<typeof AgentInputSchema>;
@@ -23,6 +25,8 @@ export type Inbox = Shown<typeof InboxSchema>;
 export type Assignment = Shown<typeof AssignmentSchema>;
 export type HeldTask = Shown<typeof HeldTaskSchema>;
 export type Offer = Shown<typeof OfferSchema>;
+export type { WatchOptions };
+export type AgentConnection = Shown<typeof AgentConnectionSchema>;
 export type VoteAsked = Shown<typeof VoteAskedSchema>;
 /** A task that an agent says it holds. */
 export type Holding = NonNullable<BodyOf<typeof agents.heartbeat>['holding']>[number];
@@ -100,6 +104,23 @@ export class AgentsApi {
       ...options,
       signOfLife: true,
     });
+  }
+
+  /** Where the agent hears that it is time to look into its inbox; `push` is null where the host has none. */
+  connect(id: string, options?: ReadOptions): Promise<AnswerOf<typeof agents.connect>> {
+    return this.session.call<typeof agents.connect>(
+      'POST /v1/agents/{id}/connection',
+      { params: { id } },
+      { ...options, signOfLife: true },
+    );
+  }
+
+  /**
+   * Yields what comes to the agent, page by page, until `signal` aborts: told when to look where the host offers that,
+   * else by long polls. It is the agent's sign of life, as long as pages are asked for.
+   */
+  watch(id: string, options?: WatchOptions): AsyncGenerator<Inbox, void, undefined> {
+    return watchInbox(this, id, options);
   }
 }
 

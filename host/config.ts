@@ -148,6 +148,7 @@ const schema = z.object({
   FORMICARY_SERVICEBUS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_EVENTHUBS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_BLOBS__serviceUri: service.optional(),
+  FORMICARY_WEBPUBSUB__endpoint: service.optional(),
   FORMICARY_VAULT__logKey: vaultKey.optional(),
   FORMICARY_VAULT__personalKey: vaultKey.optional(),
   FORMICARY_VAULT__clientId: z.guid('give the client id of a user-assigned identity').optional(),
@@ -174,6 +175,7 @@ const schema = z.object({
   FORMICARY_SERVICEBUS: broker.optional(),
   FORMICARY_EVENTHUBS: broker.optional(),
   FORMICARY_BLOBS: connectionString(DEVELOPMENT_STORAGE).optional(),
+  FORMICARY_WEBPUBSUB: connectionString('Endpoint=http://127.0.0.1:8080;AccessKey=…;Version=1.0;').optional(),
 });
 
 type Name = keyof typeof schema.shape;
@@ -225,6 +227,7 @@ const SECRETS: readonly Name[] = [
   'FORMICARY_SERVICEBUS',
   'FORMICARY_EVENTHUBS',
   'FORMICARY_BLOBS',
+  'FORMICARY_WEBPUBSUB',
   'APPLICATIONINSIGHTS_CONNECTION_STRING',
 ];
 
@@ -236,7 +239,9 @@ const CONNECTIONS = [
   ['FORMICARY_EVENTHUBS__fullyQualifiedNamespace', 'FORMICARY_EVENTHUBS'],
   ['FORMICARY_BLOBS__serviceUri', 'FORMICARY_BLOBS'],
 ] as const satisfies readonly (readonly [Name, Name])[];
-const KEYS: readonly Name[] = ['FORMICARY_COSMOS_KEY', ...CONNECTIONS.map(([, key]) => key)];
+/** The same, of what a colony can do without. */
+const PUSH = ['FORMICARY_WEBPUBSUB__endpoint', 'FORMICARY_WEBPUBSUB'] as const satisfies readonly Name[];
+const KEYS: readonly Name[] = ['FORMICARY_COSMOS_KEY', ...[...CONNECTIONS, PUSH].map(([, key]) => key)];
 /** Settings that mean something only together. */
 const GROUPS: readonly (readonly Name[])[] = [
   ['FORMICARY_SMTP_USER', 'FORMICARY_SMTP_PASSWORD'],
@@ -247,8 +252,9 @@ const GROUPS: readonly (readonly Name[])[] = [
 
 /** What stands for a secret, where Azure could not replace it: nobody may take the reference for the secret. */
 const UNRESOLVED = /^@Microsoft\.KeyVault\(/i;
-/** What a colony can do without: mail, traces, metrics, volumes, models. */
+/** What a colony can do without: hints, mail, traces, metrics, volumes, models. */
 const HELPFUL: readonly (readonly Name[])[] = [
+  ['FORMICARY_WEBPUBSUB__endpoint'],
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_SMTP')),
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__')),
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_OPENAI__')),
@@ -280,15 +286,15 @@ function* together(given: Environment, onAzure: boolean): Generator<string> {
     yield 'FORMICARY_PERSONAL_KEY_BEFORE only unwraps: give FORMICARY_PERSONAL_KEY or FORMICARY_VAULT__personalKey, which wraps';
   if (given.FORMICARY_COSMOS__accountEndpoint === undefined)
     yield 'FORMICARY_COSMOS__accountEndpoint is missing: the profile azure needs it';
-  for (const [endpoint, key] of CONNECTIONS) {
+  for (const [endpoint, key] of CONNECTIONS)
     if (given[endpoint] === undefined && given[key] === undefined)
       yield `${endpoint} is missing: the profile azure needs it`;
+  for (const [endpoint, key] of [...CONNECTIONS, PUSH])
     if (given[endpoint] !== undefined && given[key] !== undefined)
       yield `${key} and ${endpoint} exclude each other: leave ${key} out, unless it names a test server`;
-  }
   const endpoints = [
     given.FORMICARY_COSMOS__accountEndpoint,
-    ...CONNECTIONS.flatMap(([endpoint, key]) => [given[endpoint], ...endpointsIn(given[key])]),
+    ...[...CONNECTIONS, PUSH].flatMap(([endpoint, key]) => [given[endpoint], ...endpointsIn(given[key])]),
   ];
   if (endpoints.every((endpoint) => endpoint === undefined || isLoopback(endpoint))) return;
   for (const name of KEYS)
@@ -494,6 +500,11 @@ function azureOf(given: z.infer<typeof schema>) {
     serviceBus: connection(given.FORMICARY_SERVICEBUS__fullyQualifiedNamespace, given.FORMICARY_SERVICEBUS),
     eventHubs: connection(given.FORMICARY_EVENTHUBS__fullyQualifiedNamespace, given.FORMICARY_EVENTHUBS),
     blobs: connection(given.FORMICARY_BLOBS__serviceUri, given.FORMICARY_BLOBS),
+    /** What tells agents that there is something for them; undefined: they wait in long polls. */
+    webPubSub:
+      given.FORMICARY_WEBPUBSUB__endpoint === undefined && given.FORMICARY_WEBPUBSUB === undefined
+        ? undefined
+        : connection(given.FORMICARY_WEBPUBSUB__endpoint, given.FORMICARY_WEBPUBSUB),
     /** The hub that events are published to; undefined: none. */
     eventHub: given.FORMICARY_EVENT_HUB,
     /** Where large payloads are put; undefined: into the blobs above. */

@@ -9,6 +9,7 @@ import type * as EventHubs from '@azure/event-hubs';
 import type * as Identity from '@azure/identity';
 import type * as ServiceBus from '@azure/service-bus';
 import type * as Blobs from '@azure/storage-blob';
+import type * as WebPubSub from '@azure/web-pubsub';
 import { CONNECTION_POLICY } from './cosmos';
 
 /** Where the identity is let in, or the connection string of a test server. */
@@ -23,6 +24,7 @@ export interface Services {
   readonly serviceBus: Connection;
   readonly eventHubs: Connection;
   readonly blobs: Connection;
+  readonly webPubSub?: Connection;
   /** `clientId` of the identity that makes volumes; undefined: the one above. */
   readonly netapp?: { readonly subscription: string; readonly clientId?: string };
 }
@@ -41,6 +43,8 @@ const load = createRequire(__filename);
 const BROKER_RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200 } as const;
 /** For blobs, whose SDK would otherwise try for 16 seconds while a request waits. */
 export const BLOB_RETRIES = { retryDelayInMs: 500 } as const;
+/** A hint that comes late is none. */
+const PUSH_RETRIES = { maxRetries: 1, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 } as const;
 
 export type Credential = Identity.TokenCredential;
 
@@ -120,6 +124,19 @@ export class AzureClients {
       return 'endpoint' in blobs
         ? new BlobServiceClient(blobs.endpoint, this.credential, options)
         : BlobServiceClient.fromConnectionString(blobs.connectionString, options);
+    });
+  }
+
+  /** Of one hub. Throws when no Web PubSub is configured. */
+  webPubSub(hub: string): WebPubSub.WebPubSubServiceClient {
+    return this.once('web-pubsub', () => {
+      const { WebPubSubServiceClient } = load('@azure/web-pubsub') as typeof WebPubSub;
+      const { webPubSub } = this.services;
+      if (webPubSub === undefined) throw new Error('Web PubSub is not configured: set FORMICARY_WEBPUBSUB__endpoint');
+      const options = { retryOptions: PUSH_RETRIES };
+      return 'endpoint' in webPubSub
+        ? new WebPubSubServiceClient(webPubSub.endpoint, this.credential, hub, options)
+        : new WebPubSubServiceClient(webPubSub.connectionString, hub, { ...options, allowInsecureConnection: true });
     });
   }
 

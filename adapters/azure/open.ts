@@ -17,6 +17,7 @@ import { AzureClients, type Services } from './identity';
 import { ServiceBus } from './service-bus';
 import { ServiceBusDeadlines } from './service-bus-deadlines';
 import { ServiceBusWorkQueue } from './service-bus-queue';
+import { HUB, WebPubSubPush } from './web-pubsub';
 
 /** Entities as Bicep names them. */
 const DEADLINES = 'deadlines';
@@ -56,6 +57,7 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
   const store = new CosmosEventStore(cosmos, report);
   const { eventHub } = settings;
   const publisher = eventHub === undefined ? undefined : new EventHubPublisher(() => clients.connectEventHub(eventHub));
+  const push = settings.webPubSub === undefined ? undefined : new WebPubSubPush(() => clients.webPubSub(HUB), report);
   return {
     store,
     handed: (documents) => store.delivered(documents),
@@ -70,8 +72,10 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
     blobs: bucket ?? blobs,
     presence,
     leases: new CosmosLeases(cosmos),
+    push,
     subjectKeys: new CosmosSubjectKeys(cosmos),
     async close() {
+      push?.close();
       await presence.close();
       await publisher?.close();
       await bus.close();

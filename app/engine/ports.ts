@@ -6,6 +6,7 @@ import type { AlteredReceipt, Commit, SealedCommit } from '../../domain/kernel/c
 import type { Leases } from './ports-leases';
 import type { KeyWrap, SubjectKeys } from './ports-personal';
 import type { Bundles, Policy } from './ports-policy';
+import type { Push } from './ports-push';
 
 // ----------------------------------------------------------------------------------------------------------- busy
 
@@ -449,6 +450,8 @@ export interface Ports {
   readonly keyWrap?: KeyWrap;
   /** Publishes what happens, for others; undefined when nobody wants it. */
   readonly publisher?: Publisher;
+  /** Tells agents at once that there may be something for them; undefined: they wait in long polls. */
+  readonly push?: Push;
   /**
    * The receipt with the latest time among the newest; undefined where there is none. Left out where processes share
    * the log: they note it for each other.

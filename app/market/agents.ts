@@ -490,7 +490,8 @@ export class Agents {
       this.ring(tenant, id, place);
   }
 
-  private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
+  /** Refuses whoever is not registered; one that was lost is back. */
+  async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
     const { tenant } = context.principal;
     let { state, version } = await this.agents.load(tenant, id);
     if (state.status === 'gone') ({ state, version } = await this.agents.current(tenant, id));

@@ -25,6 +25,7 @@ import { Agents } from './agents';
 import { Balance } from './balance';
 import { Gateways } from './gateways';
 import { Inboxes } from './inbox';
+import { InboxPush } from './inbox-push';
 import type { Silence } from './loss-doubt';
 import { Market, type MarketOptions } from './market';
 import { Pauses } from './pauses';
@@ -95,6 +96,7 @@ export function marketModule(
     shared,
   });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
+  const inboxPush = new InboxPush({ push: ports.push, transactor, agents, book: market.agents, duty });
   const whyNots = new WhyNots(transactor, market, clock);
   const tasks = new Tasks({
     tasks: tasksOf,
@@ -194,6 +196,7 @@ export function marketModule(
       market,
       agents,
       gateways,
+      inboxPush,
       tasks,
       taskEnds,
       stoppedWork,

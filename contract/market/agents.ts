@@ -217,6 +217,19 @@ export const Inbox = z
   })
   .meta({ id: 'Inbox' });
 
+export const AgentConnection = z
+  .object({
+    push: z
+      .object({
+        url: z.string().meta({ description: 'To connect with, by WebSocket, within some minutes; a secret' }),
+        protocol: z.string().meta({ description: 'The subprotocol to ask for' }),
+      })
+      .nullable()
+      .meta({ description: 'null: there is none now; wait in long polls, and ask again in ten minutes' }),
+    look_seconds: z.number().meta({ description: 'How often to read the inbox although nothing was heard' }),
+  })
+  .meta({ id: 'AgentConnection', description: 'Where an agent hears that it is time to read its inbox' });
+
 const AgentCommand = CommandOf({ agent: Agent });
 
 // ----------------------------------------------------------------------------------------------------- the routes
@@ -337,5 +350,20 @@ export const agents = contract({
     answer: Inbox,
     answers: 'What waits',
     example: { as: 'recon-7', params, query: { waitSeconds: 0, holding: true } },
+  },
+  connect: {
+    name: 'connectAgent',
+    method: 'POST',
+    path: '/v1/agents/{id}/connection',
+    tag,
+    needs: 'read_write',
+    refuses: ['agent-not-found'],
+    summary: 'Hear that it is time to read the inbox, without a long poll',
+    description:
+      'Where the host has a service that holds connections (Azure Web PubSub), gives a URL that the agent, and it alone, connects with; nothing can be sent there. Each message means: read the inbox, and wait two seconds for something (`waitSeconds=2`), since the process that answers may hear of it a moment later. What a message holds means nothing. Messages may be lost, and may come for nothing: read the inbox once after each connection, and then every `look_seconds`, which also is the sign of life that is due. A connection that ends is made again with a new URL. Asking is a sign of life.',
+    params: ById,
+    answer: AgentConnection,
+    answers: 'Where to connect',
+    example: { as: 'recon-7', params },
   },
 });

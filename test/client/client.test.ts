@@ -73,6 +73,13 @@ test('a task from post to completion, by an agent that acts for itself', async (
 
   const posted = await client.tasks.post({ id: 'life-task', task_type: 'life.cycle', priority: 1, payload: { n: 1 } });
   expect(posted.task).toMatchObject({ id: 'life-task', status: 'open', payload: { n: 1 } });
+  expect(await agent.agents.connect('life-1')).toEqual({ push: null, look_seconds: 30 });
+  const how: string[] = [];
+  for await (const { items } of agent.agents.watch('life-1', { onWaiting: (now) => how.push(now) })) {
+    expect(items).toEqual([expect.objectContaining({ kind: 'assignment', task: 'life-task' })]);
+    break;
+  }
+  expect(how).toEqual(['poll']);
   const { task, award, spec } = await assignment(agent, 'life-1');
   expect({ task, award, payload: spec.payload }).toEqual({ task: 'life-task', award: 1, payload: { n: 1 } });
 

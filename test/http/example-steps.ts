@@ -84,6 +84,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   compensateAction: [...EXECUTED, 'overrideAction'],
   commandGatewayAgents: THROUGH_GATEWAY,
   completeTask: ACCEPTED,
+  connectAgent: ['putAgent'],
   decideApprovals: ['proposeAction'],
   declineTask: AWARDED,
   deprecateTool: [LEDGER],

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, normalize, resolve } from 'node:path';
 import { CONTAINERS } from '../../adapters/azure/cosmos';
+import { HUB } from '../../adapters/azure/web-pubsub';
 import { MIN_KEPT_DAYS } from '../../domain/audit/retention';
 import { CONSUMERS } from '../../domain/kernel/consumers';
 import { readSettings, SETTING_NAMES } from '../../host/config';
@@ -212,6 +213,7 @@ describe('no keys, no secrets', () => {
     ],
     ['monitoring', /disableLocalAuth: true[\s\S]*DisableLocalAuth: true/],
     ['openai', /disableLocalAuth: true/],
+    ['web-pubsub', /disableLocalAuth: true[\s\S]*anonymousConnectPolicy: 'deny'/],
     ['vault', /enableRbacAuthorization: true/],
     ['app', /basicPublishingCredentialsPolicies'[\s\S]*allow: false/],
   ])('%s', (name, pattern) => {
@@ -306,6 +308,15 @@ test('payloads on NetApp Files have snapshots, and what nobody asks for becomes 
   expect(payloads).toMatch(/size: bytes, coolAccess: true/);
 });
 
+test('agents are told by the hub that the app names, whose role there is to let them in and to tell them', () => {
+  expect(matches(moduleOf('web-pubsub'), /resource hub 'hubs' = \{\n +name: '(\w+)'/g)).toEqual([HUB]);
+  expect(matches(moduleOf('web-pubsub'), /'Microsoft\.SignalRService\/WebPubSub\/(.+)'$/gm)).toEqual([
+    'clientConnection/generateToken/action',
+    'clientConnection/write',
+    'user/send/action',
+  ]);
+});
+
 describe('what is logged', () => {
   test.each([
     ['vault', 'vault', 'AuditEvent'],
@@ -316,6 +327,7 @@ describe('what is logged', () => {
     ['storage', 'archive::blobs', 'StorageDelete'],
     ['storage', 'anchors::blobs', 'StorageWrite'],
     ['openai', 'account', 'Audit'],
+    ['web-pubsub', 'service', 'ConnectivityLogs'],
     ['monitoring', 'workspace', 'Audit'],
     ['network', 'appRules', 'NetworkSecurityGroupEvent'],
     ['network', 'endpointRules', 'NetworkSecurityGroupEvent'],
@@ -332,9 +344,9 @@ test('in a private network each service has an endpoint, and no other door', () 
   const targets = matches(/targets: concat\(([\s\S]*?)\n {4}\)\n/.exec(main)?.[1] ?? '', /\{ name: '([\w-]+)'/g);
   expect(targets).toEqual([
     ...['api', 'cosmos', 'event-hubs', 'service-bus', 'host-blobs', 'host-tables', 'payloads', 'checkpoints'],
-    ...['scheduler', 'vault', 'openai'],
+    ...['scheduler', 'vault', 'openai', 'web-pubsub'],
   ]);
-  for (const name of ['storage', 'cosmos', 'messaging', 'durable', 'vault', 'openai'])
+  for (const name of ['storage', 'cosmos', 'messaging', 'durable', 'vault', 'openai', 'web-pubsub'])
     expect(moduleOf(name)).toMatch(/publicNetworkAccess: isPrivate \? 'Disabled' : 'Enabled'/);
 });
 
@@ -370,7 +382,7 @@ describe('settings of the app', () => {
     const { Values: values } = JSON.parse(read('local.settings.azure.json.example')) as {
       Values: Record<string, string>;
     };
-    const deployed = /NETAPP|OPENAI|PUBLIC_URL|ISSUERS|TENANT_ACCESS|LOG_KEY|VAULT|ANCHOR/;
+    const deployed = /NETAPP|OPENAI|WEBPUBSUB|PUBLIC_URL|ISSUERS|TENANT_ACCESS|LOG_KEY|VAULT|ANCHOR/;
     const ours = given.filter(
       (name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !deployed.test(name),
     );

@@ -235,6 +235,22 @@ describe('the profile azure', () => {
     });
   });
 
+  test('tells agents by Web PubSub only when told of it, and goes without on Azure when that can’t be used', () => {
+    const endpoint = 'https://wps-colony.webpubsub.azure.com/';
+    expect(readSettings({ ...AZURE, FORMICARY_WEBPUBSUB__endpoint: endpoint }).azure?.webPubSub).toEqual({ endpoint });
+    const connectionString = 'Endpoint=http://127.0.0.1:8080;AccessKey=secret-word;Version=1.0;';
+    expect(readSettings({ ...LOCAL, FORMICARY_WEBPUBSUB: connectionString }).azure?.webPubSub).toEqual({
+      connectionString,
+    });
+    expect(named({ ...AZURE, FORMICARY_WEBPUBSUB: connectionString })).toEqual(['FORMICARY_WEBPUBSUB']);
+    const wrong = { ...AZURE, FORMICARY_WEBPUBSUB__endpoint: 'wps-colony' };
+    expect(named(wrong)).toEqual(['FORMICARY_WEBPUBSUB__endpoint']);
+    expect(readSettings({ ...wrong, WEBSITE_SITE_NAME: 'func-colony' })).toMatchObject({
+      azure: { webPubSub: undefined },
+      lacking: [expect.stringContaining('FORMICARY_WEBPUBSUB__endpoint')],
+    });
+  });
+
   test('never falls back on the embedded store', async () => {
     const data = join(mkdtempSync(join(tmpdir(), 'formicary-')), 'data');
     // Nobody listens there.

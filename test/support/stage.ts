@@ -33,6 +33,7 @@ import type {
 } from '../../app/engine/ports';
 import type { KeyWrap } from '../../app/engine/ports-personal';
 import type { Bundles, Policy } from '../../app/engine/ports-policy';
+import type { Push } from '../../app/engine/ports-push';
 import type { CacheBounds } from '../../app/engine/streams';
 import type { IdentityOptions } from '../../app/identity/module';
 import type { TenantsOptions } from '../../app/tenants/module';
@@ -203,6 +204,7 @@ export interface StageOptions {
   /** Wraps the keys of subjects, for every process. */
   readonly keyWrap?: KeyWrap;
   readonly tenants?: TenantsOptions;
+  readonly push?: Push;
   /** Policy that is rolled out, instead of what `policy` says. */
   readonly bundles?: Bundles;
 }
@@ -302,6 +304,7 @@ export class Stage {
       presence: guard('presence', this.ownPresence()),
       logSigner: this.options.logSigner,
       anchors: this.options.anchors,
+      push: this.options.push,
       subjectKeys: guard('subjectKeys', new FileSubjectKeys(this.database.folder)),
       keyWrap: this.options.keyWrap ?? new AesKeyWrap(WRAPPING_KEY),
       policy: this.options.bundles ?? { evaluate: (input) => (this.policy ?? rules).evaluate(input) },

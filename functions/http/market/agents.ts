@@ -51,3 +51,9 @@ bind(agents.inbox, async (colony, call) => {
   if (body instanceof Rejection) throw rejected(body);
   return { body };
 });
+
+bind(agents.connect, async (colony, call) => {
+  const body = await colony.inboxPush.connection(contextOf(call), actingAgent(call, call.params.id));
+  if (body instanceof Rejection) throw rejected(body);
+  return { body };
+});

@@ -59,6 +59,11 @@ describe('the life of a task', () => {
       holder: { agent: 'ada', award },
     });
     expect((await ok(ada.inbox())).body.items).toEqual([]);
+    // Nobody tells agents here when to look.
+    expect((await ok(api('/v1/agents/ada/connection', { as: 'ada', method: 'POST' }))).body).toEqual({
+      push: null,
+      look_seconds: 30,
+    });
     expect(
       (await ada.do('progress', 'invoice', { award, fraction: 0.5, note: 'half' })).body.task.progress,
     ).toMatchObject({ fraction: 0.5, note: 'half' });

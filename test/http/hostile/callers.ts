@@ -48,6 +48,12 @@ export const CALLERS: Readonly<Record<string, readonly Row[]>> = {
     ['cancels', POST('/v1/tasks/held/cancel', {}, { tenant: 'b' }), 404, 'task-not-found'],
     ['redrives', POST('/v1/tasks/dead/redrive', {}, { tenant: 'b' }), 404, 'task-not-found'],
     ['deregisters an agent', { method: 'DELETE', to: '/v1/agents/worker', tenant: 'b' }, 404, 'agent-not-found'],
+    [
+      'hears what an agent is told',
+      { method: 'POST', to: '/v1/agents/worker/connection', tenant: 'b' },
+      404,
+      'agent-not-found',
+    ],
     ['reads an inbox', GET('/v1/agents/rival/inbox', { tenant: 'b' }), 404, 'agent-not-found'],
     [
       'moves its agents',
@@ -152,6 +158,12 @@ export const CALLERS: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['deregisters another', { method: 'DELETE', to: '/v1/agents/worker', as: 'rival' }, 403, 'forbidden'],
     ['gives a sign of life for another', POST('/v1/agents/worker/heartbeat', {}, { as: 'rival' }), 403, 'forbidden'],
+    [
+      'hears what another is told',
+      { method: 'POST', to: '/v1/agents/worker/connection', as: 'rival' },
+      403,
+      'forbidden',
+    ],
     ['reads the inbox of another', GET('/v1/agents/worker/inbox', { as: 'rival' }), 403, 'forbidden'],
     [
       'emits for another',

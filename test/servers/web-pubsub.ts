@@ -1,0 +1,212 @@
+/**
+ * Azure Web PubSub, as far as we use it: the data plane over HTTP (send to a user, generate a client token) and clients
+ * that speak json.webpubsub.azure.v1. It verifies each token; who comes with an identity's comes over TLS, since the
+ * SDK shows it nowhere else. No hub has an event handler, and what a client may do its roles say, as at the service.
+ */
+import { once } from 'node:events';
+import http from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+const PROTOCOL = 'json.webpubsub.azure.v1';
+const KEY = 'the access key of a test server, long enough for HS256';
+const SECRET = new TextEncoder().encode(KEY);
+/** What an identity shows. */
+const TOKEN = 'a token for Web PubSub';
+const HUB = /^[A-Za-z][A-Za-z0-9_`,.[\]]{0,127}$/;
+
+interface Client {
+  readonly hub: string;
+  readonly user: string | undefined;
+  readonly roles: readonly string[];
+  readonly groups: Set<string>;
+  readonly socket: WebSocket;
+}
+interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What comes in place of an answer: a status, or nothing at all. */
+export type Fault = number | 'silence';
+
+const list = (value: unknown): readonly string[] =>
+  (Array.isArray(value) ? value : value === undefined ? [] : [value]) as readonly string[];
+
+export class WebPubSubServer {
+  /** Method and path of each request of the data plane, as they came. */
+  readonly requests: string[] = [];
+  /** For the next requests of the data plane, one each; undefined: none. */
+  readonly faults: (Fault | undefined)[] = [];
+  private readonly server: http.Server;
+  private readonly sockets = new WebSocketServer({ noServer: true, handleProtocols: () => PROTOCOL });
+  private readonly clients = new Set<Client>();
+  private connections = 0;
+
+  constructor(private readonly options: { readonly isTls?: boolean } = {}) {
+    const serve = (request: http.IncomingMessage, response: http.ServerResponse) => void this.serve(request, response);
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- smtp-server has one, and does not export it
+    const certificate = require('smtp-server/lib/tls-options.js') as () => { key: string; cert: string };
+    this.server = options.isTls === true ? https.createServer(certificate(), serve) : http.createServer(serve);
+    this.server.on(
+      'upgrade',
+      (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void this.upgrade(request, socket, head),
+    );
+  }
+
+  async start(): Promise<this> {
+    this.server.listen(0, '127.0.0.1');
+    await once(this.server, 'listening');
+    return this;
+  }
+
+  /** Does nothing the second time. */
+  async stop(): Promise<void> {
+    if (!this.server.listening) return;
+    this.drop();
+    this.server.closeAllConnections();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  get endpoint(): string {
+    const { port } = this.server.address() as AddressInfo;
+    return `${this.options.isTls === true ? 'https' : 'http'}://127.0.0.1:${port}`;
+  }
+
+  get connectionString(): string {
+    return `Endpoint=${this.endpoint};AccessKey=${KEY};Version=1.0;`;
+  }
+
+  /** What asks for a token of an identity, and hears for what. */
+  credentialOf(scopes: string[] = []) {
+    return {
+      getToken: async (scope: string | string[]) => {
+        scopes.push(...[scope].flat());
+        return await Promise.resolve({ token: TOKEN, expiresOnTimestamp: Date.now() + 3_600_000 });
+      },
+    };
+  }
+
+  /** How many are connected. */
+  get connected(): number {
+    return this.clients.size;
+  }
+
+  /** Every connection breaks. */
+  drop(): void {
+    for (const { socket } of this.clients) socket.terminate();
+    this.clients.clear();
+  }
+
+  /** A token as the service makes them for clients. */
+  async tokenFor(hub: string, claims: JWTPayload, minutes = 60): Promise<string> {
+    return await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'HS256' })
+      .setAudience(`${this.endpoint}/client/hubs/${hub}`)
+      .setExpirationTime(Math.floor(Date.now() / 1_000) + minutes * 60)
+      .sign(SECRET);
+  }
+
+  // ------------------------------------------------------------------------------------------------- the data plane
+
+  private async serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const body = await buffer(request);
+    const { pathname, searchParams } = new URL(request.url as string, this.endpoint);
+    this.requests.push(`${request.method} ${pathname}`);
+    const fault = this.faults.shift();
+    if (fault === 'silence') return;
+    const answer =
+      fault === undefined ? await this.answer(request, pathname, searchParams, body) : { status: fault, body: {} };
+    response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+    response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+  }
+
+  private async answer(
+    { headers, method, url }: http.IncomingMessage,
+    path: string,
+    query: URLSearchParams,
+    body: Buffer,
+  ): Promise<Answer> {
+    const bearer = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';
+    if (!(await this.mayAsk(bearer, url as string))) return { status: 401 };
+    if (!query.has('api-version')) return { status: 400 };
+    const [, api, hubs, hub = '', ...rest] = path.split('/').map(decodeURIComponent);
+    if (api !== 'api' || hubs !== 'hubs' || !HUB.test(hub) || method !== 'POST') return { status: 404 };
+    if (rest.join('/') === ':generateToken') {
+      const [roles, groups] = [query.getAll('role'), query.getAll('group')];
+      const claims = { sub: query.get('userId') ?? undefined, role: roles, 'webpubsub.group': groups };
+      const token = await this.tokenFor(hub, claims, Number(query.get('minutesToExpire') ?? 60));
+      return { status: 200, body: { token } };
+    }
+    if (rest[0] !== 'users' || rest[2] !== ':send' || rest.length !== 3) return { status: 404 };
+    if (headers['content-type'] !== 'application/json') return { status: 415 };
+    const message = { type: 'message', from: 'server', dataType: 'json', data: JSON.parse(body.toString()) as unknown };
+    for (const client of this.clients)
+      if (client.hub === hub && client.user === rest[1]) client.socket.send(JSON.stringify(message));
+    return { status: 202 };
+  }
+
+  /** An identity's token, or one that the key has signed for this very request. */
+  private async mayAsk(bearer: string, url: string): Promise<boolean> {
+    if (this.options.isTls === true) return bearer === TOKEN;
+    return (await verified(bearer, this.endpoint + url)) !== undefined;
+  }
+
+  // ---------------------------------------------------------------------------------------------------- the clients
+
+  private async upgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url as string, this.endpoint);
+    const hub = /^\/client\/hubs\/([^/]+)$/.exec(pathname)?.[1];
+    const claims = await verified(searchParams.get('access_token') ?? '', `${this.endpoint}${pathname}`);
+    const asked = request.headers['sec-websocket-protocol']?.split(/, */) ?? [];
+    if (hub === undefined || claims === undefined || !asked.includes(PROTOCOL)) {
+      socket.end('HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      return;
+    }
+    this.sockets.handleUpgrade(request, socket, head, (opened) => this.admit(opened, hub, claims));
+  }
+
+  private admit(socket: WebSocket, hub: string, claims: JWTPayload): void {
+    const groups = new Set(list(claims['webpubsub.group']));
+    const client: Client = { hub, user: claims.sub, roles: list(claims['role']), groups, socket };
+    this.clients.add(client);
+    this.connections += 1;
+    socket.on('close', () => this.clients.delete(client));
+    socket.on('message', (data: Buffer) => this.hear(client, data));
+    const connectionId = `connection-${this.connections}`;
+    socket.send(JSON.stringify({ type: 'system', event: 'connected', userId: claims.sub, connectionId }));
+  }
+
+  private hear(client: Client, data: Buffer): void {
+    const { type, group, ackId, ...rest } = JSON.parse(data.toString()) as Record<string, unknown>;
+    if (type === 'ping') return client.socket.send(JSON.stringify({ type: 'pong' }));
+    const needed = type === 'sendToGroup' ? 'webpubsub.sendToGroup' : 'webpubsub.joinLeaveGroup';
+    const may =
+      type !== 'event' && client.roles.some((role) => role === needed || role === `${needed}.${String(group)}`);
+    if (may && type === 'joinGroup') client.groups.add(String(group));
+    if (may && type === 'leaveGroup') client.groups.delete(String(group));
+    if (may && type === 'sendToGroup') this.sendToGroup(client, String(group), rest);
+    const error = type === 'event' ? 'NotFound' : 'Forbidden';
+    if (ackId !== undefined)
+      client.socket.send(JSON.stringify({ type: 'ack', ackId, success: may, ...(!may && { error: { name: error } }) }));
+  }
+
+  private sendToGroup({ hub, user }: Client, group: string, { dataType, data }: Record<string, unknown>): void {
+    const message = { type: 'message', from: 'group', fromUserId: user, group, dataType, data };
+    for (const other of this.clients)
+      if (other.hub === hub && other.groups.has(group)) other.socket.send(JSON.stringify(message));
+  }
+}
+
+async function verified(token: string, audience: string): Promise<JWTPayload | undefined> {
+  return await jwtVerify(token, SECRET, { audience, algorithms: ['HS256'] }).then(
+    ({ payload }) => payload,
+    () => undefined,
+  );
+}

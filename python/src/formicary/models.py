@@ -557,6 +557,26 @@ VoteAsked = TypedDict(
 )
 
 
+class Push(TypedDict):
+    """null: there is none now; wait in long polls, and ask again in ten minutes"""
+
+    url: str
+    """To connect with, by WebSocket, within some minutes; a secret"""
+
+    protocol: str
+    """The subprotocol to ask for"""
+
+
+class AgentConnection(TypedDict):
+    """Where an agent hears that it is time to read its inbox"""
+
+    push: Push | None
+    """null: there is none now; wait in long polls, and ask again in ten minutes"""
+
+    look_seconds: float
+    """How often to read the inbox although nothing was heard"""
+
+
 class Error(TypedDict):
     pointer: NotRequired[str]
     """Place in the body, a JSON Pointer such as `#/price`"""

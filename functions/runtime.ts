@@ -22,7 +22,7 @@ import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
 import type { Rejection } from '../domain/kernel/decider';
-import { includesLevel, type Principal } from '../domain/kernel/principal';
+import { includesLevel, type Level, type Principal } from '../domain/kernel/principal';
 import {
   isOnAzure,
   prepareColony,
@@ -207,7 +207,7 @@ function callerBy(envelope: Envelope): Principal | Problem | Promise<Principal |
     const caller = callerOf(envelope.header);
     return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
   }
-  if (shown === null) return unauthenticated(undefined);
+  if (shown === null) return unauthenticated(undefined, envelope.path);
   if (opened === undefined) return runtime().then(({ colony }) => authenticated(colony.identity, envelope, shown));
   return authenticated(opened.colony.identity, envelope, shown);
 }
@@ -222,7 +222,7 @@ function authenticated(
   const proof = scheme.toLowerCase() === 'dpop' ? proofIn(envelope) : undefined;
   const failed = (error: unknown): Problem => {
     if (error instanceof InvalidToken) attempts().failed(attemptOf(envelope, token));
-    return unknown(error);
+    return unknown(error, envelope.path);
   };
   try {
     if (token === '') throw new InvalidToken('is none: send Authorization: Bearer TOKEN, or DPoP TOKEN');
@@ -234,12 +234,13 @@ function authenticated(
   }
   return attempts()
     .examine(attemptOf(envelope, token), async () => identity.callerOf(token, proof), sessionOf)
-    .catch(unknown);
+    .catch((error: unknown) => unknown(error, envelope.path));
 }
 
-function unknown(error: unknown): Problem {
-  if (error instanceof InvalidProof) return challenged('invalid_dpop_proof', `the proof ${error.message}`);
-  if (error instanceof InvalidToken) return unauthenticated(error.message);
+function unknown(error: unknown, path: string): Problem {
+  if (error instanceof InvalidProof)
+    return challenged('invalid_dpop_proof', `the proof ${error.message}`, 'DPoP', path);
+  if (error instanceof InvalidToken) return unauthenticated(error.message, path);
   if (error instanceof NotEntitled) return Problem.of('forbidden', error.message);
   if (error instanceof IssuerUnavailable) return Problem.later('unavailable', error.message, RETRY_SECONDS);
   if (error instanceof TooManyAttempts) return tooManyAttempts(error);
@@ -257,20 +258,46 @@ export function tooManyAttempts({ message, seconds }: TooManyAttempts): Problem 
 }
 
 /** As RFC 6750, RFC 9449 and RFC 9728 have it: what is wrong, and where one learns how to get a token. */
-function unauthenticated(fault: string | undefined): Problem {
-  if (fault !== undefined) return challenged('invalid_token', `the token ${fault}`, 'Bearer');
+function unauthenticated(fault: string | undefined, path?: string): Problem {
+  if (fault !== undefined) return challenged('invalid_token', `the token ${fault}`, 'Bearer', path);
   const detail = 'Say who you are: send a token, as Authorization: Bearer TOKEN. POST /oauth/token gives one.';
-  return Problem.of('unauthenticated', detail, {}, { 'www-authenticate': challenge('Bearer', []) });
+  return Problem.of('unauthenticated', detail, {}, { 'www-authenticate': challenge('Bearer', [], path) });
 }
 
 /** By the scheme with which to come again. */
-function challenged(error: string, fault: string, scheme: 'Bearer' | 'DPoP' = 'DPoP'): Problem {
-  const headers = { 'www-authenticate': challenge(scheme, [`error="${error}"`, `error_description="${fault}"`]) };
+function challenged(error: string, fault: string, scheme: 'Bearer' | 'DPoP' = 'DPoP', path?: string): Problem {
+  const headers = { 'www-authenticate': challenge(scheme, [`error="${error}"`, `error_description="${fault}"`], path) };
   return Problem.of('unauthenticated', `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, {}, headers);
 }
 
-function challenge(scheme: 'Bearer' | 'DPoP', error: readonly string[]): string {
-  const metadata = `resource_metadata="${readSettings().publicUrl}/.well-known/oauth-protected-resource"`;
+/** To whoever has not the level that something needs: the scope to ask for is that (RFC 6750, section 3.1). */
+export function insufficient({ id, level, token }: Principal, needs: Level, path: string): Problem {
+  const headers = {
+    'www-authenticate': challenge(
+      token?.jkt === undefined ? 'Bearer' : 'DPoP',
+      ['error="insufficient_scope"', `scope="${needs}"`],
+      path,
+    ),
+  };
+  return Problem.of('forbidden', `This needs the level ${needs}; ${id} holds ${level}.`, {}, headers);
+}
+
+/** Where people find this colony. */
+export function publicUrl(): string {
+  return readSettings().publicUrl;
+}
+
+/** Where the metadata of what is protected stand: of the API, or of another door to it (RFC 9728, section 3.1). */
+export function metadataPath(door = ''): string {
+  return `/.well-known/oauth-protected-resource${door}`;
+}
+
+/** The door of MCP: clients know it as a resource of its own. */
+export const MCP_DOOR = '/mcp';
+
+function challenge(scheme: 'Bearer' | 'DPoP', error: readonly string[], path = ''): string {
+  const door = path.toLowerCase().replace(/\/$/, '') === MCP_DOOR ? MCP_DOOR : '';
+  const metadata = `resource_metadata="${publicUrl()}${metadataPath(door)}"`;
   const algs = scheme === 'DPoP' ? [`algs="${PROOF_ALGORITHMS.join(' ')}"`] : [];
   return `${scheme} ${['realm="formicary"', ...error, ...algs, metadata].join(', ')}`;
 }

@@ -1,11 +1,15 @@
 /** The OpenAPI 3.1 document, built from the routes that are bound and their zod schemas. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { Problem } from '../../contract/common';
 import { COMMON_REFUSALS } from '../../contract/problems';
 import { isCommand, refusalsOf, type RouteSpec, type Tag, workOf } from '../../contract/route';
 import { LEVELS } from '../../domain/kernel/principal';
+import { convert, type Json, LOCAL, references } from './json-schema';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, titleOf, typeOf } from './problem';
 import { isOptionalBody, routes } from './route';
+
+/** Of the API. */
+export const VERSION = '0.1.0';
 
 /** What the routes themselves don't say. */
 export interface ApiInfo {
@@ -23,8 +27,6 @@ const BEARER = {
   description:
     'A token of `POST /oauth/token` or `POST /v1/tokens`. It holds for a quarter of an hour; `npx formicary token ID` gives one to try with.',
 } as const;
-
-type Json = Record<string, unknown>;
 
 /** Builds the document from all routes bound so far. */
 export function openApi({ title, version, description }: ApiInfo): Json {
@@ -298,50 +300,6 @@ function convertSchemas(specs: readonly RouteSpec[]): Schemas {
     outputs: new Map([...output.schemas].map(([key, schema]) => [key, toComponents(schema, (id) => id)])),
     components,
   };
-}
-
-/** Converts many schemas as the fields of one object: the way to make zod share definitions between them. */
-function convert(
-  schemas: readonly z.ZodType[],
-  io: 'input' | 'output',
-): { schemas: Map<z.ZodType, Json>; definitions: Record<string, Json> } {
-  const fields = Object.fromEntries(schemas.map((schema, i) => [`s${i}`, schema]));
-  const { properties = {}, $defs = {} } = z.toJSONSchema(z.object(fields), {
-    io,
-    unrepresentable: 'any',
-    override: ({ zodSchema, jsonSchema }) => {
-      const { example } = jsonSchema;
-      if (example !== undefined) {
-        jsonSchema.examples = [example];
-        delete jsonSchema['example'];
-      }
-      const { def } = zodSchema._zod;
-      // A plain z.object tolerates further fields; clients must too.
-      if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined)
-        delete jsonSchema.additionalProperties;
-      // What a query holds as text is a number, or a flag, to whoever reads the document.
-      if (jsonSchema.type === 'integer' || jsonSchema.type === 'number' || jsonSchema.type === 'boolean') {
-        delete jsonSchema.pattern;
-        delete jsonSchema.enum;
-        if (def.type === 'default') jsonSchema.default = def.defaultValue;
-      }
-      // Every whole number of JavaScript lies between these: that says nothing.
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-    },
-  }) as { properties?: Record<string, Json>; $defs?: Record<string, Json> };
-  return { schemas: new Map(schemas.map((schema, i) => [schema, properties[`s${i}`]!])), definitions: $defs };
-}
-
-const LOCAL = '#/$defs/';
-
-function references(schema: Json): string[] {
-  const found: string[] = [];
-  JSON.stringify(schema, (key, value: unknown) => {
-    if (key === '$ref' && typeof value === 'string') found.push(value.slice(LOCAL.length));
-    return value;
-  });
-  return found;
 }
 
 function toComponents(schema: Json, name: (id: string) => string): Json {

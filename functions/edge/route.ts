@@ -21,7 +21,16 @@ import { includesLevel, type Level, type Principal } from '../../domain/kernel/p
 import { mayHoldSecret, secretIn, secretsIn } from '../../domain/kernel/secrets';
 import { endOf, endSignalOf, goneSignalOf, unwatch } from './abort';
 import { checkDocumented } from './documented';
-import { type Entered, enteredBy, type Entrance, type Envelope, envelopeOf, setEntrance } from './entrance';
+import {
+  attachEntered,
+  type Entered,
+  enteredBy,
+  type Entrance,
+  type Envelope,
+  envelopeOf,
+  type HeaderOf,
+  setEntrance,
+} from './entrance';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
 import { type OfPersonal, sealedBody, shown } from './personal';
@@ -264,6 +273,42 @@ export function knownRoute(
   });
 }
 
+/**
+ * Another door to the same routes: whoever comes is known and counted by the headers alone, before a body is read.
+ *
+ * @param check what of the headers keeps a request out; it throws a Problem
+ */
+export function doorRoute(
+  name: string,
+  path: string,
+  methods: HttpMethod[],
+  check: (envelope: Envelope) => void,
+  handler: (request: HttpRequest, caller: Principal) => Promise<HttpResponseInit>,
+): void {
+  const come = async (envelope: Envelope): Promise<Entered> => {
+    try {
+      check(envelope);
+    } catch (error) {
+      return refused(name, undefined, error, performance.now());
+    }
+    return await counted(name, envelope);
+  };
+  const handle = async (request: HttpRequest): Promise<HttpResponseInit> => {
+    const { principal, refusal } = enteredBy(request) ?? (await come(envelopeOf(request)));
+    if (refusal !== undefined) return problemResponse(refusal);
+    try {
+      return await handler(request, principal as Principal);
+    } catch (error) {
+      return problemResponse(problemOf(name, error));
+    }
+  };
+  setEntrance(handle, async (envelope) => {
+    const entered = await come(envelope);
+    return entered.refusal === undefined ? { entered } : { refused: problemResponse(entered.refusal) };
+  });
+  register(name, path, methods, handle);
+}
+
 /** The names of a path's placeholders. */
 function placeholders(path: string): string[] {
   return Array.from(path.matchAll(/\{\*?([^}]+)\}/g), (match) => match[1]!);
@@ -354,21 +399,59 @@ function tell(
 
 /** Who asks, and whether it is let in: nothing but headers is needed for that. Never rejects. */
 async function enter(definition: BoundRoute, envelope: Envelope): Promise<Entered> {
+  const asked = await counted(definition.name, envelope);
+  return asked.refusal === undefined
+    ? admitted(definition, asked.principal as Principal, envelope.header, asked.at)
+    : asked;
+}
+
+/** Who asks, and that they have asked, which is counted: refused callers are limited too. Never rejects. */
+async function counted(name: string, envelope: Envelope): Promise<Entered> {
   const at = performance.now();
   let principal: Principal | undefined;
   try {
     const found = await requireEdge().principalOf(envelope);
     if (found instanceof Problem) throw found;
     principal = found;
+    countRequest(principal);
+    return { principal, refusal: undefined, at };
+  } catch (error) {
+    return refused(name, principal, error, at);
+  }
+}
+
+/** Whether somebody who is known and was counted is let in to a route. */
+function admitted(definition: BoundRoute, principal: Principal, header: HeaderOf, at: number): Entered {
+  try {
     admit(definition, principal);
-    checkKey(definition, principal, envelope.header('idempotency-key'));
+    checkKey(definition, principal, header('idempotency-key'));
     checkLoad(definition, principal);
     return { principal, refusal: undefined, at };
   } catch (error) {
-    // Nothing more is asked of whoever is told to come later.
-    if (principal !== undefined) edge?.heard?.(principal);
-    return { principal, refusal: problemOf(definition.name, error), at };
+    return refused(definition.name, principal, error, at);
   }
+}
+
+function refused(name: string, principal: Principal | undefined, error: unknown, at: number): Entered {
+  // Nothing more is asked of whoever is told to come later.
+  if (principal !== undefined) edge?.heard?.(principal);
+  return { principal, refusal: problemOf(name, error), at };
+}
+
+/**
+ * Serves a route for a caller who has come by another door, which knows and has counted them: as if they had sent that
+ * request over HTTP.
+ */
+export async function serveWithin(
+  definition: BoundRoute,
+  request: HttpRequest,
+  principal: Principal,
+): Promise<HttpResponseInit> {
+  attachEntered(
+    request,
+    admitted(definition, principal, (name) => request.headers.get(name), performance.now()),
+  );
+  return await serve(definition, request);
 }
 
 /** Refuses before anything but the headers is read, which is what an overload has most of. */
@@ -376,9 +459,9 @@ async function atEntrance(definition: BoundRoute, envelope: Envelope): ReturnTyp
   const started = performance.now();
   const entered = await enter(definition, envelope);
   if (entered.refusal === undefined) return { entered };
-  const refused = problemResponse(entered.refusal);
-  tell(definition.name, envelope.method, refused, started, entered.principal);
-  return { refused };
+  const response = problemResponse(entered.refusal);
+  tell(definition.name, envelope.method, response, started, entered.principal);
+  return { refused: response };
 }
 
 /**
@@ -433,11 +516,10 @@ export function countRequest(principal: Principal): void {
 }
 
 /**
- * The rate limit comes before the level, so that refused callers are limited too. In a tenant that was closed nothing
- * is begun, and no body read: no key is claimed there, nothing sealed, no payload kept.
+ * In a tenant that was closed nothing is begun, and no body read: no key is claimed there, nothing sealed, no payload
+ * kept.
  */
 function admit(definition: BoundRoute, principal: Principal): void {
-  countRequest(principal);
   if (!includesLevel(principal.level, definition.needs)) {
     throw (
       requireEdge().unproven?.(principal, definition.needs) ??

@@ -22,7 +22,7 @@ import { type Level, LEVELS, type Principal } from '../../../domain/kernel/princ
 import { envelopeOf } from '../../edge/entrance';
 import { Problem, type ProblemDocument } from '../../edge/problem';
 import { openRoute } from '../../edge/route';
-import { attemptOf, attempts, counted, proofIn, runtime, tooManyAttempts } from '../../runtime';
+import { attemptOf, attempts, counted, MCP_DOOR, metadataPath, proofIn, runtime, tooManyAttempts } from '../../runtime';
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
@@ -138,19 +138,23 @@ openRoute('oauthServer', '/.well-known/oauth-authorization-server', async () => 
   });
 });
 
-openRoute('oauthResource', '/.well-known/oauth-protected-resource', async () => {
-  const { issuer } = (await runtime()).colony.identity;
-  return published({
-    resource: issuer,
-    authorization_servers: [issuer],
-    jwks_uri: `${issuer}/.well-known/jwks.json`,
-    scopes_supported: LEVELS,
-    bearer_methods_supported: ['header'],
-    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
-    resource_name: 'Formicary',
-    resource_documentation: `${issuer}/docs`,
+for (const [name, door, resource_name] of [
+  ['oauthResource', '', 'Formicary'],
+  ['oauthResourceMcp', MCP_DOOR, 'Formicary (MCP)'],
+] as const)
+  openRoute(name, metadataPath(door), async () => {
+    const { issuer } = (await runtime()).colony.identity;
+    return published({
+      resource: `${issuer}${door}`,
+      authorization_servers: [issuer],
+      jwks_uri: `${issuer}/.well-known/jwks.json`,
+      scopes_supported: LEVELS,
+      bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
+      resource_name,
+      resource_documentation: `${issuer}/docs`,
+    });
   });
-});
 
 function published(jsonBody: object): HttpResponseInit {
   return { jsonBody, headers: { 'cache-control': 'public, max-age=300', 'x-content-type-options': 'nosniff' } };

@@ -6,13 +6,14 @@ import { Rejection } from '../../../domain/kernel/decider';
 import { bind } from '../../bind';
 import { pageOf } from '../../edge/answers';
 import { registerDocs } from '../../edge/docs-routes';
+import { VERSION } from '../../edge/openapi';
 import { Problem, rejected } from '../../edge/problem';
 import { knownRoute, openRoute } from '../../edge/route';
 import { runtime } from '../../runtime';
 
 registerDocs({
   title: 'Formicary',
-  version: '0.1.0',
+  version: VERSION,
   description:
     'Coordination backend for swarms of AI agents. Every command answers with its receipt; every error is a problem document (RFC 9457) that says what to do.',
 });

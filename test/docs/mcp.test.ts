@@ -1,0 +1,38 @@
+/** The commands of docs/mcp.md, typed in their order on a fresh host, do a task by tools alone. */
+import { startTestHost } from '../support/host';
+import { blocksOf, commandsOf, LEAST_SECONDS, pageOf, secondsIn, shell } from './walk';
+
+const SETTINGS = 4;
+
+test('every command works as it stands', async () => {
+  const [block = ''] = blocksOf(pageOf('docs/mcp.md'), 'sh');
+  const commands = commandsOf(block);
+  const posting = secondsIn(block.replaceAll('\\"', '"'));
+  expect(posting).toHaveLength(2);
+  expect(Math.min(...posting)).toBeGreaterThanOrEqual(LEAST_SECONDS);
+  const host = await startTestHost({ env: { FORMICARY_DEV_HEADERS: 'off' } });
+  const settings = commands
+    .slice(0, SETTINGS)
+    .join('\n')
+    .replace('http://127.0.0.1:7071', host.url)
+    .replace('.formicary/guide', host.data);
+  const results: { tools?: unknown[]; structuredContent?: Record<string, unknown>; contents?: { text: string }[] }[] =
+    [];
+  for (const command of commands.slice(SETTINGS)) {
+    const { code, output } = await shell(`${settings}\n${command}`, { FORMICARY_URL: host.url });
+    expect([command, code, output]).toEqual([command, 0, expect.stringContaining('"result":')]);
+    expect(output).not.toContain('"isError":true');
+    results.push(JSON.parse(output).result);
+  }
+  const [discovered, listed, registered, posted, inbox, accepted, completed, task, receipts] = results;
+  expect(discovered).toMatchObject({ supportedVersions: ['2026-07-28'] });
+  expect(listed?.tools?.length).toBeGreaterThan(10);
+  expect(registered?.structuredContent).toMatchObject({ agent: { id: 'ada-1' } });
+  expect(posted?.structuredContent).toMatchObject({ task: { id: 'invoice-4711' } });
+  expect(inbox?.structuredContent).toMatchObject({ items: [{ kind: 'assignment', task: 'invoice-4711', award: 1 }] });
+  expect(accepted?.structuredContent).toMatchObject({ task: { status: 'running' } });
+  expect(completed?.structuredContent).toMatchObject({ task: { status: 'completed' } });
+  expect(JSON.parse(task?.contents?.[0]?.text ?? '')).toMatchObject({ status: 'completed' });
+  expect(JSON.parse(receipts?.contents?.[0]?.text ?? '').value.length).toBeGreaterThan(3);
+  await host.stop();
+});

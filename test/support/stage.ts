@@ -70,8 +70,8 @@ export function hangsAt(stream: string, type: string): Mishaps {
       : undefined;
 }
 
-/** Calls that answer at once and can't fail. */
-const PLAIN = new Set(['onAppend', 'beat', 'forget']);
+/** Calls that answer at once and can't fail, and one whose answer is no promise but pages. */
+const PLAIN = new Set(['onAppend', 'beat', 'forget', 'latest']);
 
 /** Waits for so many turns of the event loop. */
 export async function turns(count: number): Promise<void> {

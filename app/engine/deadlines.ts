@@ -11,12 +11,8 @@ import { StandingDeadlines } from './standing-deadlines';
 import { type Standstill, STOPPED_AGAIN_SECONDS } from './standstill';
 import type { Watchdog } from './watchdog';
 
-/**
- * Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more.
- *
- * @param one where several deadlines may stand for the stream and the reason: which of them this is
- */
-export type Look = (stream: string, one?: Time) => Promise<Time | undefined>;
+/** Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more. */
+export type Look = (stream: string) => Promise<Time | undefined>;
 
 declare const registered: unique symbol;
 /** A reason that somebody looks for: registering it alone makes one, so no deadline is set that nobody would heed. */
@@ -111,11 +107,18 @@ export class DeadlineEngine {
     await this.write(this.standing.needed(deadlines));
   }
 
-  /** Fires one deadline that a trigger has handed over. Rejects when it has to be handed over again. */
+  /**
+   * Fires one deadline that a trigger has handed over. Rejects when it has to be handed over again. Several may stand
+   * for the same, and each would ask for the next one for ever: one of them goes on, the last to be due.
+   */
   async fired(deadline: Deadline): Promise<void> {
+    const other = this.standing.other(deadline);
     this.standing.fired(deadline);
-    const next = await this.look(deadline, deadline.due);
-    if (next !== undefined) await this.write([next]);
+    const next = await this.look(deadline);
+    if (next === undefined) return;
+    const comes = other !== undefined && other > deadline.due && other > toTime(this.clock.now());
+    if (comes && other <= next.due) this.standing.written([{ ...next, due: other }]);
+    else await this.write([next]);
   }
 
   /** Looks at a stream as if this deadline were due, and writes nothing; answers when to look again, if ever. */
@@ -142,12 +145,12 @@ export class DeadlineEngine {
   }
 
   /** Has the stream looked at; answers the next deadline. */
-  private async look(deadline: Deadline, one?: Time): Promise<Deadline | undefined> {
+  private async look(deadline: Deadline): Promise<Deadline | undefined> {
     const look = this.looks.get(deadline.reason);
     if (look === undefined) return this.unknown(deadline);
     if ((await this.standstill?.isOver(deadline.stream)) === true) return undefined;
     if (await this.waits(deadline)) return this.after(deadline, STOPPED_AGAIN_SECONDS);
-    const due = await look(deadline.stream, one);
+    const due = await look(deadline.stream);
     // What was stopped meanwhile may have left undone what was due.
     if (await this.waits(deadline)) return this.after(deadline, STOPPED_AGAIN_SECONDS);
     return due === undefined ? undefined : { stream: deadline.stream, reason: deadline.reason, due };

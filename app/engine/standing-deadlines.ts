@@ -41,6 +41,12 @@ export class StandingDeadlines {
     return [...needed.values()];
   }
 
+  /** When another one is due that stands for the same. */
+  other(deadline: Deadline): Time | undefined {
+    const standing = this.times.get(nameOf(deadline));
+    return standing === deadline.due ? undefined : standing;
+  }
+
   /** These were written. */
   written(deadlines: readonly Deadline[]): void {
     const gone = this.goneBy();

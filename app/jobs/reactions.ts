@@ -53,7 +53,10 @@ interface Round {
   readonly from: number;
   /** Whether one before that was kept out, or has failed. */
   readonly isLeft: boolean;
+  /** Whether a limit that is met holds it up. */
+  readonly isFull: boolean;
   readonly status: JobState['status'];
+  readonly began: Time;
   readonly at: Time;
 }
 
@@ -70,8 +73,6 @@ export class JobReactions implements Consumer {
   private readonly due: Reason;
   /** By stream of the job. */
   private readonly rounds = new Recent<string, Round>(MOST_ROUNDS);
-  /** By stream of the job, where several deadlines may stand: the last that was due here, and what that has set. */
-  private readonly last = new Recent<string, { readonly one: Time; readonly next: Time }>(MOST_ROUNDS);
   /** Tasks that looks may still read before this time. */
   private budget: { readonly until: Time; left: number } = { until: toTime(0), left: 0 };
   private readonly reactions: ReactionsByCategory = {
@@ -80,7 +81,7 @@ export class JobReactions implements Consumer {
   };
 
   constructor(private readonly deps: JobReactionsDeps) {
-    this.due = deps.deadlines.on('job', (stream, one) => this.fallsDue(stream, one));
+    this.due = deps.deadlines.on('job', (stream) => this.look(stream));
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
@@ -147,20 +148,6 @@ export class JobReactions implements Consumer {
   }
 
   /**
-   * Each look sets the next one. Where several deadlines stand, those beyond one would go on for as long as the job
-   * does: one is given up where the last look has set another that comes as soon. If that could not be written, the
-   * deadline of that look comes again, and goes on.
-   */
-  private async fallsDue(stream: string, one: Time | undefined): Promise<Time | undefined> {
-    const next = await this.look(stream);
-    if (one === undefined || next === undefined) return next;
-    const last = this.last.get(stream);
-    if (last !== undefined && last.one !== one && last.next > this.now() && last.next <= next) return undefined;
-    this.last.set(stream, { one, next });
-    return next;
-  }
-
-  /**
    * Sees to what is left of a job that has not ended: what is to be posted or cancelled still, and ends that it has not
    * heard of. One look sees to some tasks, the next ones, which follow soon, to those behind them.
    */
@@ -172,8 +159,11 @@ export class JobReactions implements Consumer {
     const job = { tenant, id, state, graph: await this.deps.jobs.graph(tenant, state) };
     const { status } = state;
     const before = this.rounds.get(stream);
-    const goesOn = before?.status === status && this.now() <= plusSeconds(before.at, ROUND_SECONDS);
-    const round = goesOn ? before : { from: 0, isLeft: false, status, at: this.now() };
+    const now = this.now();
+    // What is before the place at which a limit holds it up is looked at now and then all the same.
+    const isStale = before?.isFull === true && now > plusSeconds(before.began, STANDING_SECONDS);
+    const goesOn = !isStale && before?.status === status && now <= plusSeconds(before.at, ROUND_SECONDS);
+    const round = goesOn ? before : { from: 0, isLeft: false, isFull: false, status, began: now, at: now };
     this.rounds.set(stream, round);
     const { next, rests } = await this.lookFrom(job, round.from, cause);
     // It has begun anew meanwhile.
@@ -181,7 +171,7 @@ export class JobReactions implements Consumer {
     const isFull = rests.has('full');
     const isLeft = round.isLeft || isFull || rests.has('some');
     if (next === undefined) this.rounds.delete(stream);
-    else this.rounds.set(stream, { from: next, isLeft, status, at: this.now() });
+    else this.rounds.set(stream, { ...round, from: next, isLeft, isFull, at: this.now() });
     if (next !== undefined && !isFull) return this.when('more', state);
     return this.when(isLeft ? 'some' : undefined, state);
   }

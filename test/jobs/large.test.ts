@@ -204,16 +204,28 @@ test('where several deadlines stand for a job, one of them goes on', async () =>
   await begin();
   await stage.colony.tenants.create(PIA, TENANT, { tasks: 1 }, 'a trial');
   await post(job(many(3, TIMES)));
-  const due = (seconds: number) => later(stage.now, seconds);
-  const fired = (at: Time) =>
-    calls('deadlines.schedule', () =>
-      stage.colony.deadlines.fired({ stream: jobStream(TENANT, 'j'), reason: 'job', due: at }),
-    );
-  const [one, other] = [due(-2), due(-1)];
-  expect(await fired(one)).toBe(1);
-  expect(await fired(other)).toBe(0);
-  // Handed over again: what it had set may not have been written.
-  expect(await fired(one)).toBe(1);
+  const stream = jobStream(TENANT, 'j');
+  const [standing] = stage.deadlines().filter((deadline) => deadline.stream === stream);
+  const fired = (due: Time) =>
+    calls('deadlines.schedule', () => stage.colony.deadlines.fired({ stream, reason: 'job', due }));
+  // The one that stands comes later, and goes on.
+  expect(await fired(later(stage.now, -1))).toBe(0);
+  expect(await fired(later(stage.now, -2))).toBe(0);
+  expect(await fired(standing?.due as Time)).toBe(1);
+});
+
+test('a look whose next deadline could not be written is asked for again', async () => {
+  await begin();
+  await stage.colony.tenants.create(PIA, TENANT, { tasks: 1 }, 'a trial');
+  await post(job(many(3, TIMES)));
+  const stream = jobStream(TENANT, 'j');
+  const [standing] = stage.deadlines().filter((deadline) => deadline.stream === stream);
+  // What a look has asked for, and could not be written, counts for nothing.
+  stage.mishaps = (port, method) => (port === 'deadlines' && method === 'schedule' ? 'fails' : undefined);
+  const handedOver = () => stage.colony.deadlines.fired({ stream, reason: 'job', due: standing?.due as Time });
+  await expect(handedOver()).rejects.toThrow('failed before');
+  stage.mishaps = () => undefined;
+  expect(await calls('deadlines.schedule', handedOver)).toBe(1);
 });
 
 test('a large job of a tenant that is closed comes to its end', async () => {

@@ -6,7 +6,7 @@ import { jobDecider, type JobEvent, type JobState } from '../../domain/jobs/job'
 import type { Commit } from '../../domain/kernel/commit';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { taskDecider, type TaskEvent } from '../../domain/market/task';
-import { ALL_GROUPS } from '../../domain/notices/channel';
+import { ALL_GROUPS, channelDecider } from '../../domain/notices/channel';
 import { type EndEvent, type Fact, type Matter, noticeOf } from '../../domain/notices/notice';
 import type { Aggregate } from '../engine/aggregate';
 import { causeOf } from '../engine/command';
@@ -31,11 +31,11 @@ export class EndNotices implements Consumer {
   readonly name = 'notices';
   private readonly reactions: ReactionsByCategory = {
     [taskDecider.category]: {
-      concerns: (commit) => this.isWanted(commit, 'task-ended') && tasksEnd(commit),
+      concerns: (commit) => tasksEnd(commit) && this.isWanted(commit, 'task-ended'),
       react: (change) => this.task(change),
     },
     [jobDecider.category]: {
-      concerns: (commit) => this.isWanted(commit, 'job-ended') && jobsEnd(commit),
+      concerns: (commit) => jobsEnd(commit) && this.isWanted(commit, 'job-ended'),
       react: (change) => this.job(change),
     },
   };
@@ -43,7 +43,20 @@ export class EndNotices implements Consumer {
   constructor(private readonly deps: EndNoticesDeps) {}
 
   async handle(commits: readonly Commit[]): Promise<void> {
+    await this.hear(commits);
     await react(commits, this.reactions, this.deps);
+  }
+
+  /** A channel that its view did not show yet at the start comes again; whether ends are wanted is asked after that. */
+  private async hear(commits: readonly Commit[]): Promise<void> {
+    const { transactor, channelBook } = this.deps;
+    for (const { stream, index } of commits) {
+      const { tenant, category, id } = parseStream(stream);
+      if (category !== channelDecider.category || channelBook.versionOf(tenant, id) >= index) continue;
+      await transactor.catchUp(stream, index);
+      const { state, version } = await transactor.load(channelDecider, stream);
+      channelBook.update(tenant, id, state, version);
+    }
   }
 
   private async task(change: Change): Promise<void> {
@@ -95,7 +108,8 @@ export class EndNotices implements Consumer {
       at: commit.at,
       link: `${this.deps.publicUrl}/v1/${event === 'task-ended' ? 'tasks' : 'jobs'}/${id}`,
     });
-    const { deliveries } = this.deps;
+    const { channelBook, deliveries } = this.deps;
+    if (!channelBook.carries(tenant, notice)) return;
     await deliveries.notify(tenant, notice, ALL_GROUPS, { ...causeOf(commit), traceparent: cause.traceparent });
   }
 

@@ -2,11 +2,11 @@
  * Which tenants have a channel for the ends of tasks and jobs, in memory: no view is asked each time that something
  * ends.
  */
-import type { ChannelState } from '../../domain/notices/channel';
-import { END_EVENTS, type EndEvent } from '../../domain/notices/notice';
+import { ALL_GROUPS, carries, type Channel, type ChannelState } from '../../domain/notices/channel';
+import type { EndEvent, Notice } from '../../domain/notices/notice';
 
 interface Told {
-  readonly ends: readonly EndEvent[];
+  readonly channel: Channel | undefined;
   readonly version: number;
 }
 
@@ -18,13 +18,28 @@ export class ChannelBook {
   update(tenant: string, id: string, { channel }: ChannelState, version: number): void {
     const channels = this.tenants.get(tenant) ?? new Map<string, Told>();
     this.tenants.set(tenant, channels);
-    if ((channels.get(id)?.version ?? -1) > version) return;
-    channels.set(id, { ends: END_EVENTS.filter((event) => channel?.events.includes(event)), version });
+    if (this.versionOf(tenant, id) > version) return;
+    channels.set(id, { channel, version });
+  }
+
+  /** The version of the channel's stream that is known here; -1 where none is. */
+  versionOf(tenant: string, id: string): number {
+    return this.tenants.get(tenant)?.get(id)?.version ?? -1;
   }
 
   /** Whether anybody in the tenant wants to be told of such ends. */
   wants(tenant: string, event: EndEvent): boolean {
-    for (const { ends } of this.tenants.get(tenant)?.values() ?? []) if (ends.includes(event)) return true;
+    return this.some(tenant, ({ events }) => events.includes(event));
+  }
+
+  /** Whether a channel of the tenant carries this one. */
+  carries(tenant: string, notice: Pick<Notice, 'event' | 'ended'>): boolean {
+    return this.some(tenant, (channel) => carries(channel, notice, ALL_GROUPS));
+  }
+
+  private some(tenant: string, holds: (channel: Channel) => boolean): boolean {
+    for (const { channel } of this.tenants.get(tenant)?.values() ?? [])
+      if (channel !== undefined && holds(channel)) return true;
     return false;
   }
 }

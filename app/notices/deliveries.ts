@@ -268,8 +268,9 @@ export class Deliveries implements Reaction {
     cause: Cause | undefined,
   ): Promise<void> {
     // The view finds channels, the stream says what they are.
-    const channel = await this.channel(tenant, channel_id);
+    const { channel, ends_since } = (await this.deps.channels.current(tenant, channel_id)).state;
     if (channel === undefined || !carries(channel, notice, group)) return;
+    if (notice.ended !== undefined && (ends_since === undefined || notice.at < ends_since)) return;
     const id = derivedId(tenant, DELIVERIES, JSON.stringify([notice.id, channel_id]));
     const outcome = await this.deps.deliveries.decide(
       { principal: principal(tenant), cause, reaction: true, creates: true },

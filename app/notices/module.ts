@@ -45,7 +45,8 @@ export function noticesModule(engine: Engine) {
         await eachRow(
           channelsOf,
           { key: ALL, where: { events } },
-          async ({ tenant, id }) => {
+          async ({ tenant, id, index }) => {
+            if (channelBook.versionOf(tenant, id) >= index) return;
             const { state, version } = await channelsOf.load(tenant, id);
             channelBook.update(tenant, id, state, version);
           },

@@ -4,6 +4,7 @@
  */
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
 import { isId } from '../kernel/ids';
+import type { Time } from '../kernel/time';
 import { END_EVENTS, type EndedWork, type Notice, NOTICE_EVENTS, type NoticeEvent } from './notice';
 
 export const CHANNEL_KINDS = ['standard', 'cloudevents', 'teams', 'slack', 'mail'] as const;
@@ -56,16 +57,19 @@ export interface ChannelState {
   readonly channel_id: string;
   /** While it is active. */
   readonly channel: Channel | undefined;
+  /** Since when it is told of ends, without a break: it is told of none before, however late somebody comes to that. */
+  readonly ends_since?: Time;
 }
 
 export const channelDecider: Decider<ChannelState, ChannelEvent> = {
   category: 'channel',
-  version: 1,
+  version: 2,
   initial: { status: 'unknown', channel_id: '', channel: undefined },
-  evolve(_, { type, data }) {
+  evolve(before, { type, data }, { at }) {
     if (type === 'ChannelRemoved') return { status: 'removed', channel_id: data.channel_id, channel: undefined };
     const { channel_id, ...channel } = data;
-    return { status: 'active', channel_id, channel };
+    const hearsEnds = END_EVENTS.some((event) => channel.events.includes(event));
+    return { status: 'active', channel_id, channel, ...(hearsEnds && { ends_since: before.ends_since ?? at }) };
   },
 };
 

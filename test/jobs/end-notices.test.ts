@@ -132,3 +132,32 @@ test('where nobody wants to know, nothing is read and nothing is written', async
   expect(posted).toEqual([]);
   expect(stage.streams('delivery')).toEqual([]);
 });
+
+test('a channel is told of no end that was before it, though the log is read anew', async () => {
+  await begin();
+  await stage.colony.tasks.post(as('crm'), 'old', spec(TIMES));
+  await stage.settled();
+  await complete('old');
+  await stage.pass(5);
+  await channel('crm');
+  await stage.colony.tasks.post(as('crm'), 'new', spec(TIMES));
+  await stage.settled();
+  await complete('new');
+  await stage.colony.deliver('reactions', stage.log());
+  await stage.pass(20);
+  await stage.colony.deliveries.settled();
+  expect(told()).toEqual([['new', 'completed']]);
+});
+
+test('a channel whose row was not there yet when a process started is heard of all the same', async () => {
+  await begin();
+  await stage.colony.channels.set(ADA, 'crm', HOOK);
+  stage.first.kill();
+  stage.mishaps = (port, method) => (port === 'views' && method === 'put' ? 'fails' : undefined);
+  await stage.start();
+  stage.mishaps = () => undefined;
+  await stage.pass(10);
+  await stage.redeliver();
+  await work();
+  expect(told()).toHaveLength(4);
+});

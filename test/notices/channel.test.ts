@@ -47,7 +47,7 @@ describe('set', () => {
     given(channelDecider, [])
       .when(setChannel('ops', channel))
       .then([set(channel)])
-      .thenState((state) => expect(state).toEqual({ status: 'active', channel_id: 'ops', channel }));
+      .thenState((state) => expect(state).toMatchObject({ status: 'active', channel_id: 'ops', channel }));
     given(channelDecider, [set(channel)])
       .when(setChannel('ops', channel))
       .thenNothing();

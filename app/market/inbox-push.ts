@@ -48,9 +48,10 @@ export class InboxPush {
     if (refused !== undefined) return refused;
     const stream = agentStream(tenant, id);
     const { state } = await transactor.load(agentDecider, stream);
-    const { presence_seconds } = state.profile as AgentProfile;
+    const { presence_seconds, gateway } = state.profile as AgentProfile;
     return {
-      push: (await push?.connect(stream)) ?? null,
+      // Nobody is told of what a gateway waits for.
+      push: (gateway === undefined ? await push?.connect(stream) : undefined) ?? null,
       look_seconds: Math.min(MAX_LOOK_SECONDS, presence_seconds / 2),
     };
   }

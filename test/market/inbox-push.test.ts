@@ -93,6 +93,7 @@ test('an agent of a gateway is told nothing: the gateway waits for all of its ag
     ...profile(),
     gateway: 'service:desk',
   });
+  expect(await stage.colony.inboxPush.connection(as('cid'), 'cid')).toMatchObject({ push: null });
   server.requests.length = 0;
   await post('t');
   await quiet();

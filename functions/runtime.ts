@@ -270,8 +270,19 @@ function challenged(error: string, fault: string, scheme: 'Bearer' | 'DPoP' = 'D
   return Problem.of('unauthenticated', `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, {}, headers);
 }
 
+/** What is told to whoever would have that level, were its token bound; undefined when it would not. */
+function unproven({ token }: Principal, needs: Level, path?: string): Problem | undefined {
+  const level = token?.levelIfBound;
+  if (level === undefined || !includesLevel(level, needs)) return undefined;
+  const fault = `the token is not bound to a key, which this tenant demands for ${needs}`;
+  return challenged('invalid_token', fault, 'DPoP', path);
+}
+
 /** To whoever has not the level that something needs: the scope to ask for is that (RFC 6750, section 3.1). */
-export function insufficient({ id, level, token }: Principal, needs: Level, path: string): Problem {
+export function insufficient(caller: Principal, needs: Level, path: string): Problem {
+  const missing = unproven(caller, needs, path);
+  if (missing !== undefined) return missing;
+  const { id, level, token } = caller;
   const headers = {
     'www-authenticate': challenge(
       token?.jkt === undefined ? 'Bearer' : 'DPoP',
@@ -304,11 +315,7 @@ function challenge(scheme: 'Bearer' | 'DPoP', error: readonly string[], path = '
 
 setEdge({
   principalOf,
-  unproven({ token }, needs) {
-    const level = token?.levelIfBound;
-    if (level === undefined || !includesLevel(level, needs)) return undefined;
-    return challenged('invalid_token', `the token is not bound to a key, which this tenant demands for ${needs}`);
-  },
+  unproven: (principal, needs) => unproven(principal, needs),
   over({ tenant }) {
     const closure = opened?.colony.tenantBook.closure(tenant);
     return closure && rejected(closure);

@@ -172,10 +172,12 @@ export interface Edge {
   onRequest?(info: RequestInfo): void;
 }
 
-const DEFAULT_BODY_LIMIT = 1_000_000;
+export const DEFAULT_BODY_LIMIT = 1_000_000;
 const MAX_ERRORS = 50;
 /** Bytes of an answer that its request pays for; each further so many cost as much as a plain request. */
 const ANSWER_BYTES = 64 * 1024;
+/** Bytes of a message at another door that is read at once: signs of life are small, and never wait. */
+const SMALL_MESSAGE = 64 * 1024;
 /** For so long it counts that a request was let in by its headers, until its body is there. */
 const LET_IN_FOR_MS = 1_000;
 
@@ -296,17 +298,35 @@ export function doorRoute(
   const handle = async (request: HttpRequest): Promise<HttpResponseInit> => {
     const { principal, refusal } = enteredBy(request) ?? (await come(envelopeOf(request)));
     if (refusal !== undefined) return problemResponse(refusal);
+    const caller = principal as Principal;
     try {
-      return await handler(request, principal as Principal);
+      await toRead(request, caller);
+      const response = await handler(request, caller);
+      weigh(caller, response);
+      return response;
     } catch (error) {
       return problemResponse(problemOf(name, error));
     }
   };
   setEntrance(handle, async (envelope) => {
+    const started = performance.now();
     const entered = await come(envelope);
-    return entered.refusal === undefined ? { entered } : { refused: problemResponse(entered.refusal) };
+    if (entered.refusal === undefined) return { entered };
+    const response = problemResponse(entered.refusal);
+    tell(name, envelope.method, response, started, entered.principal);
+    return { refused: response };
   });
   register(name, path, methods, handle);
+}
+
+/** Reading a message takes time of its tenant; a large one waits for its turn, and may come too late, as a read may. */
+async function toRead(request: HttpRequest, caller: Principal): Promise<void> {
+  if (Number(request.headers.get('content-length') ?? Infinity) <= SMALL_MESSAGE) {
+    void edge?.turn?.('underway', caller, 0);
+    return;
+  }
+  checkLoad({ work: 'read' }, caller);
+  await turnOf({ work: 'read' }, request, caller);
 }
 
 /** The names of a path's placeholders. */
@@ -545,13 +565,17 @@ function checkKey({ method }: BoundRoute, principal: Principal, key: string | nu
 /**
  * What has to wait while the host is late hears so before its body is read.
  */
-function checkLoad({ work }: BoundRoute, principal: Principal): void {
+function checkLoad({ work }: Pick<BoundRoute, 'work'>, principal: Principal): void {
   const wait = requireEdge().admits?.(work, principal) ?? 0;
   if (wait > 0) throw overloaded(wait);
 }
 
 /** The turn of the caller's tenant, where it has to be waited for; whoever has gone meanwhile does not begin. */
-function turnOf({ work }: BoundRoute, request: HttpRequest, principal: Principal): Promise<void> | undefined {
+function turnOf(
+  { work }: Pick<BoundRoute, 'work'>,
+  request: HttpRequest,
+  principal: Principal,
+): Promise<void> | undefined {
   const turn = edge?.turn?.(work, principal, Number(request.headers.get('content-length') ?? 0) || 0);
   if (typeof turn !== 'number') return turn?.then(() => goneSignalOf(request)?.throwIfAborted());
   edge?.heard?.(principal);

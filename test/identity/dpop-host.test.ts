@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DpopKey, Formicary } from '../../client/client';
 import { formicary } from '../cli/support';
+import { ask } from '../mcp/support';
 import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
@@ -174,6 +175,12 @@ test('where the tenant demands it, others may read, and the owner binds its toke
     body: JSON.stringify({ award: 1 }),
   });
   expect(raw.headers.get('www-authenticate')).toMatch(/^DPoP .*error="invalid_token"/);
+  const tool = { name: 'acceptTask', arguments: { id: 'missing', award: 1 } };
+  const called = await ask(host, 'tools/call', tool, { token: plain.token });
+  expect([called.status, called.headers.get('www-authenticate')]).toEqual([
+    401,
+    expect.stringMatching(/^DPoP .*error="invalid_token".*resource_metadata="[^"]*\/mcp"/),
+  ]);
 
   // Its client had not known: it binds what it gets from now on.
   expect(await admin.identity.setDpop({ required_from: 'nothing', reason: 'enough' })).toMatchObject({

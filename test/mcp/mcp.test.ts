@@ -158,10 +158,26 @@ test.each([
   ['a text', '"tools/list"', 400, -32600],
   ['a name twice', '{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', 400, -32700],
   ['what listens', '{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen"}', 404, -32601],
-  ['more than a request may have', `"${'x'.repeat(8_200_000)}"`, 413, undefined],
+  ['more than what an agent calls here may have', `"${'x'.repeat(1_200_000)}"`, 413, undefined],
 ])('%s is refused as a body', async (_, body, status, code) => {
   const reply = await post(host, body, { token });
   expect([reply.status, reply.body.error?.code]).toEqual([status, code]);
+});
+
+test.each(['Rechnung №4', 'a\nb'])('the key %j is refused by its name, as no header could say it', async (key) => {
+  const refused = await called('postTask', { task_type: 'a.b', idempotency_key: key });
+  expect(refused).toMatchObject({ isError: true });
+  expect(refused.content[0].text).toContain('idempotency_key must be visible ASCII characters');
+});
+
+test('a trace that can not be one is not gone on with', async () => {
+  const { body } = await ask(
+    host,
+    'tools/call',
+    { name: 'getMe', arguments: {}, _meta: { traceparent: '№' } },
+    { token },
+  );
+  expect(body.result.structuredContent).toMatchObject({ id: 'recon-7' });
 });
 
 test('there is nothing but posts, and no session', async () => {

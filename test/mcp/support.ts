@@ -27,6 +27,7 @@ export function ask(host: TestHost, method: string, params: Record<string, unkno
     'io.modelcontextprotocol/protocolVersion': REVISION,
     'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
     'io.modelcontextprotocol/clientCapabilities': sent.capabilities ?? {},
+    ...(params['_meta'] as object | undefined),
   };
   return post(host, JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }), {
     ...sent,

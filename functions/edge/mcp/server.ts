@@ -40,6 +40,8 @@ export interface Exchange {
   insufficient(needs: Level): Problem;
   /** Whoever called is told this instead of a result: what it has shown is not enough. */
   instead?: HttpResponseInit | Problem;
+  /** What failed though it should not: answered, and logged, as on every route. */
+  defect?: Error;
 }
 
 /**
@@ -54,7 +56,8 @@ export async function answerMcp(exchange: Exchange, message: object): Promise<Ht
   const response = await handler.fetch(new Request(url, { method, headers: asked }), { parsedBody: message });
   // Nothing is said before the end, so a stream is whole as soon as it has begun.
   const body = await response.text();
-  const { instead } = exchange;
+  const { instead, defect } = exchange;
+  if (defect !== undefined) throw defect;
   if (instead instanceof Problem) throw instead;
   if (instead !== undefined) return instead;
   const headers = { ...Object.fromEntries(response.headers), ...HEADERS };
@@ -81,6 +84,18 @@ function mcpServer(sdk: typeof Sdk, exchange: Exchange): Sdk.McpServer {
     },
   );
   const { server } = mcp;
+  /** The SDK tells its client of an error in the error's own words, and nobody else. */
+  const guarded =
+    <Given extends unknown[], R>(handle: (...given: Given) => R | Promise<R>) =>
+    async (...given: Given): Promise<R> => {
+      try {
+        return await handle(...given);
+      } catch (error) {
+        if (!(error instanceof sdk.ProtocolError))
+          exchange.defect = error instanceof Error ? error : new Error(String(error));
+        throw error;
+      }
+    };
   /** The answer of a route to a read; what it refuses is an error of the protocol. */
   const read = async (tool: Tool, args: Readonly<Record<string, unknown>>, uri?: string): Promise<HttpResponseInit> => {
     const answer = await within(exchange, tool, tool.request(args, undefined));
@@ -100,25 +115,34 @@ function mcpServer(sdk: typeof Sdk, exchange: Exchange): Sdk.McpServer {
       );
     return answer;
   };
-  server.setRequestHandler('tools/list', ({ params }) => {
-    const from = params?.cursor === undefined ? 0 : permitted.findIndex(({ listed }) => listed.name === params.cursor);
-    if (from < 0) throw new sdk.ProtocolError(sdk.ProtocolErrorCode.InvalidParams, 'The cursor is none of ours.');
-    const next = permitted[from + PAGE];
-    return {
-      tools: permitted.slice(from, from + PAGE).map(({ listed }) => listed as unknown as Sdk.Tool),
-      ...(next !== undefined && { nextCursor: next.listed.name }),
-    };
-  });
-  server.setRequestHandler('tools/call', async ({ params: { name, arguments: args = {}, _meta } }) => {
-    const tool = tools.get(name);
-    if (tool === undefined)
-      throw new sdk.ProtocolError(sdk.ProtocolErrorCode.InvalidParams, `There is no tool ${name} here.`);
-    const result = await called(exchange, tool, args, _meta?.[sdk.TRACEPARENT_META_KEY]);
-    const held = exchange.takesTasks ? heldIn(result._meta?.[PROBLEM_KEY]) : undefined;
-    // The result of another kind: clients that declare the extension know it by its resultType.
-    if (held !== undefined) return { ...(await task(held)), resultType: 'task' } as unknown as Sdk.CallToolResult;
-    return server.projectCallToolResult(result, tool.listed.outputSchema);
-  });
+  server.setRequestHandler(
+    'tools/list',
+    guarded(({ params }) => {
+      const from =
+        params?.cursor === undefined ? 0 : permitted.findIndex(({ listed }) => listed.name === params.cursor);
+      if (from < 0) throw new sdk.ProtocolError(sdk.ProtocolErrorCode.InvalidParams, 'The cursor is none of ours.');
+      const next = permitted[from + PAGE];
+      return {
+        tools: permitted.slice(from, from + PAGE).map(({ listed }) => listed as unknown as Sdk.Tool),
+        ...(next !== undefined && { nextCursor: next.listed.name }),
+      };
+    }),
+  );
+  server.setRequestHandler(
+    'tools/call',
+    guarded(async ({ params: { name, arguments: args = {}, _meta } }) => {
+      const tool = tools.get(name);
+      if (tool === undefined)
+        throw new sdk.ProtocolError(sdk.ProtocolErrorCode.InvalidParams, `There is no tool ${name} here.`);
+      const result = await called(exchange, tool, args, _meta?.[sdk.TRACEPARENT_META_KEY]);
+      const held = exchange.takesTasks ? heldIn(result._meta?.[PROBLEM_KEY]) : undefined;
+      // It is held whatever becomes of the look at it: who is told of a failure would call again.
+      const shown = held === undefined ? undefined : await task(held).catch(() => undefined);
+      // The result of another kind: clients that declare the extension know it by its resultType.
+      if (shown !== undefined) return { ...shown, resultType: 'task' } as unknown as Sdk.CallToolResult;
+      return server.projectCallToolResult(result, tool.listed.outputSchema);
+    }),
+  );
   const action = async (taskId: string): Promise<Shown<typeof Action>> => {
     const { body } = await read(allTools().get('getAction') as Tool, { action_id: taskId }, `task ${taskId}`);
     const found = JSON.parse(body as string) as Shown<typeof Action>;
@@ -131,34 +155,58 @@ function mcpServer(sdk: typeof Sdk, exchange: Exchange): Sdk.McpServer {
     if (exchange.takesTasks) return;
     throw new sdk.MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [TASKS]: {} } } });
   };
-  server.setRequestHandler('tasks/get', { params: TaskParams }, async ({ taskId }) => {
-    declared();
-    return await task(taskId);
-  });
-  server.setRequestHandler('tasks/update', { params: TaskParams }, async ({ taskId }) => {
-    declared();
-    // Nothing is asked of a client: people answer where they approve.
-    await action(taskId);
-    return {};
-  });
-  server.setRequestHandler('tasks/cancel', { params: TaskParams }, async ({ taskId }) => {
-    declared();
-    const approval = approvalOf(await action(taskId));
-    if (approval !== undefined)
-      await read(allTools().get('withdrawApproval') as Tool, { approval_id: approval, reason: 'its client cancelled' });
-    return {};
-  });
-  server.setRequestHandler('resources/templates/list', () => ({ resourceTemplates: templates() }));
-  server.setRequestHandler('resources/list', async ({ params }) => {
-    const { tool, args } = listing(params?.cursor);
-    return page(await read(tool, args));
-  });
-  server.setRequestHandler('resources/read', async ({ params: { uri } }) => {
-    const reading = readingOf(uri);
-    if (reading === undefined) throw new sdk.ResourceNotFoundError(uri);
-    const { body } = await read(reading.tool, reading.args, uri);
-    return { contents: [{ uri, mimeType: 'application/json', text: body as string }] };
-  });
+  server.setRequestHandler(
+    'tasks/get',
+    { params: TaskParams },
+    guarded(async ({ taskId }) => {
+      declared();
+      return await task(taskId);
+    }),
+  );
+  server.setRequestHandler(
+    'tasks/update',
+    { params: TaskParams },
+    guarded(async ({ taskId }) => {
+      declared();
+      // Nothing is asked of a client: people answer where they approve.
+      await action(taskId);
+      return {};
+    }),
+  );
+  server.setRequestHandler(
+    'tasks/cancel',
+    { params: TaskParams },
+    guarded(async ({ taskId }) => {
+      declared();
+      const approval = approvalOf(await action(taskId));
+      if (approval !== undefined)
+        await read(allTools().get('withdrawApproval') as Tool, {
+          approval_id: approval,
+          reason: 'its client cancelled',
+        });
+      return {};
+    }),
+  );
+  server.setRequestHandler(
+    'resources/templates/list',
+    guarded(() => ({ resourceTemplates: templates() })),
+  );
+  server.setRequestHandler(
+    'resources/list',
+    guarded(async ({ params }) => {
+      const { tool, args } = listing(params?.cursor);
+      return page(await read(tool, args));
+    }),
+  );
+  server.setRequestHandler(
+    'resources/read',
+    guarded(async ({ params: { uri } }) => {
+      const reading = readingOf(uri);
+      if (reading === undefined) throw new sdk.ResourceNotFoundError(uri);
+      const { body } = await read(reading.tool, reading.args, uri);
+      return { contents: [{ uri, mimeType: 'application/json', text: body as string }] };
+    }),
+  );
   return mcp;
 }
 

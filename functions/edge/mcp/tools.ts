@@ -7,7 +7,7 @@ import { isCommand, type RouteSpec } from '../../../contract/route';
 import { includesLevel, type Level } from '../../../domain/kernel/principal';
 import { convert, type Json, LOCAL, references } from '../json-schema';
 import { Problem } from '../problem';
-import { type BoundRoute, isOptionalBody, routes } from '../route';
+import { type BoundRoute, DEFAULT_BODY_LIMIT, isOptionalBody, routes } from '../route';
 
 /** As `tools/list` tells it. */
 export interface ListedTool {
@@ -59,8 +59,13 @@ const FOR_AGENTS = [
 
 /** Longest name that every client takes. */
 export const MAX_NAME = 64;
+/** What may be said around the body of a call, in bytes. */
+const AROUND_BYTES = 100_000;
 /** How many of the tools a request may pick by name. */
 const MAX_PICKED = 200;
+
+/** What a header can say. */
+const VISIBLE = /^[\x20-\x7e]*$/;
 
 const KEY = 'idempotency_key';
 const VERSION = 'if_match';
@@ -112,6 +117,14 @@ export function toolsPicked(picked: string | null): ReadonlyMap<string, Tool> {
 /** What whoever has that level may call. */
 export function toolsFor(tools: ReadonlyMap<string, Tool>, level: Level): Tool[] {
   return [...tools.values()].filter(({ route }) => includesLevel(level, route.needs));
+}
+
+/** Bytes of a message: the largest body of what its caller may call here, and what is said around it. */
+export function mostOf(tools: readonly Tool[]): number {
+  const limits = tools.map(({ route: { body, bodyLimit } }) =>
+    body === undefined ? 0 : (bodyLimit ?? DEFAULT_BODY_LIMIT),
+  );
+  return Math.max(0, ...limits) + AROUND_BYTES;
 }
 
 /** A tool is described when somebody asks for it: most are never asked for. */
@@ -250,7 +263,7 @@ function requestOf(
   const headers: Record<string, string> = {
     accept: 'application/json',
     'content-type': 'application/json',
-    ...(traceparent !== undefined && { traceparent }),
+    ...(traceparent !== undefined && VISIBLE.test(traceparent) && { traceparent }),
   };
   let body: unknown = fields;
   for (const [name, value] of Object.entries(args)) {
@@ -258,19 +271,22 @@ function requestOf(
     if (place === 'params') params[name] = segment(name, value, route.path.includes(`{*${name}}`));
     else if (place === 'query') query[name] = textOf(name, value);
     else if (place === 'whole body') body = value;
-    else if (place === 'key') headers['idempotency-key'] = textOf(name, value);
-    else if (place === 'version') headers['if-match'] = `"${textOf(name, value)}"`;
+    else if (place === 'key') headers['idempotency-key'] = visible(name, value);
+    else if (place === 'version') headers['if-match'] = `"${visible(name, value)}"`;
     // What a body does not know, its schema refuses by its place.
     else if (place === 'body' || (route.body !== undefined && !places.has('body'))) fields[name] = value;
     else throw unplaced(name, `is not known here; these are: ${[...places.keys()].join(', ') || 'none'}`);
   }
+  const text = route.body === undefined ? undefined : JSON.stringify(body);
+  // How much waits for its turn is known by it.
+  if (text !== undefined) headers['content-length'] = String(Buffer.byteLength(text));
   return new HttpRequest({
     method: route.method,
     url: `http://within${route.path.replaceAll(/[{}*]/g, '')}`,
     params,
     query,
     headers,
-    ...(route.body !== undefined && { body: { string: JSON.stringify(body) } }),
+    ...(text !== undefined && { body: { string: text } }),
   });
 }
 
@@ -286,6 +302,13 @@ function textOf(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   throw unplaced(name, 'must be a text, a number, or true or false');
+}
+
+/** Of a header: others can't be sent. */
+function visible(name: string, value: unknown): string {
+  const text = textOf(name, value);
+  if (!VISIBLE.test(text)) throw unplaced(name, 'must be visible ASCII characters');
+  return text;
 }
 
 function unplaced(parameter: string, message: string): Problem {

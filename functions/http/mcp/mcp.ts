@@ -9,14 +9,11 @@ import type { Envelope } from '../../edge/entrance';
 import { parseJson } from '../../edge/json';
 import { takesTasks } from '../../edge/mcp/held';
 import { answerMcp, HEADERS } from '../../edge/mcp/server';
-import { toolsPicked } from '../../edge/mcp/tools';
+import { mostOf, toolsFor, toolsPicked } from '../../edge/mcp/tools';
 import { checkOrigin } from '../../edge/origin';
 import { Problem } from '../../edge/problem';
 import { doorRoute } from '../../edge/route';
 import { insufficient, MCP_DOOR, publicUrl } from '../../runtime';
-
-/** Bytes of a request: the largest body that a route takes, and what is said around it. */
-const MAX_BODY = 8_100_000;
 
 /** Codes of JSON-RPC 2.0, and one of MCP. */
 const PARSE_ERROR = -32_700;
@@ -31,7 +28,7 @@ const check = ({ header }: Envelope) => checkOrigin(header, publicUrl());
 
 doorRoute('mcp', MCP_DOOR, ['POST'], check, async (request, caller) => {
   const tools = toolsPicked(request.query.get('tools'));
-  const read = await messageOf(request);
+  const read = await messageOf(request, mostOf(toolsFor(tools, caller.level)));
   if ('refused' in read) return read.refused;
   const needs = (level: Level) => insufficient(caller, level, MCP_DOOR);
   return await answerMcp(
@@ -42,13 +39,17 @@ doorRoute('mcp', MCP_DOOR, ['POST'], check, async (request, caller) => {
 
 type Read = { readonly message: Readonly<Record<string, unknown>> } | { readonly refused: HttpResponseInit };
 
-/** The one message of a request. */
-async function messageOf(request: HttpRequest): Promise<Read> {
+/**
+ * The one message of a request.
+ *
+ * @param most bytes that it may have
+ */
+async function messageOf(request: HttpRequest, most: number): Promise<Read> {
   const tooLarge = () =>
-    Problem.of('payload-too-large', `The body may have at most ${MAX_BODY} bytes.`, { limit: MAX_BODY });
-  if (Number(request.headers.get('content-length')) > MAX_BODY) throw tooLarge();
+    Problem.of('payload-too-large', `The body may have at most ${most} bytes here.`, { limit: most });
+  if (Number(request.headers.get('content-length')) > most) throw tooLarge();
   const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY) throw tooLarge();
+  if (bytes.byteLength > most) throw tooLarge();
   let message: unknown;
   try {
     message = parseJson(bytes);

@@ -10,11 +10,15 @@ from collections.abc import Callable
 from typing import Any
 
 from agents import Agent, RunConfig, Runner, RunResult, Tool, TResponseInputItem, function_tool
+from agents.items import ToolApprovalItem
 
 from ._approvals import Approval, Approvals
 from ._framework import in_loop, in_thread, plain, prompt_of
 from ._toolbox import Name, awaited, chosen
-from .task import Task
+from .task import Fail, Task
+
+# What the SDK calls a call itself, and not what it does.
+_OF_THE_CALL = frozenset({"id", "call_id", "type", "status", "name", "namespace", "created_by", "caller"})
 
 
 def tools(*names: Name) -> list[Tool]:
@@ -49,7 +53,7 @@ def work_with(
         while result.interruptions:
             state = result.to_state()
             for item in result.interruptions:
-                decision = await approvals.decide(item.name or "", _arguments_of(item.arguments))
+                decision = await approvals.decide(_tool_of(item), _arguments_of(item))
                 if decision.approved:
                     state.approve(item)
                 else:
@@ -64,8 +68,29 @@ def _result_of(result: RunResult) -> object:
     return result.final_output
 
 
-def _arguments_of(text: str | None) -> dict[str, Any]:
-    """What the model calls a tool with; people see text that is no JSON object as it is."""
+def _call_of(item: ToolApprovalItem) -> dict[str, Any]:
+    raw = item.raw_item
+    return raw if isinstance(raw, dict) else raw.model_dump(mode="json")
+
+
+def _tool_of(item: ToolApprovalItem) -> str:
+    """Which tool is called; two servers may each have one of the same name."""
+    name = item.name or ""
+    server = _call_of(item).get("server_label")
+    return f"{server}/{name}" if server else name
+
+
+def _arguments_of(item: ToolApprovalItem) -> dict[str, Any]:
+    """What the model calls a tool with; text that is no JSON object as it is, and all of a shell's or a patch's call.
+
+    Raises `Fail` for good where there is nothing to show: nobody may approve what they are not shown.
+    """
+    text = item.arguments
+    if text is None:
+        said = {name: each for name, each in _call_of(item).items() if name not in _OF_THE_CALL and each is not None}
+        if not said:
+            raise Fail(f"what {item.name} is called with can't be shown to people", retryable=False)
+        return said
     try:
         read = json.loads(text or "{}")
     except ValueError:

@@ -7,14 +7,21 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from agents import Agent, Model, ModelResponse, Usage, function_tool, set_tracing_disabled
-from agents.items import TResponseStreamEvent
+from agents import Agent, Model, ModelResponse, ShellTool, Usage, function_tool, set_tracing_disabled
+from agents.items import ToolApprovalItem, TResponseStreamEvent
 from conftest import Host
-from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
+from openai.types.responses import (
+    ResponseFunctionShellToolCall,
+    ResponseFunctionToolCall,
+    ResponseOutputMessage,
+    ResponseOutputText,
+)
+from openai.types.responses.response_function_shell_tool_call import Action
+from openai.types.responses.response_output_item import McpApprovalRequest
 from swarm import asked, posted, working
 
-from formicary import Formicary
-from formicary.openai_agents import tools, work_with
+from formicary import Fail, Formicary
+from formicary.openai_agents import _arguments_of, _tool_of, tools, work_with
 
 set_tracing_disabled(True)
 
@@ -22,7 +29,7 @@ set_tracing_disabled(True)
 class Script(Model):
     """A model that says what stands in a script, and keeps what it is told."""
 
-    def __init__(self, *says: ResponseFunctionToolCall | str) -> None:
+    def __init__(self, *says: ResponseFunctionToolCall | ResponseFunctionShellToolCall | str) -> None:
         self.says = list(says)
         self.told: list[Any] = []
 
@@ -98,6 +105,46 @@ def test_a_call_of_a_tool_is_approved_corrected_or_rejected(host: Host, formicar
     assert paid == [40, 15]
     assert '{"amount": 15}' in model.told[1]
     assert "it is too much" in model.told[3]
+
+
+def test_people_are_shown_the_command_that_they_let_go(host: Host, formicary: Formicary) -> None:
+    ran: list[str] = []
+
+    def run(request: Any) -> str:
+        ran.extend(request.data.action.commands)
+        return "done"
+
+    action = Action(commands=["ls /srv"])
+    wants = ResponseFunctionShellToolCall(
+        id="shell", call_id="call-shell", action=action, status="completed", type="shell_call"
+    )
+    agent = Agent(name="ops", model=Script(wants, "done"), tools=[ShellTool(run, needs_approval=True)])
+    approval: Any = {"kind": "shell.sdk"}
+    with (
+        host.formicary("human:grace") as grace,
+        working(host, "ops-1", "sdk.ops", work_with(agent, approval=approval)),
+    ):
+        task = posted(formicary, "sdk.ops", "look")
+        waiting = asked(grace, "shell.sdk")
+        shown: Any = grace.actions.get(waiting["action"].rsplit("/", 1)[1])["action"]
+        assert shown["arguments"]["action"]["commands"] == ["ls /srv"]
+        assert ran == []
+        grace.approvals.approve(waiting["id"], waiting["hash"], "it only looks")
+        assert formicary.tasks.result(task) == "done"
+    assert ran == ["ls /srv"]
+
+
+def test_what_can_not_be_shown_is_not_asked() -> None:
+    agent: Agent[Any] = Agent(name="any")
+    patch = {"type": "apply_patch_call", "call_id": "1", "operation": {"type": "delete_file", "path": "a"}}
+    assert _arguments_of(ToolApprovalItem(agent, patch, "apply_patch")) == {"operation": patch["operation"]}
+    with pytest.raises(Fail, match="can't be shown"):
+        _arguments_of(ToolApprovalItem(agent, {"type": "new_call", "call_id": "1"}, "new"))
+    request = McpApprovalRequest(
+        id="1", arguments='{"amount": 1}', name="pay", server_label="bank", type="mcp_approval_request"
+    )
+    asks = ToolApprovalItem(agent, request)
+    assert (_tool_of(asks), _arguments_of(asks)) == ("bank/pay", {"amount": 1})
 
 
 @pytest.mark.parametrize("says", [object(), float("nan")])

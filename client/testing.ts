@@ -38,6 +38,7 @@ type Answer = { readonly url?: string; readonly now?: string; readonly error?: s
 export class TestHost {
   private readonly clients: Formicary[] = [];
   private readonly workers: Worker[] = [];
+  private people: Formicary | undefined;
   /** Each is asked after the one before. */
   private asked: Promise<unknown> = Promise.resolve();
 
@@ -52,6 +53,8 @@ export class TestHost {
   static async start({ command = commandHere() }: TestHostOptions = {}): Promise<TestHost> {
     const [program, ...args] = command;
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    // What can't be written to a host that has ended is left out: that it gives no answer says so.
+    child.stdin.on('error', () => undefined);
     const failed = new Promise<never>((_, reject) => child.once('error', reject));
     const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
     try {
@@ -96,8 +99,13 @@ export class TestHost {
 
   /** The approval that waits for people, once there is one; `filter` says which. */
   approval(filter: ApprovalFilter = {}): Promise<ApprovalSummary> {
-    const people = this.client('human:test');
-    return eventually(async () => (await people.approvals.list(filter)).value[0], 'an approval that waits');
+    const people = (this.people ??= this.client('human:test'));
+    return eventually(async () => {
+      // The list is a little behind: what stands there may be decided.
+      for (const each of (await people.approvals.list(filter)).value)
+        if ((await people.approvals.get(each.id)).status === each.status) return each;
+      return undefined;
+    }, 'an approval that waits');
   }
 
   /** Stops it, with its workers, and closes its clients. Nothing of it is left. */

@@ -35,9 +35,9 @@ test('whoever is silent meanwhile loses what it holds, and is lost', async () =>
   const { task } = await host.client().tasks.post({ task_type: 'silence', lease_seconds: 60, retry_seconds: 0 });
   const { items } = await silent.agents.inbox('silent', { waitSeconds: 10 });
   await silent.tasks.accept(task.id, { award: (items[0] as { award: number }).award });
-  await host.advance(59);
+  await host.advance(30);
   expect(await silent.tasks.get(task.id)).toMatchObject({ status: 'running' });
-  await host.advance(10);
+  await host.advance(40);
   const lost = await eventually(async () => (await silent.tasks.get(task.id)).history[0]);
   expect(lost).toMatchObject({ end: 'expired', reason: 'no heartbeat for 60 s' });
   await host.advance(120);

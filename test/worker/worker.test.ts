@@ -146,7 +146,7 @@ test('a task that is cancelled is dropped, and the worker is free for others', a
   await eventually(async () => (await client.tasks.get(task)).status === 'running');
   await client.tasks.cancel(task);
   expect(await client.tasks.result(await posted('drop', { payload: 'next' }))).toBe('done');
-  await eventually(() => dropped.length === 1);
+  await eventually(() => dropped.length > 0);
   expect(dropped[0]).toBeInstanceOf(Cancelled);
   expect(await client.tasks.get(task)).not.toHaveProperty('completion');
 });

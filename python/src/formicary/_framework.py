@@ -50,9 +50,18 @@ def working_on(task: Task) -> Iterator[None]:
         _task.reset(token)
 
 
-@cache
+_making = threading.Lock()
+
+
 def _loop() -> asyncio.AbstractEventLoop:
     """One event loop for all tasks: a model's client keeps connections, which belong to the loop that made them."""
+    # A cache alone lets threads that come together each make one.
+    with _making:
+        return _made_loop()
+
+
+@cache
+def _made_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="formicary-agents", daemon=True).start()
     return loop

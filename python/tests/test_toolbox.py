@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from conftest import Host, eventually
 from test_worker import working
 
-from formicary import Ballot, Fail, Formicary, Task, models
-from formicary._framework import MOST_PROMPT, in_loop, plain, prompt_of, working_on
+from formicary import Ballot, Cancelled, Fail, Formicary, Task, models
+from formicary._framework import MOST_PROMPT, _loop, _made_loop, in_loop, plain, prompt_of, working_on
 from formicary._toolbox import MOST_ANSWER, awaited, chosen, told
 
 
@@ -110,7 +111,8 @@ def test_signals_are_left_and_perceived(host: Host) -> None:
         with working_on(task):
             use("emit_signal", type="box_full", location="tests/box", strength=0.8)
             return [
-                use("read_signals", location="tests/box"),
+                # What was just left is perceived a moment later.
+                eventually(lambda: use("read_signals", location="tests/box")),
                 use("emit_signal", type="Not a type", location="tests/box", strength=0.8),
             ]
 
@@ -141,6 +143,47 @@ def test_a_cancelled_task_ends_what_waits_for_it(host: Host, formicary: Formicar
         eventually(lambda: formicary.tasks.get(task)["status"] == "running")
         formicary.tasks.cancel(task, reason="nobody wants it")
         eventually(lambda: ended)
+
+
+def test_what_an_attempt_asks_ends_with_it(host: Host, formicary: Formicary) -> None:
+    """Else whoever approves later lets go what nobody does."""
+    ended: list[str] = []
+
+    def work(task: Task) -> object:
+        def ask() -> None:
+            try:
+                task.ask_human({"pay": 40}, why="it is due", kind="box.late")
+                ended.append("taken")
+            except Cancelled:
+                ended.append("cancelled")
+
+        threading.Thread(target=ask, daemon=True).start()
+        return eventually(lambda: [each["id"] for each in formicary.approvals.list(kind="box.late")])[0]
+
+    with host.formicary("human:grace") as grace:
+        approval = grace.approvals.get(done_by(host, "box-8", "box.late", work))
+        eventually(lambda: ended)
+        grace.approvals.approve(approval["id"], approval["hash"], "it is due")
+        action = approval["action"].rsplit("/", 1)[1]
+        eventually(lambda: grace.actions.get(action)["status"] == "cleared")
+    assert ended == ["cancelled"]
+
+
+def test_all_tasks_have_one_event_loop() -> None:
+    _made_loop.cache_clear()
+    together = threading.Barrier(8)
+    loops = set()
+
+    def look() -> None:
+        together.wait()
+        loops.add(_loop())
+
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loops) == 1
 
 
 class Unlike:

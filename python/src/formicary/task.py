@@ -45,6 +45,8 @@ class Task:
         """From 1."""
         self.cost_micro_usd: int | None = None
         """What the work has cost in all, in millionths of a US dollar: set it, and it is said with what comes next."""
+        self._let_go: list[Mapping[str, Any]] = []
+        """Calls of tools that people have made of others, and that nobody has made yet."""
 
     @property
     def type(self) -> str:
@@ -71,7 +73,8 @@ class Task:
     def cancelled(self) -> threading.Event:
         """Set when somebody else has the task, when it was cancelled, or when the worker stops and waits no longer.
 
-        What comes of the work is not wanted then: a function that takes long looks at it, or waits on it.
+        What comes of the work is not wanted then: a function that takes long looks at it, or waits on it. Set, too,
+        once the attempt has ended.
         """
         return self._claim.cancelled
 

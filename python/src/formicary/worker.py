@@ -379,6 +379,8 @@ class Worker:
             _log.error("%s: %s", claim.task, error, exc_info=not isinstance(error, FormicaryError))
             self._stopping.wait(_AFTER_REFUSAL)
         finally:
+            # What still waits on its behalf, for people say, ends too: nobody would do what they let go.
+            claim.cancel()
             leases.end(claim)
 
     def _do(self, claim: Claim, item: models.Assignment, leases: Leases) -> None:

@@ -47,7 +47,8 @@ class Approvals:
         self._task = task
         self._asked_with = asked_with or {}
         self._edits = edits
-        self._corrected: list[Mapping[str, Any]] = []
+        # A framework may make one of these for each call.
+        self._corrected = task._let_go
 
     async def decide(self, tool: str, arguments: Mapping[str, Any]) -> Decision:
         """Whether, and with what, a tool may be called: asks and waits.

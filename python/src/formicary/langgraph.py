@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
+from uuid import uuid4
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -51,8 +52,8 @@ def work_with(
 
     async def work(task: Task) -> object:
         running = graph if graph.checkpointer else graph.copy({"checkpointer": InMemorySaver()})
-        # Each attempt begins anew.
-        thread = {"thread_id": f"{task.id}@{task.award}"}
+        # Each attempt begins anew, also where the checkpointer knows the same id of another tenant or host.
+        thread = {"thread_id": f"{task.id}@{task.award}:{uuid4()}"}
         settings = cast(
             RunnableConfig, {**(config or {}), "configurable": {**(config or {}).get("configurable", {}), **thread}}
         )

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from autogen_agentchat.agents import AssistantAgent, CodeExecutorAgent
+from autogen_agentchat.agents import ApprovalRequest, AssistantAgent, CodeExecutorAgent
 from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.messages import TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
@@ -18,7 +18,8 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 from conftest import Host
 from swarm import asked, posted, working
 
-from formicary import Formicary
+from formicary import Formicary, Task
+from formicary._framework import in_loop
 from formicary.autogen import Person, code_approval, tools, work_with
 
 INFO = ModelInfo(vision=False, function_calling=True, json_output=False, family="unknown", structured_output=False)
@@ -138,3 +139,18 @@ def test_code_runs_when_people_let_it(host: Host, formicary: Formicary, approved
         said = formicary.tasks.result(task)
     assert len(executor.ran) == int(approved)
     assert ("not approved" in said) is not approved
+
+
+def test_code_that_people_have_corrected_runs_without_asking_again(host: Host, formicary: Formicary) -> None:
+    approve = code_approval({"kind": "code.edited"})
+
+    async def work(_: Task) -> object:
+        wanted = [await approve(ApprovalRequest(code=f"print({number})", context=[])) for number in (1, 2)]
+        return [each.approved for each in wanted]
+
+    with host.formicary("human:grace") as grace, working(host, "edited-1", "code.edited", in_loop(work)):
+        task = posted(formicary, "code.edited", "run it")
+        waiting = asked(grace, "code.edited")
+        edited = {"tool": "execute_code", "arguments": {"code": "print(2)"}}
+        grace.approvals.approve(waiting["id"], waiting["hash"], "the other one", edit=edited)
+        assert formicary.tasks.result(task) == [False, True]

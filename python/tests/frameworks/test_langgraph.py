@@ -14,11 +14,13 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langgraph.graph import END, START, StateGraph
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import interrupt
 from swarm import asked, posted, working
 
-from formicary import Formicary, TaskEnded
+from formicary import Formicary, Task, TaskEnded
+from formicary._claims import Claim
 from formicary.langgraph import tools, work_with
 
 
@@ -53,6 +55,16 @@ def test_a_graph_without_a_model_takes_the_payload_and_gives_its_state(host: Hos
             "lines": [1, 2],
             "total": 3,
         }
+
+
+def test_a_task_of_the_same_id_elsewhere_is_another_conversation() -> None:
+    graph = StateGraph(MessagesState)
+    graph.add_node("count", lambda state: {"messages": [AIMessage(str(len(state["messages"])))]})
+    graph.add_edge(START, "count").add_edge("count", END)
+    work = work_with(graph.compile(InMemorySaver()))
+    assignment: Any = {"task": "refund-1", "award": 1, "attempt": 1, "spec": {"task_type": "refund", "payload": "40"}}
+    elsewhere = Formicary("http://127.0.0.1:1")
+    assert [work(Task(Claim("ada", "refund-1", 1, 60), assignment, elsewhere)) for _ in range(2)] == ["1", "1"]
 
 
 def test_an_agent_has_the_swarm_as_its_tools(host: Host, formicary: Formicary) -> None:

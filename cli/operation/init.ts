@@ -8,6 +8,7 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join, relative, resolve, sep } from 'node:path';
@@ -75,7 +76,7 @@ function typescript(): Parts {
   const { version, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
   const name = `formicary-client-${version}.tgz`;
   const packed = join('dist/packages', name);
-  if (!existsSync(join(ROOT, packed))) pack();
+  if (isStale(join(ROOT, packed))) pack();
   return {
     vendored: [[packed, name]],
     dependencies: { '@formicary/client': `file:vendor/${name}` },
@@ -99,9 +100,16 @@ function python(): Parts {
   };
 }
 
-/** In a checkout the client is packed when it is needed first. */
+/** Whether the client is to be packed: where it was not, and in a checkout that was built since. */
+function isStale(packed: string): boolean {
+  if (!existsSync(packed)) return true;
+  const built = join(ROOT, 'dist/.tsbuildinfo');
+  return existsSync(built) && statSync(built).mtimeMs > statSync(packed).mtimeMs;
+}
+
+/** In a checkout the client is packed when it is needed. */
 function pack(): void {
-  note('packing the client once, which takes up to a minute…');
+  note('packing the client, which takes up to a minute…');
   const options = { cwd: ROOT, encoding: 'utf8', shell: WINDOWS } as const;
   const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'build:client'], options);
   if (status !== 0) throw new UsageError(`the client could not be packed: ${`${stdout}${stderr}`.trim()}`);

@@ -66,3 +66,10 @@ test('nothing but the host for tests can move time: no other code leads there, a
   const started = code.filter((file) => readFileSync(path.join(ROOT, file), 'utf8').includes('local/test-host'));
   expect(started.sort()).toEqual(['app/engine/clock.ts', 'cli/operation/test-host.ts', 'local/test-host.ts']);
 });
+
+test('a host that has ended is told from one that is slow', async () => {
+  const ends = `console.log(JSON.stringify({ url: 'http://127.0.0.1:1' }))`;
+  const ended = await TestHost.start({ command: [process.execPath, '-e', ends] });
+  for (let tries = 0; tries < 3; tries += 1) await expect(ended.advance(1)).rejects.toThrow('has ended');
+  await ended.stop();
+});

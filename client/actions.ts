@@ -63,16 +63,18 @@ export class ActionsApi {
 
   /**
    * Proposes an action, waits until it is cleared, and takes it: when this resolves it is to be done, once. What is to
-   * be done is `action` of the answer: people may have corrected it. Waits for as long as that takes, or until the
-   * signal aborts; the approval goes on then. Rejects with `Refused` when it may not be done.
+   * be done is `action` of the answer: people may have corrected it. Waits for as long as that takes, also while the
+   * host is away or everything is stopped, or until the signal aborts; the approval goes on then. Rejects with `Refused`
+   * when it may not be done.
    */
   async clear(body: ActionInput, options: ReadOptions = {}): Promise<Action> {
     const waiting = new Waiting(this.session, options.signal, FIRST_LOOK_MS, LAST_LOOK_MS);
-    let { action } = await this.propose(body, options);
+    // Under the same key whoever loses an answer gets it again: nothing is proposed twice, nor taken by nobody.
+    const proposing = { ...options, idempotencyKey: crypto.randomUUID() };
+    let { action } = await waiting.patiently(() => this.propose(body, proposing));
     const { id } = action;
     while (!isDecided(action)) action = await waiting.again(() => this.get(id, options));
     if (action.status !== 'cleared') throw new Refused(action);
-    // Under the same key whoever loses the answer gets it again, and knows that it may act.
     const taking = { ...options, idempotencyKey: crypto.randomUUID() };
     const { hash } = action;
     return (await waiting.patiently(() => this.execute(id, { hash }, taking))).action;

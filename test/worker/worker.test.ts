@@ -228,6 +228,40 @@ test('what is stopped is said once that is lifted', async () => {
   ada.close();
 });
 
+class Proposing extends NodeTransport {
+  proposed = 0;
+
+  override send(request: TransportRequest) {
+    if (request.path === '/v1/actions') this.proposed += 1;
+    return super.send(request);
+  }
+}
+
+test('people are asked once what is stopped is lifted', async () => {
+  const { promise: goesOn, resolve: goOn } = Promise.withResolvers<void>();
+  const transport = new Proposing(host.url);
+  const formicary = new Formicary({ transport, principal: 'halt-2' });
+  await worker('halt-2', { agent_type: 'halts', formicary }).start(async (task) => {
+    await goesOn;
+    return await task.askHuman({ amount: 1 }, { why: 'it was paid twice' });
+  });
+  const ada = new Formicary({ url: host.url, principal: 'human:ada' });
+  const task = await posted('halts', { lease_seconds: 600, max_attempts: 1 });
+  await eventually(async () => (await client.tasks.get(task)).status === 'running');
+  await ada.stops.stop('agent', 'halt-2', { effect: 'freeze', reason: 'is it ours?' });
+  goOn();
+  await eventually(() => transport.proposed >= 2);
+  await ada.stops.lift('agent', 'halt-2', 'it is');
+  const asked = async () => (await ada.approvals.list({ kind: 'halts' })).value;
+  await eventually(async () => (await asked()).length > 0);
+  const waiting = await asked();
+  expect(waiting).toHaveLength(1);
+  for (const { id, hash } of waiting) await ada.approvals.approve(id, { hash, reason: 'it was' });
+  expect(await client.tasks.result(task)).toEqual({ amount: 1 });
+  ada.close();
+  formicary.close();
+});
+
 test('who was deregistered by others ends', async () => {
   const running = worker('fired-1', { agent_type: 'fired', pollSeconds: 1 }).run(() => 'done');
   await eventually(async () => (await client.agents.list({ agent_type: 'fired', status: 'active' })).value.length > 0);

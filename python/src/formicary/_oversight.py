@@ -85,17 +85,19 @@ def execute(
 def clear(session: Session, action: models.ActionInput, *, timeout: float | None = None) -> Steps[models.Action]:
     """Proposes an action, waits until it is cleared, and takes it: when this returns it is to be done, once.
 
-    What is to be done is `action` of the answer: people may have corrected it. Raises `Refused` when it may not be
-    done, and TimeoutError after `timeout` seconds: the approval goes on then.
+    What is to be done is `action` of the answer: people may have corrected it. Waits also while the host is away or
+    everything is stopped. Raises `Refused` when it may not be done, and TimeoutError after
+    `timeout` seconds: the approval goes on then.
     """
     wait = Waiting(session, timeout, _FIRST_LOOK, _LAST_LOOK)
-    proposed = (yield from propose(session, action))["action"]
+    # Under the same key whoever loses an answer gets it again: nothing is proposed twice, nor taken by nobody.
+    propose_it = partial(propose, session, action, idempotency_key=str(uuid4()))
+    proposed = (yield from wait.patiently(propose_it, "the action is not proposed"))["action"]
     while proposed["status"] not in ("cleared", "refused", "vetoed"):
         so_far = f"nobody has decided on the action {proposed['id']}"
         proposed = yield from wait.again(partial(get_action, session, proposed["id"]), so_far)
     if proposed["status"] != "cleared":
         raise Refused(proposed)
-    # Whoever loses the answer gets it again under the same key, and knows that it may act.
     take = partial(execute, session, proposed["id"], proposed["hash"], idempotency_key=str(uuid4()))
     taken = yield from wait.patiently(take, f"the action {proposed['id']} is cleared, and not taken")
     return taken["action"]

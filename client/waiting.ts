@@ -1,12 +1,14 @@
 /** Waiting for something that others do: looks again and again, and over a host that is away for a while. */
 import { FormicaryError, type Session, waited } from './session';
 
+const UNREACHED = ['unreachable', 'no-formicary-host'];
 const FOR_NOW = [429, 502, 503, 504];
 const UNTIL_OTHERS = ['award-challenged', 'over-budget', 'stopped'];
 
-/** Whether nothing came, or whoever answers has no time. */
+/** Whether nothing came, whoever answers has no time, or something in between answers for a host that is not there. */
 export function isAway({ status, code }: FormicaryError): boolean {
-  return code === 'unreachable' || FOR_NOW.includes(status);
+  if (UNREACHED.includes(code) || FOR_NOW.includes(status)) return true;
+  return code === 'about:blank' && (status === 404 || status >= 500);
 }
 
 /**

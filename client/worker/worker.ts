@@ -4,6 +4,7 @@ import type { AgentInput, Assignment, Inbox, Offer, VoteAsked } from '../agents'
 import { Formicary } from '../client';
 import type { Ballot } from '../gateway';
 import { FormicaryError, type Session, waited } from '../session';
+import { isAway } from '../waiting';
 import { type Log, say } from './claim';
 import { Cancelled } from './errors';
 import { Leases } from './leases';
@@ -328,7 +329,7 @@ export class Worker {
 /** Whether the host will not let the agent in, however often it asks. */
 function keepsOut(error: unknown): boolean {
   if (!(error instanceof FormicaryError)) return true;
-  return error.status === 401 || error.status === 404 || error.code === 'forbidden';
+  return error.status === 401 || error.code === 'forbidden' || (error.status === 404 && !isAway(error));
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

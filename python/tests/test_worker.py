@@ -18,6 +18,7 @@ from formicary import (
     Cancelled,
     Fail,
     Formicary,
+    NoHost,
     Problem,
     Refused,
     Release,
@@ -26,6 +27,18 @@ from formicary import (
     Worker,
     models,
 )
+from formicary._waiting import is_away
+from formicary.errors import problem_of
+from formicary.worker import _keeps_out
+
+
+@pytest.mark.parametrize(("status", "is_ours"), [(404, False), (500, False), (404, True), (500, True)])
+def test_what_answers_for_a_host_is_asked_again(status: int, is_ours: bool) -> None:
+    ours = b'{"type": "https://formicary.dev/problems/agent-not-found"}'
+    answered = problem_of(status, ours if is_ours else b"<html>the app is being replaced</html>")
+    assert is_away(answered) is not is_ours
+    assert _keeps_out(answered) is (is_ours and status == 404)
+    assert is_away(NoHost("it says something else than JSON"))
 
 
 @contextmanager

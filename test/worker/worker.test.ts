@@ -11,6 +11,7 @@ import {
   Release,
   TaskEnded,
   type TransportRequest,
+  type TransportResponse,
   Worker,
   type WorkerOptions,
 } from '../../client/index';
@@ -259,6 +260,32 @@ test('people are asked once what is stopped is lifted', async () => {
   for (const { id, hash } of waiting) await ada.approvals.approve(id, { hash, reason: 'it was' });
   expect(await client.tasks.result(task)).toEqual({ amount: 1 });
   ada.close();
+  formicary.close();
+});
+
+/** Something in between that answers for a host, each time it is first asked so. */
+class Between extends NodeTransport {
+  readonly answered: string[] = [];
+
+  override async send(request: TransportRequest): Promise<TransportResponse> {
+    const [, what] = /(inbox|accept|complete)(?:$|\?)/.exec(request.path) ?? [];
+    const response = await super.send(request);
+    if (what === undefined || this.answered.includes(what)) return response;
+    this.answered.push(what);
+    const status = { inbox: 404, accept: 500 }[what] ?? 200;
+    return { status, header: () => undefined, body: '<html>the app is being replaced</html>' };
+  }
+}
+
+test('something in between that answers for a host costs no attempt, and ends no worker', async () => {
+  const transport = new Between(host.url);
+  const formicary = new Formicary({ transport, principal: 'between-1' });
+  await worker('between-1', { agent_type: 'between', formicary, pollSeconds: 1 }).start(() => 'done');
+  await eventually(() => transport.answered.length === 1);
+  const task = await posted('between', { lease_seconds: 600 });
+  expect(await client.tasks.result(task)).toBe('done');
+  expect(await client.tasks.get(task)).toMatchObject({ attempts: 1 });
+  await eventually(() => transport.answered.length === 3);
   formicary.close();
 });
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ._http import Steps, pause
 from ._session import Session
-from .errors import FormicaryError, Problem, Unreachable
+from .errors import FormicaryError, NoHost, Problem, Unreachable
 
 T = TypeVar("T")
 
@@ -18,8 +18,12 @@ _UNTIL_OTHERS = frozenset({"award-challenged", "over-budget", "stopped"})
 
 
 def is_away(error: FormicaryError) -> bool:
-    """Whether nothing came, or whoever answers has no time."""
-    return isinstance(error, Unreachable) or (isinstance(error, Problem) and error.status in _FOR_NOW)
+    """Whether nothing came, whoever answers has no time, or something in between answers for the host."""
+    if not isinstance(error, Problem):
+        return isinstance(error, (Unreachable, NoHost))
+    # What is no problem document of ours.
+    is_between = error.code == "about:blank" and (error.status == 404 or error.status >= 500)
+    return error.status in _FOR_NOW or is_between
 
 
 def waits_for_others(error: FormicaryError) -> bool:

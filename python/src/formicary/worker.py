@@ -17,6 +17,7 @@ from . import _agents, _tasks, models
 from ._claims import Cancelled, Claim, say
 from ._http import Steps
 from ._leases import Leases
+from ._waiting import is_away
 from ._work import Work, do
 from .client import AsyncFormicary, Formicary
 from .errors import FormicaryError, Problem
@@ -292,7 +293,7 @@ class Worker:
                     self.agent, wait_seconds=_POLL_SECONDS, offers_after=after, holding=holding
                 )
             except FormicaryError as error:
-                if isinstance(error, Problem) and (error.status in (401, 404) or error.code == "forbidden"):
+                if _keeps_out(error):
                     raise
                 _log.warning("the inbox can't be read: %s", error)
                 await asyncio.sleep(self._session.retry.pause(failures))
@@ -392,3 +393,10 @@ class Worker:
         say(self.formicary, claim, _tasks.accept)
         leases.begin(claim)
         do(self.formicary, claim, Task(claim, item, self.formicary), work)
+
+
+def _keeps_out(error: FormicaryError) -> bool:
+    """Whether the host will not let the agent in, however often it asks."""
+    if not isinstance(error, Problem) or is_away(error):
+        return False
+    return error.status in (401, 404) or error.code == "forbidden"

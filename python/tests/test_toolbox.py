@@ -12,9 +12,9 @@ import pytest
 from conftest import Host, eventually
 from test_worker import working
 
-from formicary import Ballot, Cancelled, Fail, Formicary, Task, models
+from formicary import Ballot, Cancelled, Fail, Formicary, Task, TaskEnded, _approvals, models
 from formicary._framework import MOST_PROMPT, _loop, _made_loop, in_loop, plain, prompt_of, working_on
-from formicary._toolbox import MOST_ANSWER, awaited, chosen, told
+from formicary._toolbox import MOST_ANSWER, MOST_WAIT, _most, awaited, chosen, told
 
 
 def use(name: Any, **arguments: Any) -> Any:
@@ -184,6 +184,35 @@ def test_all_tasks_have_one_event_loop() -> None:
     for thread in threads:
         thread.join()
     assert len(loops) == 1
+
+
+def test_an_agent_that_insists_on_what_is_refused_ends(
+    host: Host, formicary: Formicary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_approvals, "MOST_REFUSALS", 2)
+
+    async def work(task: Task) -> object:
+        approvals = _approvals.Approvals(task, None, edits=True)
+        while not (await approvals.decide("pay", {})).approved:
+            pass
+        return "paid"
+
+    with working(host, "box-9", "box.insists") as worker, host.formicary("human:grace") as grace:
+        worker.start(in_loop(work))
+        task = formicary.tasks.post({"task_type": "box.insists"})["task"]["id"]
+        before: list[str] = []
+        for _ in range(2):
+            waiting = eventually(
+                lambda: [each for each in grace.approvals.list(kind="box.insists") if each["id"] not in before]
+            )[0]
+            grace.approvals.reject(waiting["id"], waiting["hash"], "it is too much")
+            before.append(waiting["id"])
+        with pytest.raises(TaskEnded, match="2 calls were refused"):
+            formicary.tasks.result(task)
+
+
+def test_no_wait_is_without_end() -> None:
+    assert [_most(seconds) for seconds in (1.0, 1e9, float("nan"))] == [1.0, MOST_WAIT, MOST_WAIT]
 
 
 class Unlike:

@@ -12,6 +12,9 @@ from ._oversight import Refused
 from .models import Impact
 from .task import Fail, Task
 
+MOST_REFUSALS = 10
+"""Calls of tools that are refused in one attempt: an agent that insists would go on without end."""
+
 
 class Approval(TypedDict, total=False):
     """What the rules are asked with; see `Task.ask_human`."""
@@ -47,6 +50,7 @@ class Approvals:
         self._task = task
         self._asked_with = asked_with or {}
         self._edits = edits
+        self._refusals = 0
         # A framework may make one of these for each call.
         self._corrected = task._let_go
 
@@ -54,7 +58,7 @@ class Approvals:
         """Whether, and with what, a tool may be called: asks and waits.
 
         Where the framework can't put in what people have corrected, the call is refused, and the model is told what
-        would be let go: that is, once, without asking again.
+        would be let go: that is, once, without asking again. Raises `Fail` for good at the tenth refusal.
         """
         call = {"tool": tool, "arguments": dict(arguments)}
         if call in self._corrected:
@@ -64,6 +68,10 @@ class Approvals:
         try:
             may = await in_thread(self._task.ask_human, call, why=why, **self._asked_with)
         except Refused as refused:
+            self._refusals += 1
+            if self._refusals == MOST_REFUSALS:
+                reason = f"{MOST_REFUSALS} calls were refused, the last one: {refused.reason}"
+                raise Fail(reason, retryable=False) from refused
             return Decision(False, arguments, refused.reason)
         if may == call:
             return Decision(True, arguments)

@@ -67,8 +67,13 @@ def _run(steps: Steps[T]) -> T:
     return task.formicary.run(steps, task._claim.wait)
 
 
+def _most(seconds: float) -> float:
+    """What a tool may wait; JSON as Python reads it has NaN, which in this order is the most."""
+    return min(MOST_WAIT, seconds)
+
+
 def _wait(seconds: float) -> Waiting:
-    return Waiting(current_task().formicary._session, min(seconds, MOST_WAIT), _FIRST_LOOK, _LAST_LOOK)
+    return Waiting(current_task().formicary._session, _most(seconds), _FIRST_LOOK, _LAST_LOOK)
 
 
 @_tool
@@ -90,7 +95,7 @@ def task_result(
     """Waits for a task that was posted. Answers with its status, and what came of it when it is completed."""
     session = current_task().formicary._session
     try:
-        result = _run(_tasks.result(session, task, timeout=min(wait_seconds, MOST_WAIT)))
+        result = _run(_tasks.result(session, task, timeout=_most(wait_seconds)))
     except TaskEnded as ended:
         return {"status": ended.status, "reason": ended.reason}
     except TimeoutError:
@@ -138,7 +143,7 @@ def ask_agents(
                 "kind": task.type,
                 "impact": "medium",
                 "electorate": {"voters": {"capability": capability, "except": [task._claim.agent]}},
-                "round_seconds": min(wait_seconds, MOST_WAIT),
+                "round_seconds": _most(wait_seconds),
             },
         )
     )["round"]

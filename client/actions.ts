@@ -64,8 +64,8 @@ export class ActionsApi {
   /**
    * Proposes an action, waits until it is cleared, and takes it: when this resolves it is to be done, once. What is to
    * be done is `action` of the answer: people may have corrected it. Waits for as long as that takes, also while the
-   * host is away or everything is stopped, or until the signal aborts; the approval goes on then. Rejects with `Refused`
-   * when it may not be done.
+   * host is away or everything is stopped, or until the signal aborts; the approval goes on then. Rejects with
+   * `Refused` when it may not be done.
    */
   async clear(body: ActionInput, options: ReadOptions = {}): Promise<Action> {
     const waiting = new Waiting(this.session, options.signal, FIRST_LOOK_MS, LAST_LOOK_MS);

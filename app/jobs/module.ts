@@ -46,7 +46,7 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
     statuses: UNDER_WAY,
     end: async (context, id, reason) => {
       const outcome = await jobs.cancel(context, id, reason);
-      await jobReactions.wound(context.principal.tenant, id);
+      await jobReactions.windUp(context.principal.tenant, id);
       return outcome;
     },
   });

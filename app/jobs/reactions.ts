@@ -139,7 +139,7 @@ export class JobReactions implements Consumer {
   }
 
   /** In a tenant that was closed no deadline falls due: whoever winds it up asks again and again for what is left. */
-  async wound(tenant: string, id: string): Promise<void> {
+  async windUp(tenant: string, id: string): Promise<void> {
     const stream = jobStream(tenant, id);
     for (;;) {
       const next = await this.look(stream);

@@ -19,9 +19,12 @@ const IN_A_TURN = 8;
 const SPARE_MS = 0.1;
 /** A turn that has lasted for so long ends for those that wait here, whatever keeps the loop in it. Milliseconds. */
 const LONGEST_TURN_MS = 20;
-/** Requests of one tenant that wait, at most, and how long its first one may have waited for another to join it. */
+/** Requests of one tenant that wait, at most, and for how long: whoever would wait longer hears so at once. */
 const MOST_WAITING = 512;
-const LONGEST_WAIT_MS = 2_000;
+const LONGEST_WAIT_MS = 1_000;
+/** How much the latest turn counts in how long turns take, and as how long at most: the process may have been away. */
+const LATEST_TURN = 1 / 8;
+const LONGEST_COUNTED_MS = 200;
 /** Bytes of their bodies, at most, beside those of the first one. */
 const MOST_WAITING_BYTES = 16_000_000;
 /** Tenants whose waits are counted, at most, until somebody asks for them. */
@@ -64,6 +67,8 @@ export class FairQueue {
   /** In this turn of the loop, and since when it lasts. */
   private begun = 0;
   private turnedAt = -Infinity;
+  /** How long a turn takes of late, while somebody waits. Milliseconds. */
+  private turnMs = 0;
   /** Whether the next turn is expected, and whether those of one are beginning, one after the other. */
   private turning = false;
   private beginning = false;
@@ -84,7 +89,8 @@ export class FairQueue {
 
   /**
    * Undefined when a request of the tenant may begin at once; a promise when it may once that resolves; the seconds
-   * after which to come again when too much of the tenant waits already.
+   * after which to come again when too much of the tenant waits already, or it would wait for too long: to be refused
+   * is worth something only when it is heard early.
    * @param bytes of its body, as far as they are known
    */
   turn(tenant: string, bytes = 0): Promise<void> | number | undefined {
@@ -102,9 +108,10 @@ export class FairQueue {
     const [first] = places;
     if (first === undefined) this.tenants.set(tenant, queue);
     else {
-      const waited = now - first.since;
+      // The first has not begun yet, and all before this one begin, in turn with those of others, a few in a turn.
+      const waits = Math.max(now - first.since, (places.length * this.tenants.size * this.turnMs) / IN_A_TURN);
       const held = bytes === 0 ? 0 : places.reduce((sum, one) => sum + one.bytes, bytes);
-      if (places.length >= MOST_WAITING || waited > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waited / 1_000;
+      if (places.length >= MOST_WAITING || waits > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waits / 1_000;
     }
     this.schedule();
     return new Promise((begin) => places.push({ since: now, passedBefore: passedUntil(queue, now), bytes, begin }));
@@ -147,6 +154,8 @@ export class FairQueue {
    */
   private next(now: number, isSpare: boolean): void {
     if (this.beginning) return;
+    const lasted = Math.min(now - this.turnedAt, LONGEST_COUNTED_MS);
+    if (this.tenants.size > 0) this.turnMs += (lasted - this.turnMs) * LATEST_TURN;
     this.turnedAt = now;
     this.begun = 0;
     this.beginning = true;

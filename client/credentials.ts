@@ -128,7 +128,7 @@ abstract class Renewing implements Credentials {
       type: 'application/x-www-form-urlencoded',
       body: new URLSearchParams(this.form(this.current)).toString(),
     });
-    if (response.status === 429 || response.status >= 500)
+    if (response.status === 408 || response.status === 429 || response.status >= 500)
       throw new ConnectionError(`the host gives no token at the moment: ${response.status}`);
     const given = response.status === 200 ? givenBy(response.body) : undefined;
     if (given === undefined)

@@ -73,7 +73,11 @@ export async function* follow(
       } catch (error) {
         if (stop.signal.aborted) return;
         const refused =
-          error instanceof FormicaryError && error.status > 0 && error.status !== 429 && error.status < 500;
+          error instanceof FormicaryError &&
+          error.status > 0 &&
+          error.status !== 408 &&
+          error.status !== 429 &&
+          error.status < 500;
         if (refused || error instanceof TransportClosed || (!connected && failures + 1 >= session.retry.attempts))
           throw error;
         if (connected) onBreak?.(error);

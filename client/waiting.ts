@@ -2,7 +2,7 @@
 import { FormicaryError, type Session, waited } from './session';
 
 const UNREACHED = ['unreachable', 'no-formicary-host'];
-const FOR_NOW = [429, 502, 503, 504];
+const FOR_NOW = [408, 429, 502, 503, 504];
 const UNTIL_OTHERS = ['award-challenged', 'over-budget', 'stopped'];
 
 /** Whether nothing came, whoever answers has no time, or something in between answers for a host that is not there. */

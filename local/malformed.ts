@@ -17,16 +17,28 @@ export function refuseMalformed(server: Server): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (refused.has(socket)) return;
     refused.add(socket);
-    const response = answering.get(socket);
-    const answer = () => {
-      if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
-      else if (!socket.writableEnded) refuse(socket, problemOf(error.code));
+    const judge = () => {
+      const response = answering.get(socket);
+      const answer = () => {
+        if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
+        else if (!socket.writableEnded) refuse(socket, problemOf(error.code));
+      };
+      if (response === undefined || response.writableFinished) answer();
+      // What came before is whole and gets its answer first: it may have been done.
+      else if (response.req.complete) response.once('finish', answer);
+      else if (response.headersSent) socket.destroy();
+      else answer();
     };
-    if (response === undefined || response.writableFinished) answer();
-    // What came before is whole and gets its answer first: it may have been done.
-    else if (response.req.complete) response.once('finish', answer);
-    else if (response.headersSent) socket.destroy();
-    else answer();
+    if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') return judge();
+    // A process that was away finds the time over before it has read what came in that time: it reads that first.
+    const before = answering.get(socket);
+    const wasWhole = before?.req.complete === true;
+    afterReading(() => {
+      const now = answering.get(socket);
+      // Where the last one was whole already, it is the next that is awaited.
+      if (now?.req.complete === true && (now !== before || !wasWhole)) refused.delete(socket);
+      else judge();
+    });
   });
   server.on('connect', (_, socket) =>
     refuse(
@@ -52,6 +64,11 @@ export function checkHeaders({ rawHeaders }: IncomingMessage): void {
   if (count('host') !== 1) throw Problem.of('invalid-request', 'The request must have one Host header.');
   for (const name of ONCE)
     if (count(name) > 1) throw Problem.of('invalid-request', `The header ${name} is given more than once.`);
+}
+
+/** Calls back when what lies in the sockets now was read: a turn of the loop does that, and the one under way may not. */
+function afterReading(then: () => void): void {
+  setImmediate(() => setImmediate(then));
 }
 
 function problemOf(code: string | undefined): Problem {

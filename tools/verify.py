@@ -146,11 +146,36 @@ def heads_hash(heads, depth=0):
     return sha("".join(f"{d} {heads_hash(g, depth + 1)}\n" for d, g in sorted(groups.items())).encode()).hex()
 
 # ------------------------------------------------------------------------------------------------------- the export
+def once(pairs):
+    """An object; one in which a name stands twice means two things, so it is none."""
+    if len({name for name, _ in pairs}) < len(pairs): raise ValueError("a name stands twice")
+    return dict(pairs)
+
+def line_of(number, text):
+    """A line of an export: entries of a log, or a receipt."""
+    try: line = json.loads(text, object_pairs_hook=once)
+    except (ValueError, RecursionError): line = None
+    if isinstance(line, dict):
+        if isinstance(line.get("log"), str) and type(line.get("first")) is int and isinstance(line.get("entries"), list) and all(isinstance(entry, str) for entry in line["entries"]): return line
+        if "log" not in line and type(line.get("index")) is int and all(isinstance(line.get(name), str) for name in ("stream", "hash", "body")): return line
+    print(f"line {number} is none of an export", file=sys.stderr); sys.exit(2)
+
+def time_of(at):
+    """Nothing where it is no time as receipts have it."""
+    if not isinstance(at, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", at): return ""
+    try: datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ")
+    except ValueError: return ""
+    return at
+
+def events_of(commit):
+    events = commit.get("events")
+    return [event for event in events if isinstance(event, dict) and isinstance(event.get("data"), dict)] if isinstance(events, list) else []
+
 def main(export, vkey, kept_files):
     vkey = parse_vkey(open(vkey).read() if "+" not in vkey else vkey)
     receipts, entries, shown, tenants = {}, {}, {}, set()
     with (gzip.open if export.endswith(".gz") else open)(export, "rt", encoding="utf-8", newline="\n") as lines:
-        for line in map(json.loads, filter(str.strip, lines)):
+        for line in (line_of(number, text) for number, text in enumerate(lines, 1) if text.strip()):
             if "log" in line:
                 if line["log"] == vkey[0]:
                     for i, entry in enumerate(line["entries"]):
@@ -167,18 +192,19 @@ def main(export, vkey, kept_files):
         for index in sorted(indexes):
             said, body = receipts[stream, index]; ref = f"{stream}@{index}"
             if sha(body.encode()).hex() != said: fault("altered", f"{ref}: its bytes have another hash")
-            try: commit = json.loads(body)
-            except ValueError: fault("unreadable", ref); commit = {}
+            try: commit = json.loads(body, object_pairs_hook=once)
+            except ValueError: commit = None
+            if not isinstance(commit, dict): fault("unreadable", ref); commit = {}
             if (commit.get("stream"), commit.get("index")) != (stream, index): fault("misplaced", f"{ref}: says that it is {commit.get('stream')}@{commit.get('index')}")
             if index != expected: fault("missing", f"{ref}: {expected} to {index - 1} before it are not there")
             elif commit.get("previousHash") != previous: fault("inserted", f"{ref}: does not follow from the one before it")
             previous, expected = said, index + 1
-            times_of[stream, index] = commit.get("at") or ""
-            for event in commit.get("events", []) if re.fullmatch("[^/]+/log/checkpoints", stream) else []:
-                data = event.get("data") or {}
-                if event.get("type") == "CheckpointSigned" and data.get("origin") == vkey[0]:
+            times_of[stream, index] = time_of(commit.get("at")) if sha(body.encode()).hex() == said else ""
+            for event in events_of(commit) if re.fullmatch("[^/]+/log/checkpoints", stream) else []:
+                data = event["data"]
+                if event.get("type") == "CheckpointSigned" and data.get("origin") == vkey[0] and isinstance(data.get("note"), str):
                     tenants.add(stream.split("/")[0])
-                    found = checkpoint(ref, data.get("note", ""), vkey)
+                    found = checkpoint(ref, data["note"], vkey)
                     if found and shown.get(found[0], found[1]) != found[1]: fault("split-view", f"{ref}: another root was signed over {found[0]} leaves")
                     if found: shown[found[0]] = found[1]
     kept = [(file, checkpoint(file, open(file, encoding="utf-8", newline="\n").read(), vkey)) for file in kept_files]

@@ -5,10 +5,10 @@
 import type { LogEvent } from '../../domain/audit/log';
 import { parseEntry, type StreamHead } from '../../domain/audit/log-entries';
 import { LATE_SECONDS, type LogFault, LogVerifier, type ShownNote } from '../../domain/audit/log-verifier';
-import type { UnsealedCommit } from '../../domain/kernel/commit';
+import { sha256, type UnsealedCommit } from '../../domain/kernel/commit';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import type { VerifierKeys } from '../../domain/kernel/note';
-import { plusSeconds } from '../../domain/kernel/time';
+import { isTime, plusSeconds } from '../../domain/kernel/time';
 import type { DatabaseSync, StatementSync } from './sqlite';
 
 /** What the verifier brings along. */
@@ -85,7 +85,8 @@ export class LogWalk {
         fault('rewritten', `${ref} is another receipt than was logged: it was changed, with hashes that fit`),
       ];
     this.covered += 1;
-    if (at > this.newest) this.newest = at;
+    // The time of bytes that were altered is nobody's.
+    if (at > this.newest && sha256(String(body)) === hash) this.newest = at;
     return before;
   }
 
@@ -215,7 +216,7 @@ function signedIn(body: unknown): LogEvent['data'][] {
 function timeOf(body: unknown): string {
   try {
     const { at } = JSON.parse(String(body)) as UnsealedCommit;
-    return typeof at === 'string' ? at : '';
+    return typeof at === 'string' && isTime(at) ? at : '';
   } catch {
     return '';
   }

@@ -1,7 +1,8 @@
 /** The public keys of an issuer, fetched from it and kept for minutes. What it answers is bounded in bytes and time. */
 import type * as jose from 'jose' with { 'resolution-mode': 'import' };
 import type { Clock } from '../../app/engine/ports';
-import { InvalidToken, IssuerUnavailable, TOLERANCE_SECONDS } from '../../app/engine/ports-issuers';
+import { InvalidToken, IssuerUnavailable } from '../../app/engine/ports-issuers';
+import { MAX_TOKEN_AGE_SECONDS, TOLERANCE_SECONDS } from '../../domain/identity/access';
 
 export type Jose = typeof jose;
 
@@ -16,8 +17,6 @@ const COOLDOWN_MS = 30_000;
 const REST_MS = 5_000;
 /** Signatures by key pairs alone: with a shared secret, whoever can verify can sign. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** Entra's longest live a day and four hours. */
-const MAX_TOKEN_AGE_SECONDS = 108_000;
 
 export class RemoteKeys {
   private set: Promise<ReturnType<Jose['createRemoteJWKSet']>> | undefined;

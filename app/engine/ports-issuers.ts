@@ -2,9 +2,6 @@
 import type { Role } from '../../domain/identity/role';
 import type { PrincipalKind } from '../../domain/kernel/principal';
 
-/** Seconds by which the clocks of who signs a token and of who verifies it may differ. */
-export const TOLERANCE_SECONDS = 5;
-
 /** What another issuer says of somebody, in our words. */
 export interface Vouched {
   readonly tenant: string;

@@ -140,7 +140,7 @@ export class Watchdog {
 
   /**
    * The end of a time that was set at `set` and would end at `end`: later by an absence in which it ended, or after
-   * which less of it was left than the absence took.
+   * which less of it was left than the absence took. What was set within an absence gets the rest of it.
    */
   readonly excused: Excuse = (set, end) => {
     this.look();
@@ -153,10 +153,7 @@ export class Watchdog {
     if (stood.length === 0) return this.excused;
     return (set, end) => {
       this.look();
-      const began = toMillis(set);
-      // What was set while it stood still has lost the rest of that time.
-      const lost = stood.map(({ from, until }) => ({ from: Math.min(until, Math.max(from, began)), until }));
-      return excusedBy(united([...this.absences, ...lost]), set, end);
+      return excusedBy(united([...this.absences, ...stood]), set, end);
     };
   }
 
@@ -174,11 +171,14 @@ export class Watchdog {
 }
 
 function excusedBy(absences: readonly Absence[], set: Time, end: Time): Time {
-  const from = toMillis(set);
+  const began = toMillis(set);
   let until = toMillis(end);
   for (const absence of absences) {
-    const away = absence.until - absence.from;
-    if (from <= absence.from && absence.from < until && until < absence.until + away) until += away;
+    // What was set within it has lost the rest of it. An absence counts from the last look before it, so what was set
+    // between that look and its real beginning stands within it as well.
+    const from = Math.max(began, absence.from);
+    const away = absence.until - from;
+    if (away > 0 && from < until && until < absence.until + away) until += away;
   }
   return toTime(until);
 }

@@ -5,12 +5,13 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type * as jose from 'jose' with { 'resolution-mode': 'import' };
 import { isRole, type Role } from '../../domain/identity/role';
+import { TOLERANCE_SECONDS } from '../../domain/identity/access';
 import { ownersKeyOf, signingKeyOf } from '../../domain/kernel/identity-secret';
 import { isId, isTenant } from '../../domain/kernel/ids';
 import { type Level, LEVELS, PRINCIPAL_KINDS, type PrincipalKind } from '../../domain/kernel/principal';
 import { Recent } from '../../domain/kernel/recent';
 import type { Clock } from '../engine/ports';
-import { InvalidToken, TOLERANCE_SECONDS } from '../engine/ports-issuers';
+import { InvalidToken } from '../engine/ports-issuers';
 import { Proofs, THUMBPRINT } from './proofs';
 
 /** What a token says. */
@@ -33,8 +34,11 @@ export interface Claims {
   readonly session: string;
   /** Until when it may be renewed, in seconds since the epoch. */
   readonly until: number;
-  /** Of the tenant, and of the subject, when it was issued. */
-  readonly epochs: readonly [tenant: number, subject: number];
+  /**
+   * Of the tenant, of the subject and of the actor, when it was issued; a service outlasts who gave it its token, so that
+   * one has no third.
+   */
+  readonly epochs: readonly [tenant: number, subject: number, actor?: number];
 }
 
 /** A token that was verified. */
@@ -229,7 +233,7 @@ function verified(payload: Readonly<Record<string, unknown>>): Verified {
     until,
     epochs,
   } = payload;
-  const [tenantEpoch, subjectEpoch] = Array.isArray(epochs) ? (epochs as unknown[]) : [];
+  const [tenantEpoch, subjectEpoch, actorEpoch] = Array.isArray(epochs) ? (epochs as unknown[]) : [];
   if (
     typeof sub !== 'string' ||
     !isId(sub) ||
@@ -265,7 +269,7 @@ function verified(payload: Readonly<Record<string, unknown>>): Verified {
     id: jti,
     expires: exp,
     until,
-    epochs: [tenantEpoch, subjectEpoch],
+    epochs: typeof actorEpoch === 'number' ? [tenantEpoch, subjectEpoch, actorEpoch] : [tenantEpoch, subjectEpoch],
   };
 }
 

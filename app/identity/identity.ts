@@ -15,6 +15,7 @@ import {
   revoke,
   type Revoked,
   SESSION_SECONDS,
+  TOLERANCE_SECONDS,
   unboundLevel,
 } from '../../domain/identity/access';
 import {
@@ -40,7 +41,7 @@ import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
-import { InvalidToken, type Issuers, TOLERANCE_SECONDS, type Vouched } from '../engine/ports-issuers';
+import { InvalidToken, type Issuers, type Vouched } from '../engine/ports-issuers';
 import { TenantStates } from '../engine/tenant-states';
 import type { Transactor } from '../engine/transact';
 import { AccessTokens, type Verified } from './access-tokens';
@@ -324,10 +325,13 @@ export class Identity {
     const kind = kindOf(subject);
     const roles = kind === 'human' ? (wanted.roles ?? ['platform_admin']) : [];
     const level = kind === 'human' ? lower(rightsOf(roles)?.level ?? 'read_only', wanted.level) : levelOf(kind, wanted);
-    const actor = grant !== 'issued' && subject !== by ? by : undefined;
+    // An agent with a token of its own speaks for itself; a service has no will but that of whoever gave it one, who is
+    // no second person beside it.
+    const actor = (grant !== 'issued' || kind === 'service') && subject !== by ? by : undefined;
     // The epochs of before the receipt: what is revoked meanwhile is revoked.
     const state = await this.revocations.of(tenant);
-    const epochs = [state.epoch, epochOf(state, subject)] as const;
+    const own = [state.epoch, epochOf(state, subject)] as const;
+    const epochs = actor === undefined || grant === 'issued' ? own : ([...own, epochOf(state, actor)] as const);
     const outcome: Outcome<CredentialState, CredentialEvent> = await credentials.decide(
       { ...context, receiptOfRefusal: true, attributes: { agent_type: agentType, level, subject } },
       credentialId(subject),
@@ -394,9 +398,10 @@ export class Identity {
 }
 
 /** Throws `InvalidToken` when it was taken back. */
-function checkHolds(state: AccessState, { session, subject, epochs }: Verified): void {
-  const [tenantEpoch, principalEpoch] = epochs;
-  if (isRevoked(state, { session, principal: subject, tenantEpoch, principalEpoch }))
+function checkHolds(state: AccessState, { session, subject, actor: by, epochs }: Verified): void {
+  const [tenantEpoch, principalEpoch, epoch] = epochs;
+  const actor = by === undefined || epoch === undefined ? undefined : { principal: by, epoch };
+  if (isRevoked(state, { session, principal: subject, tenantEpoch, principalEpoch, actor }))
     throw new InvalidToken('was revoked');
 }
 

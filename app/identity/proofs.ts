@@ -4,8 +4,9 @@
  */
 import { hash } from 'node:crypto';
 import type * as jose from 'jose' with { 'resolution-mode': 'import' };
+import { TOLERANCE_SECONDS } from '../../domain/identity/access';
 import type { Clock } from '../engine/ports';
-import { InvalidToken, TOLERANCE_SECONDS } from '../engine/ports-issuers';
+import { InvalidToken } from '../engine/ports-issuers';
 import { Replays } from './replays';
 
 /** What keys may sign with. */

@@ -171,7 +171,8 @@ export class Agents {
 
   async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
     const { agent_type, deployment } = profile;
-    const attributes = { agent_type, ...resourcesOf(deployment?.resources) };
+    // Named, so that one whose type is stopped does not get another.
+    const attributes = { agent: id, agent_type, ...resourcesOf(deployment?.resources) };
     const one = oneMoreAgent(this.deps.market, agentStream(context.principal.tenant, id), register(profile));
     const outcome = await this.deps.tenants.admit(one, (decide) =>
       this.agents.decide({ ...context, attributes }, id, 'agent.register', decide),

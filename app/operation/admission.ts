@@ -31,6 +31,8 @@ const LATE_AT: Readonly<Record<Yielding, number>> = { new: 1, read: 2 };
  * queue delay", ACM Queue 2012).
  */
 const LATE_LOOKS = 2;
+/** Looks are due each quarter of a second: after more than this the process was away. */
+const MOST_BETWEEN_LOOKS_MS = 2_000;
 /** A cut takes a moment to be felt: the next comes no earlier, and only when lateness has not fallen by this share. */
 const CUT_EVERY_MS = 1_000;
 const FELT = 0.1;
@@ -177,6 +179,12 @@ export class AdaptiveLimit {
     const milliseconds = now - (this.looked ?? now);
     this.looked = now;
     if (milliseconds <= 0) return;
+    if (milliseconds > MOST_BETWEEN_LOOKS_MS) {
+      // A process that was away has learned nothing of what it can do.
+      this.taken = 0;
+      for (const asker of this.askers.values()) asker.asked = 0;
+      return;
+    }
     const seconds = milliseconds / 1_000;
     const weight = weightOf(milliseconds, SMOOTHED_MS);
     const isLate = lateness > this.lateAt;

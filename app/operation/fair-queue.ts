@@ -31,7 +31,7 @@ const MOST_WAITING_BYTES = 16_000_000;
 const MOST_COUNTED = 10_000;
 
 interface Waiting {
-  readonly since: number;
+  since: number;
   /** For how long those of its tenant had been passed over before it came. Milliseconds. */
   readonly passedBefore: number;
   readonly bytes: number;
@@ -154,12 +154,20 @@ export class FairQueue {
    */
   private next(now: number, isSpare: boolean): void {
     if (this.beginning) return;
-    const lasted = Math.min(now - this.turnedAt, LONGEST_COUNTED_MS);
-    if (this.tenants.size > 0) this.turnMs += (lasted - this.turnMs) * LATEST_TURN;
+    if (this.tenants.size > 0) {
+      const lasted = now - this.turnedAt;
+      this.turnMs += (Math.min(lasted, LONGEST_COUNTED_MS) - this.turnMs) * LATEST_TURN;
+      if (lasted > LONGEST_WAIT_MS) this.forgive(lasted);
+    }
     this.turnedAt = now;
     this.begun = 0;
     this.beginning = true;
     this.beginNext(isSpare);
+  }
+
+  /** For as long as the process was away nobody has waited for others. */
+  private forgive(milliseconds: number): void {
+    for (const { places } of this.tenants.values()) for (const place of places) place.since += milliseconds;
   }
 
   /** One after the other, so that what each takes is known. */

@@ -197,7 +197,14 @@ export class Actions {
     );
     const { target, command } = of;
     const said = { oversight, policy: { bundle, decision } };
-    const proposal: Proposal = { ...input, proposed_by: principal.id, ...said, target, command };
+    const proposal: Proposal = {
+      ...input,
+      proposed_by: principal.id,
+      proposed_via: principal.via,
+      ...said,
+      target,
+      command,
+    };
     const asked = { ...context, creates: true, receiptOfRefusal: true, attributes };
     const outcome = await this.actions.decide(asked, id, 'action.propose', propose(proposal));
     return await this.advanced(stream, outcome);

@@ -16,7 +16,7 @@ import {
   type Voter,
   type VoterGroup,
 } from '../../domain/oversight/consensus';
-import { type Party, withoutParties } from '../../domain/oversight/parties';
+import { openerRole, type Party, withoutParties } from '../../domain/oversight/parties';
 import {
   cancel,
   castVote,
@@ -185,12 +185,11 @@ export class Rounds {
   }
 
   /** A round that comes again keeps the electorate and the deadline of its first time. */
-  private async opening(
-    { principal: { tenant, id: opened_by } }: RequestContext,
-    id: string,
-    input: RoundInput,
-  ): Promise<Opening | Rejection> {
-    const { electorate: wanted, parties, ...spec } = input;
+  private async opening({ principal }: RequestContext, id: string, input: RoundInput): Promise<Opening | Rejection> {
+    const { tenant, id: opened_by, via } = principal;
+    const { electorate: wanted, parties: named, ...spec } = input;
+    const speaker = via === undefined ? [] : [{ id: via, role: openerRole(spec.challenges !== undefined) }];
+    const parties = named === undefined && via === undefined ? undefined : [...(named ?? []), ...speaker];
     const { state } = await this.rounds.load(tenant, id);
     const voters =
       'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;

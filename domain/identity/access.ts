@@ -12,6 +12,12 @@ import { plusSeconds, type Time } from '../kernel/time';
 
 /** How long a token may be renewed after it was issued, in seconds: then somebody has to issue another. */
 export const SESSION_SECONDS = 86_400;
+/** Seconds by which the clocks of who signs a token and of who verifies it may differ. */
+export const TOLERANCE_SECONDS = 5;
+/** The oldest token of another issuer that is believed, in seconds: Entra's longest live a day and four hours. */
+export const MAX_TOKEN_AGE_SECONDS = 108_000;
+/** As long as a token may hold, ours or another issuer's: for so long it is remembered that it was taken back. */
+const LONGEST_SECONDS = Math.max(SESSION_SECONDS, MAX_TOKEN_AGE_SECONDS) + 2 * TOLERANCE_SECONDS;
 /** Single tokens, and principals, that may be revoked at once in a tenant. */
 export const MAX_REVOKED = 10_000;
 /** Longest reason, in characters. */
@@ -95,6 +101,8 @@ export interface Issued {
   readonly principal: string;
   readonly tenantEpoch: number;
   readonly principalEpoch: number;
+  /** Who acts in the principal's name by it, and the epoch of theirs. */
+  readonly actor?: { readonly principal: string; readonly epoch: number };
 }
 
 export function epochOf({ principals }: AccessState, principal: string): number {
@@ -102,8 +110,12 @@ export function epochOf({ principals }: AccessState, principal: string): number 
 }
 
 /** Whether a token was taken back since it was issued. */
-export function isRevoked(state: AccessState, { session, principal, tenantEpoch, principalEpoch }: Issued): boolean {
+export function isRevoked(
+  state: AccessState,
+  { session, principal, tenantEpoch, principalEpoch, actor }: Issued,
+): boolean {
   return (
+    (actor !== undefined && actor.epoch !== epochOf(state, actor.principal)) ||
     tenantEpoch !== state.epoch ||
     principalEpoch !== epochOf(state, principal) ||
     own(state.tokens, session) !== undefined
@@ -112,11 +124,14 @@ export function isRevoked(state: AccessState, { session, principal, tenantEpoch,
 
 /**
  * Whether what another issuer has signed at that time was taken back since. Its tokens know no epochs: all that were
- * issued up to the revocation are meant.
+ * issued up to the revocation are meant, by a clock that may be ahead of this one by as much as is tolerated.
  */
 export function isRevokedSince(state: AccessState, session: string, principal: string, issued: Time): boolean {
   const meant = [state.since, own(state.principals, principal)?.since];
-  return own(state.tokens, session) !== undefined || meant.some((since) => since !== undefined && issued <= since);
+  return (
+    own(state.tokens, session) !== undefined ||
+    meant.some((since) => since !== undefined && issued <= plusSeconds(since, TOLERANCE_SECONDS))
+  );
 }
 
 /** What a token of that level lets its holder do where it is not bound to a key. */
@@ -149,7 +164,7 @@ export function revoke(revoked: Revoked, by: string, reason: string, now: Time):
         if (own(state.tokens, token) !== undefined) return [];
         const alive = Object.values(state.tokens).filter((until) => until > now).length;
         if (alive >= MAX_REVOKED) return full('tokens');
-        return [{ type: 'TokenRevoked', v: 1, data: { token, until: plusSeconds(now, SESSION_SECONDS), by, reason } }];
+        return [{ type: 'TokenRevoked', v: 1, data: { token, until: plusSeconds(now, LONGEST_SECONDS), by, reason } }];
       }
       case 'principal': {
         const { id: principal } = revoked;

@@ -24,7 +24,7 @@ import {
   peopleNeeded,
   type Person,
 } from './oversight';
-import { barred, eachOnce, type Party } from './parties';
+import { barred, eachOnce, partOf, type Party } from './parties';
 
 /** Largest action, and largest result, in bytes of JSON. */
 export const MAX_ACTION_BYTES = 32 * 1024;
@@ -56,6 +56,8 @@ export interface Proposal {
   /** What is to be done, any JSON value. */
   readonly action: unknown;
   readonly proposed_by: string;
+  /** Who spoke for the proposer, where it did not call itself. */
+  readonly proposed_via?: string;
   readonly why: string;
   /** Of the agent, 0 to 1. */
   readonly confidence: number;
@@ -357,7 +359,7 @@ export const actionStream = streamsOf(actionDecider);
 export function actionParties({ proposal, challenges }: ActionState): Party[] {
   if (proposal === undefined) return [];
   return eachOnce([
-    { id: proposal.proposed_by, role: 'proposer' },
+    ...partOf('proposer', { id: proposal.proposed_by, via: proposal.proposed_via }),
     ...challenges.map(({ by }): Party => ({ id: by, role: 'challenger' })),
   ]);
 }

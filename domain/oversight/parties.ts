@@ -8,7 +8,7 @@
  * proposed, changed or cleared what is doubted.
  */
 import { Rejection } from '../kernel/decider';
-import { actorOf, isSameActor } from '../kernel/principal';
+import { actorOf, isSameActor, type Principal } from '../kernel/principal';
 import type { ActionState } from './action';
 import type { ApprovalState } from './approval';
 import type { Electorate } from './consensus';
@@ -111,6 +111,21 @@ export function challengeParties(challenger: string, { holder, action, approval,
   );
   for (const { id, role } of round?.parties ?? []) add(role === 'opener' ? 'decider' : role, id);
   return eachOnce(parties);
+}
+
+/** The part of somebody, and of whoever speaks in their name: no person decides what an agent of theirs has asked. */
+export function partOf(role: Role, { id, via }: Pick<Principal, 'id' | 'via'>): Party[] {
+  return via === undefined
+    ? [{ id, role }]
+    : [
+        { id, role },
+        { id: via, role },
+      ];
+}
+
+/** The part of whoever opens a round in what it decides. */
+export function openerRole(isChallenge: boolean): Role {
+  return isChallenge ? 'challenger' : 'opener';
 }
 
 /** Each party once in each role, in the order in which they come, at most `MAX_PARTIES`. */

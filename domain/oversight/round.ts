@@ -25,7 +25,7 @@ import {
   tally,
 } from './consensus';
 import { type Impact, IMPACTS, peopleNeeded } from './oversight';
-import { barred, eachOnce, MAX_PARTIES, type Party, ROLES } from './parties';
+import { barred, eachOnce, MAX_PARTIES, openerRole, type Party, ROLES } from './parties';
 
 export const DEFAULT_CHOICES = ['approve', 'reject'] as const;
 export const MAX_CHOICES = 20;
@@ -265,7 +265,7 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
 export const roundStream = streamsOf(roundDecider);
 
 function opened(state: RoundState, { spec, electorate, opened_by, parties = [] }: Opening, at: Time): OpenRound {
-  const opener: Party = { id: opened_by, role: spec.challenges === undefined ? 'opener' : 'challenger' };
+  const opener: Party = { id: opened_by, role: openerRole(spec.challenges !== undefined) };
   const all = eachOnce([opener, ...parties]);
   return {
     ...state,

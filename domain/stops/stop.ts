@@ -9,7 +9,7 @@
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { isId, isTenant, streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
-import { actorOf, isSameActor, type Principal } from '../kernel/principal';
+import { actorOf, isSameActor, isSamePerson, oneKeyFor, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import { plusSeconds, type Time } from '../kernel/time';
 
@@ -23,7 +23,7 @@ export type StopEffect = (typeof STOP_EFFECTS)[number];
 
 /** The name of what the global stop stops. */
 export const EVERYTHING = 'all';
-/** How many things of a tenant may be stopped at once. */
+/** How many things of a kind may be stopped at once in a tenant. */
 export const MAX_STOPS = 1_000;
 /** How many times of standing still are remembered: the last ones. */
 export const MAX_STOOD = 1_000;
@@ -60,7 +60,7 @@ export interface Stop extends StoppedThing, ByWhom {
   readonly effect: StopEffect;
   readonly since: Time;
   /** Who has agreed to lift it, where it takes two. */
-  readonly agreed?: { readonly by: string; readonly at: Time; readonly reason: string };
+  readonly agreed?: { readonly by: string; readonly via?: string; readonly at: Time; readonly reason: string };
 }
 
 /** A time in which a tenant, a task or everything stood still. */
@@ -81,7 +81,7 @@ const WITH_DEADLINES: readonly Stoppable[] = ['global', 'tenant', 'task'];
 
 export const stopDecider: Decider<StopState, StopEvent> = {
   category: 'stop',
-  version: 1,
+  version: 2,
   initial: { stops: {}, stood: [] },
   evolve({ stops, stood }, event, { at }) {
     const key = keyOf(event.data);
@@ -93,10 +93,10 @@ export const stopDecider: Decider<StopState, StopEvent> = {
         return { stops: { ...others, [key]: stop }, stood };
       }
       case 'StopLiftAgreed': {
-        const { by, reason } = event.data;
+        const { by, via, reason } = event.data;
         return before === undefined
           ? { stops, stood }
-          : { stops: { ...others, [key]: { ...before, agreed: { by, at, reason } } }, stood };
+          : { stops: { ...others, [key]: { ...before, agreed: { by, via, at, reason } } }, stood };
       }
       case 'StopLifted': {
         if (before === undefined || !WITH_DEADLINES.includes(before.kind)) return { stops: others, stood };
@@ -158,10 +158,13 @@ export function stop(
       return refuse('quarantined-already', `${saidOf(before)}: a freeze would be less, so it has to be lifted first`);
     if (before?.effect === effect && before.by === who.id && before.reason === reason && before.agreed === undefined)
       return [];
-    if (before === undefined && Object.keys(state.stops).length >= MAX_STOPS)
+    // By kind: whoever fills the one, an agent with tasks over their budgets, leaves room to stop itself. What the product
+    // stops has a bound of its own.
+    const alike = () => Object.values(state.stops).filter(({ kind }) => kind === thing.kind).length;
+    if (before === undefined && who.kind !== 'system' && alike() >= MAX_STOPS)
       return refuse(
         'stops-full',
-        `${MAX_STOPS} things are stopped already: lift one of them, or stop a whole type, or the tenant`,
+        `${MAX_STOPS} of that kind are stopped already: lift one of them, or stop what is wider: an agent, its type, or the tenant`,
       );
     const { id: by, via } = who;
     return [{ type: 'Stopped', v: 1, data: { ...thing, effect, by, via, reason } }];
@@ -204,13 +207,16 @@ export function lift(
     const { id: by, via } = who;
     const data = { kind, name: before.name, by, via, reason };
     if (kind !== 'global') return [{ type: 'StopLifted', v: 1, data }];
-    const stands = agreed !== undefined && now < plusSeconds(agreed.at, AGREED_SECONDS) ? agreed.by : undefined;
+    const stands = agreed !== undefined && now < plusSeconds(agreed.at, AGREED_SECONDS) ? agreed : undefined;
     if (stands === undefined) return [{ type: 'StopLiftAgreed', v: 1, data }];
-    if (isSameActor(stands, by) || (via !== undefined && isSameActor(stands, via)))
-      return refuse('second-person-needed', `${stands} has agreed already: it takes a second person to lift it`, {
-        agreed: stands,
-      });
-    return [{ type: 'StopLifted', v: 1, data: { ...data, with: stands } }];
+    const first = { id: stands.by, via: stands.via };
+    if (isSamePerson(who, first))
+      return refuse(
+        'second-person-needed',
+        `${first.id} has agreed already${oneKeyFor(who, first)}: it takes a second person to lift it`,
+        { agreed: first.id },
+      );
+    return [{ type: 'StopLifted', v: 1, data: { ...data, with: first.id } }];
   };
 }
 

@@ -264,7 +264,7 @@ def _token(seconds: float) -> str:
 # ------------------------------------------------------------------------------------------------- again
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [408, 429, 503])
 def test_what_is_refused_for_now_is_sent_again_under_its_key(told: Callable[..., Told], status: int) -> None:
     server = told(Answer(status), Answer(status), Answer(200, "{}"))
     with Formicary(server.url, retry=FAST) as formicary:

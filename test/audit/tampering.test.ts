@@ -214,6 +214,16 @@ const TAMPERINGS: readonly Tampering[] = [
       exported.receipts = exported.receipts.map((one) => (one === line ? changed : one));
     },
   ],
+  ...['2026-11-21T25:20:00.000Z', '2026-13-21T10:20:00.000Z'].map((time): Tampering => [
+    `the time of the newest receipt became ${time}`,
+    ['altered'],
+    ['altered'],
+    (exported) => {
+      const line = receiptAt(exported, A, 4);
+      const changed = { ...line, body: line.body.replace(/"at":"[^"]*"/, `"at":"${time}"`) };
+      exported.receipts = exported.receipts.map((one) => (one === line ? changed : one));
+    },
+  ]),
   [
     'a byte was changed together with its hash',
     ['inserted', 'rewritten'],

@@ -120,7 +120,7 @@ describe('when the host says no for now', () => {
     });
   }
 
-  test.each([429, 503])('%i is tried again', async (status) => {
+  test.each([408, 429, 503])('%i is tried again', async (status) => {
     const client = await answering({ status }, { status }, { status: 200 });
     await client.tasks.list();
     expect(requests).toBe(3);

@@ -208,6 +208,18 @@ describe('a process that is late turn after turn', () => {
     watchdog.stop();
   });
 
+  test('gives what was set after its last look, and before it was away, the time back as well', async () => {
+    const { clock, watchdog } = await begin();
+    watchdog.look();
+    const looked = clock.time;
+    clock.time += 60_000;
+    const [set, end] = [toTime(looked + 40), toTime(looked + 4_040)];
+    expect(toMillis(watchdog.excused(set, end))).toBeGreaterThanOrEqual(clock.time + 3_000);
+    // What was set afterwards has lost nothing.
+    expect(watchdog.excused(toTime(clock.time), toTime(clock.time + 4_000))).toBe(toTime(clock.time + 4_000));
+    watchdog.stop();
+  });
+
   test('finds those that are silent all the same, later', async () => {
     const { clock, watchdog, turns } = await begin();
     const last = clock.time;

@@ -137,6 +137,15 @@ test('nobody gives more than they have, an agent nothing, and nobody a person', 
   expect(await code(ADMIN, 'service:erp')).toBe('given');
 });
 
+test('a service acts in the name of whoever gave it its token, and an agent in its own', async () => {
+  const via = async (subject: string) => {
+    const { token } = (await identityOf(0).issue(ADMIN, { subject })) as { token: string };
+    return (await identityOf(0).callerOf(token)).via;
+  };
+  expect(await via('service:erp')).toBe(ADMIN.principal.id);
+  expect(await via('bo-2')).toBeUndefined();
+});
+
 describe('a revocation', () => {
   const revoke = async (what: Parameters<ReturnType<typeof identityOf>['revoke']>[1]) => {
     const outcome = await identityOf(0).revoke(ADMIN, what, 'it may have leaked');

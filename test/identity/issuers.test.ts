@@ -62,6 +62,8 @@ const person = (more: object = {}) => ({
   ...{ iat: now(), exp: now() + 3_600, ...more },
 });
 
+const admin = { principal: { ...as('human:eve').principal, kind: 'human', level: 'critical' } } as const;
+
 describe('an issuer of OpenID Connect', () => {
   test('says who a person is, and what it may do', async () => {
     expect(await shown(issuer.token(person({ groups: ['sg-risk', 'sg-other'] })))).toMatchObject({
@@ -142,7 +144,6 @@ describe('an issuer of OpenID Connect', () => {
   });
 
   test('signs nothing that holds on after a revocation of its principal, of its token, of the tenant', async () => {
-    const admin = { principal: { ...as('human:eve').principal, kind: 'human', level: 'critical' } } as const;
     const token = issuer.token(person());
     const { session } = ((await shown(token)) as Principal).token!;
     const spared = issuer.token(person({ sub: 'bo' }));
@@ -188,6 +189,11 @@ describe('a token of another issuer in exchange', () => {
     expect(given.at(-1)).toMatchObject({ data: { grant: 'exchanged', by: 'human:bank:ada', actor: 'human:bank:ada' } });
     const viewer = issuer.token(person({ roles: ['viewer'] }));
     expect(await identity().exchange(viewer, { subject: 'recon-7' })).toMatchObject({ code: 'token-above-you' });
+    // It ends with those of whoever stands for it, and is not renewed.
+    await identity().revoke(admin, { kind: 'principal', id: 'human:bank:ada' }, 'its key may have leaked');
+    expect(await shown(handed.token)).toBe('401 was revoked');
+    await expect(identity().renew(handed.token)).rejects.toThrow(InvalidToken);
+    stage.clock.time += 10_000;
     expect(await identity().exchange(operator(), { subject: 'human:eve' })).toMatchObject({
       code: 'token-for-a-person',
     });

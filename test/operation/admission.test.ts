@@ -93,6 +93,17 @@ test('while the host is on time nobody is refused, whatever is asked', () => {
   );
 });
 
+test('what a host can do is not learned from the time in which it was away', () => {
+  const limits = [0, 20_000].map((away) => {
+    const host = new Host(100);
+    host.run(10, [{ tenant: 'a', rate: 200 }]);
+    if (away > 0) host.limit.look((host.now += away), 80, 3);
+    for (const _ of [1, 2]) host.limit.look((host.now += LOOK_MS), 2, 25);
+    return host.limit.perSecond;
+  }) as [number, number];
+  expect(limits[1]).toBeGreaterThan(0.8 * limits[0]);
+});
+
 test('one look that finds the host late is a stall, two are an overload', () => {
   const host = new Host(1_000);
   const calm = [{ tenant: 'a', rate: 200 }];

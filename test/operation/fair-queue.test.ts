@@ -99,6 +99,16 @@ test('whoever would wait for too long hears so at once, and not after that wait'
   expect(begun.slice(before).filter((tenant) => tenant === 'b')).toHaveLength(waiting);
 });
 
+test('nobody is refused for the time in which the process was away', async () => {
+  const { clock, refused, begun, ask, all } = queue();
+  for (let i = 0; i < 60; i += 1) ask('a');
+  clock.time += 90_000;
+  for (let i = 0; i < 100; i += 1) ask('a');
+  expect(refused.filter((seconds) => seconds > 10)).toEqual([]);
+  await all(1);
+  expect(begun.length).toBe(160 - refused.length);
+});
+
 describe('how late requests begin', () => {
   /** A turn takes 8 ms, and begins 8 of them. */
   const waited = async (counts: Readonly<Record<string, number>>): Promise<number> => {

@@ -9,6 +9,8 @@ export const TENANT = 'acme';
 export const agent = (id: string): RequestContext => ({
   principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' },
 });
+/** As a person or a service calls that speaks for an agent. */
+export const spokenFor = (id: string, via: string): RequestContext => ({ principal: { ...agent(id).principal, via } });
 export const person = (id: string): RequestContext => ({
   principal: { tenant: TENANT, id, kind: 'human', level: 'critical', groups: ['approvers', 'administrators'] },
 });

@@ -4,7 +4,20 @@ import type { ProposalInput } from '../../app/oversight/actions';
 import { toTime } from '../../domain/kernel/time';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
 import { roundDecider } from '../../domain/oversight/round';
-import { action, agent, colony, configure, order, person, propose, queue, stage, TENANT, vote } from './decision-stage';
+import {
+  action,
+  agent,
+  colony,
+  configure,
+  order,
+  person,
+  propose,
+  queue,
+  spokenFor,
+  stage,
+  TENANT,
+  vote,
+} from './decision-stage';
 
 const voters = (n: number) =>
   Array.from({ length: n }, (_, i) => ({ id: `voter-${i}`, why: 'asked by name', weight: 1 }));
@@ -51,6 +64,18 @@ describe('an action at the gate', () => {
     // Now one like it is known: the next needs nobody.
     await stage.settled();
     expect((await propose({}, 'a2')).status).toBe('cleared');
+  });
+
+  test('who speaks for the agent that proposed it does not approve it', async () => {
+    await configure({});
+    const outcome = await colony.actions.propose(spokenFor('buyer', 'human:pia'), 'a1', order());
+    expect(outcome).toMatchObject({ ok: true });
+    await stage.settled();
+    const [waiting] = await queue();
+    const decide = (by: string) =>
+      colony.approvals.approve(person(by), waiting?.id as string, { hash: waiting?.hash as string, reason: 'fine' });
+    expect(await decide('human:pia')).toMatchObject({ ok: false, rejection: { code: 'requester-may-not-decide' } });
+    expect(await decide('human:ada')).toMatchObject({ ok: true });
   });
 
   test('nobody decides: the groups are asked one after the other, then the safe default falls', async () => {
@@ -322,10 +347,8 @@ describe('a question that agents could not settle', () => {
   const electorate = { algorithm: 'simple_majority' as const, voters: voters(2), min_agreement: 0.75, quorum: 0.6 };
   const outcome = async () => (await colony.rounds.load(TENANT, 'r')).state;
   /** Divided, so people are asked. */
-  const divided = async (changes: object = {}) => {
-    expect(await colony.rounds.open(person('human:asker'), 'r', { ...question, electorate, ...changes })).toMatchObject(
-      { ok: true },
-    );
+  const divided = async (changes: object = {}, by = person('human:asker')) => {
+    expect(await colony.rounds.open(by, 'r', { ...question, electorate, ...changes })).toMatchObject({ ok: true });
     await vote('r', 'voter-0', 'north');
     await vote('r', 'voter-1', 'south');
     await stage.settled();
@@ -397,6 +420,16 @@ describe('a question that agents could not settle', () => {
     await colony.decisions.handle(stage.log());
     await stage.settled();
     expect(stage.log()).toHaveLength(before);
+  });
+
+  test('who speaks for the agent that opened it settles it at no door', async () => {
+    const asked = await divided({}, spokenFor('bot', 'human:pia'));
+    expect(await approve(asked, 'north', 'human:pia')).toMatchObject({ ok: false, rejection: { kind: 'forbidden' } });
+    expect(await colony.rounds.override(person('human:pia'), 'r', 'north', 'mine')).toMatchObject({
+      ok: false,
+      rejection: { kind: 'forbidden' },
+    });
+    expect(await approve(asked, 'north', 'human:ann')).toMatchObject({ ok: true });
   });
 
   test.each(['human:asker'])('%s, who opened it, settles it at no door', async (by) => {

@@ -3,7 +3,20 @@ import type { Append } from '../../app/engine/ports';
 import { toTime } from '../../domain/kernel/time';
 import type { TaskSpec } from '../../domain/market/task';
 import { DEFAULT_RULES } from '../../domain/oversight/oversight';
-import { action, agent, colony, configure, person, propose, queue, rules, stage, TENANT, vote } from './decision-stage';
+import {
+  action,
+  agent,
+  colony,
+  configure,
+  person,
+  propose,
+  queue,
+  rules,
+  spokenFor,
+  stage,
+  TENANT,
+  vote,
+} from './decision-stage';
 
 /** An agent that doubts; the rules let nobody accept what it doubts. */
 const doubter = async () => {
@@ -60,6 +73,22 @@ describe('a task that waits for a decision', () => {
       state: { status: 'held' },
     });
     await stage.settled();
+  });
+
+  test('who speaks for its poster does not approve it', async () => {
+    await colony.tasks.post(spokenFor('poster', 'human:pia'), 't0', spec());
+    await stage.settled();
+    const proposed = await Promise.all(
+      (await queue()).map(async ({ id, hash, action: of }) => ({
+        id,
+        hash,
+        via: (await colony.actions.load(TENANT, of.split('/')[2] as string)).state.proposal?.proposed_via,
+      })),
+    );
+    const { id, hash } = proposed.find(({ via }) => via === 'human:pia') as { id: string; hash: string };
+    const approve = (by: string) => colony.approvals.approve(person(by), id, { hash, reason: 'mine' });
+    expect(await approve('human:pia')).toMatchObject({ ok: false, rejection: { code: 'requester-may-not-decide' } });
+    expect(await approve('human:ada')).toMatchObject({ ok: true });
   });
 
   test('nobody gets it before a person has approved it, with the correction that the person made', async () => {

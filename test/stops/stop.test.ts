@@ -117,7 +117,10 @@ describe('a stop', () => {
 
   test('of one thing too many is refused, of one that is stopped not', () => {
     const full = folded(Array.from({ length: MAX_STOPS }, (_, n) => stopped({ kind: 'task', name: `t${n}` })));
-    expect(stop(AGENT, 'freeze', ada, 'why')(full)).toMatchObject({ code: 'stops-full' });
+    expect(stop({ kind: 'task', name: 'more' }, 'freeze', ada, 'why')(full)).toMatchObject({ code: 'stops-full' });
+    // Whoever fills one kind with what they do is stopped all the same.
+    for (const thing of [AGENT, { kind: 'tenant', name: 'acme' } as const])
+      expect(stop(thing, 'freeze', ada, 'why')(full)).toMatchObject([{ type: 'Stopped' }]);
     expect(stop({ kind: 'task', name: 't0' }, 'quarantine', ada, 'why')(full)).toMatchObject([{ type: 'Stopped' }]);
   });
 });
@@ -178,6 +181,14 @@ describe('a lift', () => {
         .thenRejected('second-person-needed');
     given(stopDecider, first)
       .when(lifting(GLOBAL, person('human:pat', 'platform', 'human:pia')))
+      .thenRejected('second-person-needed');
+    // One key under two names is one person, whichever of them came first.
+    const owner = (id: string) => person(id, 'platform', 'human:owner');
+    given(stopDecider, [
+      everything,
+      { ...agreed('human:ada'), data: { ...agreed('human:ada').data, via: 'human:owner' } },
+    ])
+      .when(lifting(GLOBAL, owner('human:bob')))
       .thenRejected('second-person-needed');
     given(stopDecider, first)
       .when(lifting(GLOBAL, pat))

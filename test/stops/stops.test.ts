@@ -168,6 +168,11 @@ describe('in one process', () => {
     expect(code(await stage.colony.tasks.bid(as('ann'), 't1', { agent: 'ann' }))).toBe('stopped');
     await post('t2');
     expect(task('t2').status).toBe('open');
+    // Nor does one of them become another to go on.
+    const other = profile({ agent_type: 'judge' });
+    expect(code(await stage.colony.agents.register(as('service:lowly', undefined, 'service'), 'ann', other))).toBe(
+      'stopped',
+    );
     await lift('agent_type', 'clerk', person('human:pia', PLATFORM));
     expect(task('t2').holder?.agent).toBe('ann');
   });

@@ -108,7 +108,7 @@ class Token:
 
 
 def _given_by(answer: Response) -> tuple[str, float]:
-    if answer.status == 429 or answer.status >= 500:
+    if answer.status in (408, 429) or answer.status >= 500:
         raise Unreachable(f"the host gives no token at the moment: {answer.status}")
     if answer.status == 200:
         try:

@@ -13,7 +13,7 @@ from .errors import FormicaryError, NoHost, Problem, Unreachable
 
 T = TypeVar("T")
 
-_FOR_NOW = (429, 502, 503, 504)
+_FOR_NOW = (408, 429, 502, 503, 504)
 _UNTIL_OTHERS = frozenset({"award-challenged", "over-budget", "stopped"})
 
 

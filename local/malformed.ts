@@ -66,7 +66,7 @@ export function checkHeaders({ rawHeaders }: IncomingMessage): void {
     if (count(name) > 1) throw Problem.of('invalid-request', `The header ${name} is given more than once.`);
 }
 
-/** Calls back when what lies in the sockets now was read: a turn of the loop does that, and the one under way may not. */
+/** Calls back when what lies in the sockets now was read: a turn of the loop does that, the one under way may not. */
 function afterReading(then: () => void): void {
   setImmediate(() => setImmediate(then));
 }

@@ -4,8 +4,8 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type * as jose from 'jose' with { 'resolution-mode': 'import' };
-import { isRole, type Role } from '../../domain/identity/role';
 import { TOLERANCE_SECONDS } from '../../domain/identity/access';
+import { isRole, type Role } from '../../domain/identity/role';
 import { ownersKeyOf, signingKeyOf } from '../../domain/kernel/identity-secret';
 import { isId, isTenant } from '../../domain/kernel/ids';
 import { type Level, LEVELS, PRINCIPAL_KINDS, type PrincipalKind } from '../../domain/kernel/principal';
@@ -35,8 +35,8 @@ export interface Claims {
   /** Until when it may be renewed, in seconds since the epoch. */
   readonly until: number;
   /**
-   * Of the tenant, of the subject and of the actor, when it was issued; a service outlasts who gave it its token, so that
-   * one has no third.
+   * Of the tenant, of the subject and of the actor, when it was issued. A service outlasts whoever gave it a token, so
+   * that has no third.
    */
   readonly epochs: readonly [tenant: number, subject: number, actor?: number];
 }

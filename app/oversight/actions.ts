@@ -195,16 +195,8 @@ export class Actions {
       },
       rules,
     );
-    const { target, command } = of;
-    const said = { oversight, policy: { bundle, decision } };
-    const proposal: Proposal = {
-      ...input,
-      proposed_by: principal.id,
-      proposed_via: principal.via,
-      ...said,
-      target,
-      command,
-    };
+    const proposer = { proposed_by: principal.id, proposed_via: principal.via };
+    const proposal: Proposal = { ...input, ...proposer, oversight, policy: { bundle, decision }, ...of };
     const asked = { ...context, creates: true, receiptOfRefusal: true, attributes };
     const outcome = await this.actions.decide(asked, id, 'action.propose', propose(proposal));
     return await this.advanced(stream, outcome);

@@ -158,8 +158,8 @@ export function stop(
       return refuse('quarantined-already', `${saidOf(before)}: a freeze would be less, so it has to be lifted first`);
     if (before?.effect === effect && before.by === who.id && before.reason === reason && before.agreed === undefined)
       return [];
-    // By kind: whoever fills the one, an agent with tasks over their budgets, leaves room to stop itself. What the product
-    // stops has a bound of its own.
+    // By kind: whoever fills the one, an agent with tasks over their budgets, leaves room to stop itself. What the
+    // product stops has a bound of its own.
     const alike = () => Object.values(state.stops).filter(({ kind }) => kind === thing.kind).length;
     if (before === undefined && who.kind !== 'system' && alike() >= MAX_STOPS)
       return refuse(

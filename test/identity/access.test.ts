@@ -1,7 +1,7 @@
 /** What was taken back stays so, for tokens of other issuers too, whose clocks are others'. */
 import {
-  type AccessEvent,
   accessDecider,
+  type AccessEvent,
   type AccessState,
   isRevokedSince,
   MAX_TOKEN_AGE_SECONDS,

@@ -39,7 +39,8 @@ export class ApprovalReactions {
       await challenges.extended(about, (await transactor.load(roundDecider, about)).state, cause);
   }
 
-  private async answered(stream: string, state: ApprovalState, cause: Cause): Promise<void> {
+  /** What was asked about goes on by the answer that has closed the approval. */
+  async answered(stream: string, state: ApprovalState, cause: Cause): Promise<void> {
     const about = state.request?.action as string;
     const { category } = parseStream(about);
     if (category === actionDecider.category) await this.services.actions.advance(about, cause);

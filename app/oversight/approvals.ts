@@ -32,7 +32,7 @@ import type { Party } from '../../domain/oversight/parties';
 import { roundDecider } from '../../domain/oversight/round';
 import type { ApprovalDoc } from '../../projections/oversight/approvals';
 import type { Aggregate, Page } from '../engine/aggregate';
-import { type Outcome, type RequestContext, settled } from '../engine/command';
+import { type Cause, causeOf, type Outcome, type RequestContext, settled } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
@@ -111,11 +111,23 @@ export interface ApprovalsDeps {
   readonly watchdog: Watchdog;
 }
 
+/** Hears that somebody has closed an approval. */
+type Closed = (stream: string, state: ApprovalState, cause: Cause) => Promise<void>;
+
 export class Approvals {
   private readonly approvals: ApprovalsDeps['approvals'];
+  private closed: Closed = async () => undefined;
 
   constructor(private readonly deps: ApprovalsDeps) {
     this.approvals = deps.approvals;
+  }
+
+  /**
+   * Has what was asked about hear the answer that closes an approval before whoever gave it is answered. `hear` must
+   * not throw: the answer stands, and the feed brings it too.
+   */
+  onClosed(hear: Closed): void {
+    this.closed = hear;
   }
 
   request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalCommandOutcome> {
@@ -329,6 +341,9 @@ export class Approvals {
     const { state, correlationId } = await this.load(context.principal.tenant, id);
     const { opened_ref: ref, requested_at: at } = state;
     const cause = at === undefined || correlationId === undefined ? undefined : { ref, at, correlationId, depth: 0 };
-    return await this.approvals.decide({ ...context, cause, receiptOfRefusal: true }, id, action, decision);
+    const outcome = await this.approvals.decide({ ...context, cause, receiptOfRefusal: true }, id, action, decision);
+    if (outcome.ok && outcome.commit !== undefined && outcome.events.some(({ type }) => type === 'ApprovalClosed'))
+      await this.closed(this.approvals.name(context.principal.tenant, id), outcome.state, causeOf(outcome.commit));
+    return outcome;
   }
 }

@@ -82,6 +82,14 @@ export class OversightReactions implements Consumer {
       [taskDecider.category]: new TaskReactions(services),
       [deliveryDecider.category]: deliveries,
     };
+    // Nobody has to wait for the feed, which finds nothing left to do then.
+    approvals.onClosed(async (stream, state, cause) => {
+      try {
+        if ((await engine.standstill.fateOf({}, stream)) === 'goes') await afterApproval.answered(stream, state, cause);
+      } catch (error) {
+        services.report('what follows from an approval waits for the feed', { stream, error: String(error) });
+      }
+    });
     transactor.onCommitted(({ category, stream, state, version }) => {
       const { tenant, id } = parseStream(stream);
       if (category === roundDecider.category) book.update(tenant, id, stream, state as RoundState, version);

@@ -1,5 +1,7 @@
 /** What follows from a decision is found from the state that the store has, not from what one process remembers. */
-import { parseStream } from '../../domain/kernel/ids';
+import type { Append } from '../../app/engine/ports';
+import { commitRef, idOf, parseStream } from '../../domain/kernel/ids';
+import { actionStream } from '../../domain/oversight/action';
 import { DEFAULT_RULES, oversightStream } from '../../domain/oversight/oversight';
 import { as, Stage, TENANT, types } from '../support/stage';
 
@@ -44,6 +46,42 @@ test('an approval that another process has closed is not asked for again when it
   await here.decisions.handle(commits);
   expect(calls).toEqual([]);
   expect((await here.approvals.load(TENANT, id)).state.status).toBe('closed');
+});
+
+describe('what people have approved', () => {
+  const stream = actionStream(TENANT, 'a1');
+  const approve = async () => {
+    const { colony } = await stage.start();
+    await colony.actions.propose(as('buyer'), 'a1', ORDER);
+    await stage.settled();
+    const { hash, held } = (await colony.actions.load(TENANT, 'a1')).state;
+    const { principal } = as('human:ada', undefined, 'human');
+    const ada = { principal: { ...principal, level: 'critical', groups: ['approvers'] } } as const;
+    return { colony, given: () => colony.approvals.approve(ada, idOf(held?.ref as string), { hash, reason: 'fine' }) };
+  };
+
+  test('goes on before they are answered, by what they said, and the feed finds nothing left to do', async () => {
+    const { colony, given } = await approve();
+    const outcome = await given();
+    expect((await colony.actions.load(TENANT, 'a1')).state).toMatchObject({ status: 'cleared' });
+    const commits = stage.stream(stream);
+    expect(commits.at(-1)?.meta.causationId).toBe(outcome.ok ? commitRef(outcome.stream, outcome.version) : undefined);
+    await stage.settled();
+    expect(stage.stream(stream)).toEqual(commits);
+    expect(stage.reports).toEqual([]);
+  });
+
+  test('goes on by the feed where it could not at once', async () => {
+    const { colony, given } = await approve();
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && (append as Append).stream === stream ? 'fails' : undefined;
+    expect(await given()).toMatchObject({ ok: true, state: { status: 'closed', outcome: 'approved' } });
+    expect((await colony.actions.load(TENANT, 'a1')).state.status).toBe('held');
+    expect(stage.reports).toMatchObject([{ message: 'what follows from an approval waits for the feed' }]);
+    stage.mishaps = () => undefined;
+    await stage.settled();
+    expect((await colony.actions.load(TENANT, 'a1')).state.status).toBe('cleared');
+  });
 });
 
 test('rules that a tenant has not set are asked for once, and hold in every process when they are set', async () => {

@@ -1,6 +1,7 @@
 /**
  * The pools as they are and as they have been: samples counted from the market's books, their means over time, and a
- * history of them. Samples are no events; only the history costs a write, one in ten seconds.
+ * history of them. Samples are no events; only the history costs a write: one for each ten seconds in which a pool has
+ * changed, and one each ten minutes where it has not.
  */
 import type { Pool, PoolHistory } from '../../contract/market/pools';
 import type { Shown } from '../../contract/route';
@@ -38,8 +39,17 @@ const VIEW = 'balance.v1';
 const BUCKET_SECONDS = 10;
 /** Buckets that the history keeps for a pool, six hours: then a bucket takes the row of the one six hours before. */
 const HISTORY_BUCKETS = (6 * 3_600) / BUCKET_SECONDS;
+/** Buckets after which a pool that stays as it is has a row again. */
+const REPEATED_BUCKETS = 600 / BUCKET_SECONDS;
+/** Buckets for which a row stands while none comes after it: until it would have been repeated, a minute late. */
+const STANDS_BUCKETS = REPEATED_BUCKETS + 60 / BUCKET_SECONDS;
+/** Ended buckets, counted back from now, whose rows may still be on their way. */
+const UNSETTLED_BUCKETS = 1;
 /** The pool of tasks that no agent is able to do: no pool has such a name, since ids begin with a letter or a digit. */
 const NO_POOL = '_none';
+
+/** A row as it is kept: it stands for the buckets after it that have none, unless it is the pool's `last`. */
+type KeptRow = HistoryRow & { readonly last?: true };
 
 /** What is known of a pool in this process. */
 export interface Watch {
@@ -62,6 +72,8 @@ export interface Watch {
   held: Time;
   readonly total: Mean;
   bucket: Mean;
+  /** The row that this process has written last, as long as no other process writes; undefined: none. */
+  written: HistoryRow | undefined;
   /** The signal that was emitted last. */
   signalled: string;
   /** When a reorganisation was last looked for. */
@@ -76,6 +88,8 @@ export class Pools {
   private readonly listed = new Map<AgentEntry, AgentProfile>();
   /** The changes of agents that were counted. */
   private counted = -1;
+  /** Pools that are no more, and whose history has yet to say so. */
+  private readonly ended = new Map<string, Watch>();
 
   constructor(
     private readonly market: Market,
@@ -100,10 +114,13 @@ export class Pools {
     return this.watches.get(tenant)?.get(pool);
   }
 
-  forget({ tenant, pool }: Watch): void {
+  /** The pool has no agents any more. */
+  forget(watch: Watch): void {
+    const { tenant, pool, stream } = watch;
     const pools = this.watches.get(tenant);
     pools?.delete(pool);
     if (pools?.size === 0) this.watches.delete(tenant);
+    if (watch.written !== undefined) this.ended.set(stream, watch);
   }
 
   /** Takes a sample of every pool. */
@@ -167,28 +184,61 @@ export class Pools {
    */
   async history(tenant: string, pool: string, from: Time, limit: number): Promise<readonly HistoryRow[]> {
     const now = bucketOf(toTime(this.clock.now()));
-    const bucket = Math.max(Math.ceil(toMillis(from) / 1_000 / BUCKET_SECONDS), now - HISTORY_BUCKETS);
-    const { docs } = await readAll<HistoryRow>(this.views, VIEW, { tenant, key: pool, atLeast: { bucket } });
-    return docs.sort((a, b) => a.bucket - b.bucket).slice(0, limit);
+    const first = Math.max(Math.ceil(toMillis(from) / 1_000 / BUCKET_SECONDS), now - HISTORY_BUCKETS);
+    const { docs } = await readAll<KeptRow>(this.views, VIEW, {
+      tenant,
+      key: pool,
+      // What stands at the beginning was written before it.
+      atLeast: { bucket: first - STANDS_BUCKETS },
+    });
+    const rows: HistoryRow[] = [];
+    const kept = docs.sort((a, b) => a.bucket - b.bucket);
+    for (const [i, { last, ...row }] of kept.entries()) {
+      const next = kept[i + 1]?.bucket ?? now - UNSETTLED_BUCKETS;
+      const until = last === true ? row.bucket + 1 : Math.min(next, row.bucket + STANDS_BUCKETS);
+      rows.push(row);
+      for (let bucket = row.bucket + 1; bucket < until; bucket += 1) rows.push({ ...row, at: beginOf(bucket), bucket });
+    }
+    return rows.filter(({ bucket }) => bucket >= first).slice(0, limit);
   }
 
-  /** Ends a bucket of the history: begins the next, and `writes` the means of this one. */
+  /**
+   * Ends a bucket of the history: begins the next, and `writes` the means of this one where they differ from what the
+   * pool's last row says, or that has stood for long.
+   */
   async end(bucket: number, writes: boolean): Promise<void> {
-    const source = String(bucket % HISTORY_BUCKETS).padStart(5, '0');
-    const at = toTime(bucket * BUCKET_SECONDS * 1_000);
-    const rows: ViewRow<HistoryRow>[] = [];
+    const ending = writes ? this.unwritten(bucket) : [];
     for (const watch of this.all()) {
-      if (watch.bucket.seconds > 0)
-        rows.push({
-          tenant: watch.tenant,
-          key: watch.pool,
-          source,
-          index: bucket,
-          doc: { at, bucket, ...watch.bucket.value },
-        });
       watch.bucket = new Mean();
+      // What others write from now on is not known here.
+      if (!writes) watch.written = undefined;
     }
-    if (writes) await this.views.put(VIEW, rows);
+    if (!writes) this.ended.clear();
+    await this.views.put(
+      VIEW,
+      ending.map(({ row }) => row),
+    );
+    for (const { watch, row } of ending) {
+      watch.written = row.doc;
+      if (row.doc.last === true) this.ended.delete(watch.stream);
+    }
+  }
+
+  /** The rows that a bucket adds to the history. */
+  private unwritten(bucket: number): { readonly watch: Watch; readonly row: ViewRow<KeptRow> & { doc: KeptRow } }[] {
+    const source = String(bucket % HISTORY_BUCKETS).padStart(5, '0');
+    const rowOf = (watch: Watch, last?: true) => {
+      const doc = { at: beginOf(bucket), bucket, ...watch.bucket.value, ...(last && { last }) };
+      return { watch, row: { tenant: watch.tenant, key: watch.pool, source, index: bucket, doc } };
+    };
+    return [
+      ...this.all().flatMap((watch) => {
+        // One that is there again has more to say than that it had gone.
+        this.ended.delete(watch.stream);
+        return watch.bucket.seconds > 0 && isNews(watch, bucket) ? [rowOf(watch)] : [];
+      }),
+      ...[...this.ended.values()].map((watch) => rowOf(watch, true)),
+    ];
   }
 
   private count(at: Time): void {
@@ -252,6 +302,7 @@ export class Pools {
         held: at,
         total: new Mean(),
         bucket: new Mean(),
+        written: undefined,
         signalled: '',
         planned: '',
       };
@@ -318,6 +369,16 @@ export function causeIn(state: PoolState | undefined): Cause | undefined {
   return changed === undefined
     ? undefined
     : { ref: changed.receipt, at: changed.at, correlationId: changed.correlation_id, depth: 0 };
+}
+
+/** Whether the pool's last row does not say what this bucket would. */
+function isNews({ written, bucket: { value } }: Watch, bucket: number): boolean {
+  if (written === undefined || bucket - written.bucket >= REPEATED_BUCKETS) return true;
+  return MEASURES.some((measure) => value[measure] !== written[measure]);
+}
+
+function beginOf(bucket: number): Time {
+  return toTime(bucket * BUCKET_SECONDS * 1_000);
 }
 
 /** Number of the bucket of the history that `at` lies in. */

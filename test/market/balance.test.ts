@@ -103,13 +103,85 @@ test('the history holds a mean for each ten seconds, for six hours', async () =>
   clock.time = START + 6 * 3_600_000;
   await seconds(25);
   const buckets = (rows: readonly { bucket: number }[]) => rows.map(({ bucket }) => bucket - START_BUCKET);
-  expect(buckets(await balance.history('acme', 'a', toTime(START), 10_000))).toEqual([2, 3, 4, 2_160, 2_161]);
+  const later = buckets(await balance.history('acme', 'a', toTime(START), 10_000));
+  expect([later[0], later.at(-2), later.at(-1)]).toEqual([2, 66, 2_160]);
   const { rows } = await colony.ports.views.query<{ bucket: number }>('balance.v1', {
     tenant: 'acme',
     key: 'a',
     limit: 1_000,
   });
-  expect(buckets(rows.map(({ doc }) => doc)).sort((a, b) => a - b)).toEqual([2, 3, 4, 2_160, 2_161]);
+  expect(buckets(rows.map(({ doc }) => doc)).sort((a, b) => a - b)).toEqual([1, 2_160]);
+});
+
+describe('the history costs a row where a pool has changed', () => {
+  const kept = async (name: string) => {
+    const { rows } = await colony.ports.views.query<{ bucket: number; last?: true }>('balance.v1', {
+      tenant: 'acme',
+      key: name,
+      limit: 1_000,
+    });
+    return rows.map(({ doc }) => doc).sort((a, b) => a.bucket - b.bucket);
+  };
+  const buckets = (rows: readonly { bucket: number }[]) => rows.map(({ bucket }) => bucket - START_BUCKET);
+  const history = (from = START) => balance.history('acme', 'a', toTime(from), 10_000);
+
+  test('and is as it would be with all of them', async () => {
+    await many(2, 'a');
+    await seconds(100);
+    expect(buckets(await kept('a'))).toEqual([0]);
+    await posts(1, 'a');
+    await seconds(55);
+    expect(buckets(await kept('a'))).toEqual([0, 10]);
+    const rows = await history();
+    // What has just ended may have a row yet.
+    expect(buckets(rows)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+    expect(rows.map(({ utilisation }) => utilisation)).toEqual([
+      ...Array<number>(10).fill(0),
+      ...Array<number>(4).fill(0.5),
+    ]);
+    expect(rows.map(({ at }) => toMillis(at))).toEqual(rows.map(({ bucket }) => bucket * 10_000));
+    expect(await history(START + 120_000)).toEqual(rows.slice(12));
+  });
+
+  test('or each ten minutes: what nobody says again for longer is not known', async () => {
+    await many(2, 'a');
+    await seconds(700);
+    expect(buckets(await kept('a'))).toEqual([0, 60]);
+    expect(buckets(await history())).toEqual(Array.from({ length: 69 }, (_, n) => n));
+    // Nobody looks for an hour.
+    clock.time += 3_600_000;
+    const known = await history();
+    expect(known).toHaveLength(60 + 66);
+    await seconds(20);
+    expect(buckets(await history()).slice(126)).toEqual([430]);
+  });
+
+  test('says when a pool has no agents any more, and when it has again', async () => {
+    await many(1, 'a');
+    await seconds(30);
+    await colony.agents.deregister(as('a-0'), 'a-0', 'gone');
+    await seconds(40);
+    const rows = await kept('a');
+    expect(rows.map(({ last }) => last)).toEqual([...rows.slice(1).map(() => undefined), true]);
+    expect(buckets(await history())).toEqual([0, 1, 2, 3]);
+    await enter('a-1', 'a');
+    await seconds(20);
+    expect(buckets(await history()).slice(0, 5)).toEqual([0, 1, 2, 3, 7]);
+  });
+
+  test('is written anew by whoever takes over, and once more by who has it back', async () => {
+    await many(2, 'a');
+    await seconds(30);
+    for (let second = 0; second < 30; second += 1) {
+      clock.time += 1_000;
+      await balance.tick(false);
+    }
+    clock.time += 1_000;
+    await seconds(20);
+    const written = buckets(await kept('a'));
+    expect(written[0]).toBe(0);
+    expect(written).toHaveLength(2);
+  });
 });
 
 test('overload and recovery are events and signals, once, however many processes look', async () => {

@@ -25,6 +25,8 @@ export interface Projection<S = unknown, D = unknown> {
   readonly category: string;
   /** Fields that queries filter on; `x[]` for arrays. */
   readonly fields: readonly string[];
+  /** Hardly any row is written again, and each is asked for by its key: see `ViewStore.declare`. */
+  readonly written?: 'once';
   /**
    * Types of events that leave the contribution as it was: a commit of these alone writes no row. None when it is left
    * out.

@@ -1,7 +1,8 @@
 /**
  * Read models on Cosmos DB, all in the container `views`. The contributions of one tenant to one view are a logical
  * partition, so that a page in order of (key, source) comes from one place. Two kinds of partitions are directories:
- * `views` says which views there are, `<view>/` which tenants have rows in one.
+ * `views` says which views there are, `<view>/` which tenants have rows in one. Rows that are written once stand
+ * together, many in a document.
  */
 import type { JSONObject, JSONValue, OperationInput, PatchRequestBody, SqlParameter } from '@azure/cosmos';
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/engine/ports';
@@ -9,6 +10,8 @@ import { sha256 } from '../../domain/kernel/commit';
 import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
 import { Recent } from '../../domain/kernel/recent';
 import { codeOf, type Cosmos } from './cosmos';
+import { inOrder, latestOf, type PackedRow, RowPacks } from './cosmos-row-packs';
+import { inTurns } from './in-turns';
 
 interface RowDocument<D = unknown> extends ViewRow<D> {
   readonly id: string;
@@ -26,8 +29,6 @@ type Row<D> = ViewRow<D> & { readonly doc: D };
 const VIEW_NAME = /^[a-z][a-z0-9-]*\.v\d+(\.\d+)?$/;
 const FIELD_NAME = /^[a-zA-Z][a-zA-Z0-9_]*(\[\])?$/;
 const VIEWS = 'views';
-/** Requests of one `put` or `drop` that are under way at once. */
-const AT_ONCE = 16;
 const DIRECTORY_LIMIT = 100_000;
 const DROP_PAGE = 1_000;
 const MAX_BATCH = 100;
@@ -39,21 +40,27 @@ const KNOWN = 100_000;
 export class CosmosViewStore implements ViewStore {
   /** Fields by view, as this process has declared them. */
   private readonly declared = new Map<string, ReadonlySet<string>>();
+  /** Views whose rows are written once. */
+  private readonly packed = new Set<string>();
+  private readonly packs: RowPacks;
   /** Partitions whose tenant is in the directory. */
   private readonly listed = new Set<string>();
   /** Rows that this process has written, by partition and id: most likely they are still there. */
   private readonly known = new Recent<string, true>(KNOWN);
 
-  constructor(private readonly cosmos: Cosmos) {}
+  constructor(private readonly cosmos: Cosmos) {
+    this.packs = new RowPacks(cosmos);
+  }
 
   /**
    * The container has the fields of all views in its index (`CONTAINERS`); of those that are not there a query reads
    * every row of its tenant.
    */
-  async declare(view: string, fields: readonly string[]): Promise<void> {
+  async declare(view: string, fields: readonly string[], written?: 'once'): Promise<void> {
     const name = checkedView(view);
     fields.forEach(checkedField);
     this.declared.set(name, new Set(fields));
+    if (written === 'once') this.packed.add(name);
     this.forgetListed(name);
     await this.enter({ id: name, partition: VIEWS });
   }
@@ -83,7 +90,13 @@ export class CosmosViewStore implements ViewStore {
       await this.enter({ id: tenant, partition: `${name}/` });
       this.listed.add(partition);
     }
-    await inTurns(batchesOf([...latest.values()]), (documents) => this.writeAll(documents));
+    if (!this.packed.has(name))
+      return await inTurns(batchesOf([...latest.values()]), (documents) => this.writeAll(documents));
+    for (const [partition, documents] of Map.groupBy(latest.values(), ({ partition }) => partition))
+      await this.packs.put(
+        partition,
+        documents.map(({ key, source, index, doc }) => ({ key, source, index, doc })),
+      );
   }
 
   async get<D>(view: string, tenant: string, key: string, source: string): Promise<Row<D> | undefined> {
@@ -91,10 +104,41 @@ export class CosmosViewStore implements ViewStore {
     const { resource } = await this.cosmos.call('view.get', (options) =>
       this.views.item(idOf(key, source), partition).read<RowDocument<D>>(options),
     );
-    return resource === undefined || resource.doc === null ? undefined : rowOf<D>(resource);
+    const rows = this.packed.has(view) ? await this.packs.find<D>(partition, key) : [];
+    const [row] = latestOf(
+      [...rows, ...(resource === undefined ? [] : [resource])].filter((each) => each.source === source),
+    );
+    return row === undefined || row.doc === null ? undefined : rowOf<D>({ ...row, tenant });
   }
 
   async query<D>(view: string, query: ViewQuery): Promise<ViewPage<D>> {
+    const alone = await this.queryAlone<D>(view, query);
+    return this.packed.has(view) ? await this.withPacked(view, query, alone) : alone;
+  }
+
+  /** The page with what stands in packs; alone stand rows of before there were any. */
+  private async withPacked<D>(view: string, query: ViewQuery, alone: ViewPage<D>): Promise<ViewPage<D>> {
+    const { tenant, key, continuation } = query;
+    if (key === undefined || query.where !== undefined || query.atLeast !== undefined)
+      throw new RangeError(`rows of ${view} are found by their key alone`);
+    const after = continuation === undefined ? undefined : placeOf(continuation)[1];
+    // What comes after the page of the others is not known.
+    const end = alone.continuation === undefined ? undefined : alone.rows.at(-1)?.source;
+    const packed = (await this.packs.find<D>(`${view}/${tenant}`, key)).filter(
+      ({ source }) =>
+        (after === undefined || inOrder(source, after) > 0) && (end === undefined || inOrder(source, end) <= 0),
+    );
+    const all = latestOf<PackedRow<D>>([...packed, ...alone.rows])
+      .filter(({ doc }) => doc !== null)
+      .sort((a, b) => inOrder(a.source, b.source))
+      .map((row) => rowOf<D>({ ...row, tenant }));
+    const rows = all.slice(0, limitOf(query));
+    const last = rows.at(-1);
+    const isMore = all.length > rows.length || alone.continuation !== undefined;
+    return isMore && last !== undefined ? { rows, continuation: continuationAfter(last.key, last.source) } : { rows };
+  }
+
+  private async queryAlone<D>(view: string, query: ViewQuery): Promise<ViewPage<D>> {
     const partition = `${checkedView(view)}/${query.tenant}`;
     const conditions = ['NOT IS_NULL(c.doc)'];
     const parameters: SqlParameter[] = [];
@@ -121,7 +165,7 @@ export class CosmosViewStore implements ViewStore {
       const [k, s] = [bound(key), bound(source)];
       conditions.push(`(c.key > ${k} OR (c.key = ${k} AND c.source > ${s}))`);
     }
-    const limit = Math.max(1, Math.min(1_000, Math.trunc(query.limit)));
+    const limit = limitOf(query);
     const found = await this.cosmos.query<RowDocument<D>>(
       'view.query',
       this.views,
@@ -244,14 +288,8 @@ export class CosmosViewStore implements ViewStore {
   }
 }
 
-/** Does the work of each item, a few at a time. Rejects after the first that failed. */
-async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  const rest = items.values();
-  await Promise.all(
-    Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
-      for (const item of rest) await work(item);
-    }),
-  );
+function limitOf({ limit }: ViewQuery): number {
+  return Math.max(1, Math.min(1_000, Math.trunc(limit)));
 }
 
 /** Rows of one partition each, as many as fit into one request. */
@@ -300,7 +338,7 @@ function idOf(key: string, source: string): string {
   return sha256(JSON.stringify([key, source]));
 }
 
-function rowOf<D>({ tenant, key, source, index, doc }: RowDocument<D>): Row<D> {
+function rowOf<D>({ tenant, key, source, index, doc }: ViewRow<D>): Row<D> {
   return { tenant, key, source, index, doc: doc as D };
 }
 

@@ -43,9 +43,10 @@ export const CONTAINERS = {
     indexingPolicy: {
       indexingMode: 'consistent',
       automatic: true,
-      // What queries filter on: where a row stands, and the fields that views declare.
+      // What queries filter on: where a row stands, or those of a pack, and the fields that views declare.
       includedPaths: [
         { path: '/key/?' },
+        { path: '/keys/[]/?' },
         { path: '/source/?' },
         { path: '/doc/agent/?' },
         { path: '/doc/agent_type/?' },

@@ -191,8 +191,11 @@ export interface ViewPage<D = unknown> {
 }
 
 export interface ViewStore {
-  /** Declares a view (name with reducer version, for example `tasks.v1`) and the fields that queries filter on. */
-  declare(view: string, fields: readonly string[]): Promise<void>;
+  /**
+   * Declares a view (name with reducer version, for example `tasks.v1`) and the fields that queries filter on. `once`:
+   * hardly any of its rows is written again, and each is asked for by its key, so that a store may keep many together.
+   */
+  declare(view: string, fields: readonly string[], written?: 'once'): Promise<void>;
   /** Writes contributions; an older index than the one stored is ignored. */
   put(view: string, rows: readonly ViewRow[]): Promise<void>;
   get<D>(

@@ -107,6 +107,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
             automatic: true
             includedPaths: [
               { path: '/key/?' }
+              { path: '/keys/[]/?' }
               { path: '/source/?' }
               { path: '/doc/agent/?' }
               { path: '/doc/agent_type/?' }

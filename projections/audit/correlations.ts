@@ -15,6 +15,7 @@ export const correlations = {
   name: 'correlations',
   version: 1,
   fields: [] as readonly string[],
+  written: 'once' as const,
   /** The row of a commit. The index is 0 always: the first one that is written stands. */
   row(commit: Commit): ViewRowLike<CorrelationDoc> {
     return {

@@ -112,6 +112,58 @@ viewStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosViewStore(co
 viewStoreContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosViewStore(cosmos), randomFaults(0.05, 0.05)),
 );
+test('rows of a view that stood alone before there were packs are still found, in one order with the others', async () => {
+  const { connect, close } = await account();
+  const [before, now] = [new CosmosViewStore(connect()), new CosmosViewStore(connect())];
+  const rows = (...numbers: readonly number[]) =>
+    numbers.map((n) => ({ tenant: 'acme', key: 'k', source: `s${n}`, index: 0, doc: { n } }));
+  await before.declare('once.v1', []);
+  await before.put('once.v1', rows(1, 2, 3, 6, 8));
+  await now.declare('once.v1', [], 'once');
+  await now.put('once.v1', rows(4, 5, 7, 9));
+  // The later contribution of before stands.
+  await now.put(
+    'once.v1',
+    rows(3).map((row) => ({ ...row, index: -1, doc: { n: 33 } })),
+  );
+  for (const limit of [1, 2, 3, 20]) {
+    const found: unknown[] = [];
+    for (let continuation: string | undefined, isOver = false; !isOver; isOver = continuation === undefined) {
+      const page = await now.query('once.v1', { tenant: 'acme', key: 'k', limit, continuation });
+      found.push(...page.rows);
+      ({ continuation } = page);
+    }
+    expect(found).toEqual(rows(1, 2, 3, 4, 5, 6, 7, 8, 9));
+  }
+  expect(await now.get('once.v1', 'acme', 'k', 's6')).toEqual(rows(6)[0]);
+  await expect(now.query('once.v1', { tenant: 'acme', limit: 1 })).rejects.toThrow('by their key alone');
+  await close();
+});
+
+test('many rows that are written once cost a fraction of a document each', async () => {
+  const { connect, close } = await account();
+  const cosmos = connect();
+  const store = new CosmosViewStore(cosmos);
+  await store.declare('once.v1', [], 'once');
+  const put = async (count: number) => {
+    const before = cosmos.meter.totals().get('view.put')?.requestUnits ?? 0;
+    const rows = Array.from({ length: count }, (_, n) => ({
+      tenant: 'acme',
+      key: `${count}-${n >> 1}`,
+      source: `s${n}`,
+    }));
+    await store.put(
+      'once.v1',
+      rows.map((row) => ({ ...row, index: 0, doc: { first: 0 } })),
+    );
+    return ((cosmos.meter.totals().get('view.put')?.requestUnits ?? 0) - before) / count;
+  };
+  await put(1); // what says that the tenant has any
+  expect(await put(2)).toBeLessThan(3.5);
+  expect(await put(100)).toBeLessThan(1);
+  await close();
+});
+
 keysContract('Cosmos DB', () => onServer((cosmos) => new CosmosKeys(cosmos)));
 keysContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosKeys(cosmos), randomFaults(0.1, 0.1)),
@@ -121,6 +173,32 @@ checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)),
 );
 leasesContract('Cosmos DB', () => onServer((cosmos) => new CosmosLeases(cosmos)));
+test('who holds a lease renews it in one request, and who waits for it looks in one', async () => {
+  const { server, connect, close } = await account();
+  const [holder, other] = [new CosmosLeases(connect()), new CosmosLeases(connect())];
+  const at = Date.UTC(2026, 10, 30);
+  const hold = (leases: CosmosLeases, name: string, seconds: number) =>
+    leases.hold({ name: 'duty', holder: name, at: at + seconds * 1_000, seconds: 15 });
+  expect(await hold(holder, 'a', 0)).toBe(true);
+  expect(await hold(other, 'b', 0)).toBe(false);
+  const before = { ...server.requests };
+  expect([await hold(holder, 'a', 5), await hold(holder, 'a', 10), await hold(other, 'b', 10)]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(server.requests).toMatchObject({ write: before.write + 2, read: before.read + 1 });
+  // It was away, and another one has it.
+  expect([await hold(other, 'b', 30), await hold(holder, 'a', 31), await hold(other, 'b', 40)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  await other.release({ name: 'duty', holder: 'b' });
+  expect(await hold(holder, 'a', 41)).toBe(true);
+  await close();
+});
+
 test('a lease whose holder does not renew it ends, however far ahead its clock was', async () => {
   const { connect, close } = await account();
   const [ahead, other] = [new CosmosLeases(connect()), new CosmosLeases(connect())];

@@ -272,6 +272,65 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       });
     });
 
+    describe('rows that are written once', () => {
+      beforeEach(async () => {
+        view = `once-${tenant}-${views}.v1`;
+        await store.declare(view, [], 'once');
+      });
+      const many = Array.from({ length: 60 }, (_, i) => row(`k${i % 7}`, `s${String(i).padStart(2, '0')}`, -i, { i }));
+      const pagesOf = async (key: string, limit: number) => {
+        const found: string[][] = [];
+        for (let continuation: string | undefined; ;) {
+          const page = await store.query<Doc>(view, { tenant, key, limit, continuation });
+          found.push(page.rows.map(({ source }) => source));
+          continuation = page.continuation;
+          if (continuation === undefined) return found;
+        }
+      };
+
+      test('are found by their keys, page by page and each once, however often they were written', async () => {
+        await store.put(view, many.slice(0, 40));
+        await Promise.all([store.put(view, many.slice(30)), store.put(view, many.slice(0, 40))]);
+        for (const limit of [1, 4, 100]) {
+          const found = await pagesOf('k3', limit);
+          expect(found.flat()).toEqual(many.filter(({ key }) => key === 'k3').map(({ source }) => source));
+          expect(found.slice(0, -1).every((page) => page.length === limit)).toBe(true);
+        }
+        expect(await get('k3', 's10')).toEqual(row('k3', 's10', -10, { i: 10 }));
+        expect(await get('k3', 's11')).toBeUndefined();
+        expect(await pagesOf('none', 10)).toEqual([[]]);
+        expect(await store.tenants(view)).toEqual([tenant]);
+        expect((await store.query(view, { tenant: newTenant(), key: 'k3', limit: 10 })).rows).toEqual([]);
+      });
+
+      test('that come once more with a higher index replace, with a lower one they change nothing', async () => {
+        await store.put(view, [row('k', 's', -3, { n: 3 }), row('k', 't', 0, { n: 0 })]);
+        await store.put(view, [row('k', 's', -5, { n: 5 })]);
+        expect((await get('k', 's'))?.doc).toEqual({ n: 3 });
+        await store.put(view, [row('k', 's', -1, { n: 1 }), row('k', 't', 1, null)]);
+        const { rows } = await store.query<Doc>(view, { tenant, key: 'k', limit: 10 });
+        expect(rows).toEqual([row('k', 's', -1, { n: 1 })]);
+        expect(await get('k', 't')).toBeUndefined();
+      });
+
+      test('are gone when the view is dropped', async () => {
+        await store.put(view, many);
+        await store.drop(view);
+        await store.declare(view, [], 'once');
+        expect(await pagesOf('k3', 10)).toEqual([[]]);
+      });
+
+      test.each(HOSTILE)('hostile text is only text: %j', async (text) => {
+        await store.put(view, [
+          row(text, text, 1, { text }),
+          row(`${text} `, text, 1, {}),
+          row('k', `${text}x`, 1, {}),
+        ]);
+        expect(await get(text, text)).toEqual(row(text, text, 1, { text }));
+        expect(await pagesOf(text, 10)).toEqual([[text]]);
+      });
+    });
+
     test('tenants see nothing of each other', async () => {
       const others = [`${tenant}-b`, `${tenant}x`, newTenant()];
       await store.put(view, [row('k', 's', 5, { whose: tenant, status: 'open' })]);

@@ -51,6 +51,8 @@ export async function startServers({ now = Date.now, lockMs = LOCK_MS }: Servers
       FORMICARY_SIGNAL_HUB: 'signals',
       FORMICARY_EVENT_HUB: 'events',
       FORMICARY_BLOBS: blobs.connection,
+      // Tests wait for what lists show.
+      FORMICARY_VIEW_SECONDS: '1',
     },
     cosmos,
     bus,

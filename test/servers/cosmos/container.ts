@@ -204,10 +204,13 @@ export class Container {
       key === undefined ? [...this.partitions.values()] : [this.partitions.get(key) ?? new Map<string, Item>()];
     const places = partitions
       .flatMap((partition) => [...partition.values()])
-      .filter((item) => this.read(item.key, item.id) !== undefined && query.matches(item.body))
-      .map((item) => ({
+      .filter((item) => this.read(item.key, item.id) !== undefined)
+      .flatMap((item) => query.joined(item.body).map((body, element) => ({ item, body, element })))
+      .filter(({ body }) => query.matches(body))
+      .map(({ item, body, element }) => ({
         item,
-        place: [...query.order.map(({ path }) => valueAt(item.body, path) ?? null), item.sequence],
+        body,
+        place: [...query.order.map(({ path }) => valueAt(body, path) ?? null), item.sequence, element],
       }));
     const compare = (a: readonly unknown[], b: readonly unknown[]): number => {
       for (const [i, value] of a.entries()) {
@@ -234,7 +237,7 @@ export class Container {
     const more = last !== undefined && page.length < rest.length;
     return {
       items: page
-        .map(({ item }) => (query.value === undefined ? item.body : valueAt(item.body, query.value)))
+        .map(({ body }) => (query.value === undefined ? body : valueAt(body, query.value)))
         .filter((value) => value !== undefined) as Json[],
       continuation: more ? Buffer.from(JSON.stringify(last.place)).toString('base64') : undefined,
       charge: queryCharge(bytes),

@@ -125,6 +125,15 @@ describe('batches', () => {
   });
 });
 
+test('a list that is joined gives each of its elements that fits, page by page', async () => {
+  const rows = [1, 2, 3, 4, 5].map((n) => ({ n, odd: n % 2 === 1 }));
+  await container.items.create({ id: 'joined', p: 'joined', of: 'x', rows });
+  await container.items.create({ id: 'bare', p: 'joined', of: 'x' });
+  const query = 'SELECT VALUE r FROM c JOIN r IN c.rows WHERE c.of = "x" AND r.odd = true';
+  const { resources } = await container.items.query(query, { partitionKey: 'joined', maxItemCount: 2 }).fetchAll();
+  expect(resources).toEqual([1, 3, 5].map((n) => ({ n, odd: true })));
+});
+
 test('an order by two paths needs its composite index', async () => {
   const query = (text: string) => container.items.query(text, { partitionKey: 'x' }).fetchAll();
   expect(await codeOf(query('SELECT * FROM c ORDER BY c.a, c.b'))).toBe(400);
@@ -198,6 +207,9 @@ describe('conditions', () => {
     'SELECT * FROM c WHERE c.n = 1 c',
     'SELECT * FROM c ORDER c.n',
     "SELECT * FROM c WHERE c.n = 'a",
+    'SELECT VALUE r FROM c',
+    'SELECT VALUE r FROM c JOIN s IN c.list',
+    'SELECT * FROM c JOIN s IN c.list WHERE r.n = 1',
   ])('what is no query is refused: %s', (text) => {
     expect(() => parseQuery(text)).toThrow(SqlError);
   });

@@ -2,7 +2,7 @@
  * The part of the Cosmos DB query language that the adapters use, evaluated as the service does: what is missing is
  * undefined, a comparison across types is undefined, AND, OR and NOT know three values, and only true keeps a document.
  *
- *   SELECT * | SELECT VALUE path   FROM c   [WHERE condition]   [ORDER BY path [ASC|DESC], …]
+ *   SELECT * | SELECT VALUE path   FROM c   [JOIN e IN path]   [WHERE condition]   [ORDER BY path [ASC|DESC], …]
  *   FROM c WHERE condition                                       (the condition of a patch)
  */
 
@@ -15,11 +15,16 @@ export type Evaluate = (document: unknown) => unknown;
 export interface Query {
   /** undefined: the whole document. */
   readonly value: Path | undefined;
+  /** The document once for each element of the list that is joined with it; as it is where none is. */
+  readonly joined: (document: Readonly<Record<string, unknown>>) => readonly Readonly<Record<string, unknown>>[];
   readonly matches: (document: unknown) => boolean;
   readonly order: readonly { readonly path: Path; readonly descending: boolean }[];
 }
 
 type Parameters = ReadonlyMap<string, unknown>;
+
+/** Begins the name under which an element stands in the document that it is joined with. */
+const JOINED = ' ';
 
 const TOKEN =
   /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(@?[A-Za-z_][A-Za-z0-9_]*)|(<=|>=|!=|<>|[-=<>(),.*[\]]))/y;
@@ -34,6 +39,7 @@ export function parseQuery(text: string, parameters: Parameters = new Map()): Qu
   }
   parser.expect('FROM');
   parser.expect('C');
+  const join = parser.take('JOIN') ? parser.join() : undefined;
   const condition = parser.take('WHERE') ? parser.condition() : () => true;
   const order: { path: Path; descending: boolean }[] = [];
   if (parser.take('ORDER')) {
@@ -46,7 +52,12 @@ export function parseQuery(text: string, parameters: Parameters = new Map()): Qu
     } while (parser.take(','));
   }
   parser.end();
-  return { value, matches: (document) => condition(document) === true, order };
+  const joined: Query['joined'] = (document) => {
+    if (join === undefined) return [document];
+    const list = valueAt(document, join.path);
+    return Array.isArray(list) ? list.map((element: unknown) => ({ ...document, [join.name]: element })) : [];
+  };
+  return { value, joined, matches: (document) => condition(document) === true, order };
 }
 
 /** The condition of a conditional patch. */
@@ -130,6 +141,9 @@ interface Token {
 class Parser {
   private readonly tokens: Token[] = [];
   private at = 0;
+  /** What elements are called: of the JOIN, and what is selected, which stands before it. */
+  private element: string | undefined;
+  private selected: string | undefined;
 
   constructor(
     text: string,
@@ -162,13 +176,29 @@ class Parser {
   }
 
   end(): void {
+    if (this.selected !== undefined && this.selected !== this.element)
+      throw new SqlError(`Identifier '${this.selected}' could not be resolved.`);
     if (this.at < this.tokens.length)
       throw new SqlError(`Syntax error, incorrect syntax near '${this.tokens[this.at]?.text}'.`);
   }
 
+  /** `e IN path`, after its JOIN. */
+  join(): { readonly name: string; readonly path: Path } {
+    const { text } = this.next('word');
+    this.expect('IN');
+    const path = this.path();
+    this.element = text;
+    return { name: JOINED + text, path };
+  }
+
   path(): Path {
-    this.expect('C');
     const names: string[] = [];
+    if (!this.take('C')) {
+      const { text } = this.next('word');
+      if (this.element === undefined) this.selected = text;
+      else if (text !== this.element) throw new SqlError(`Identifier '${text}' could not be resolved.`);
+      names.push(JOINED + text);
+    }
     for (;;) {
       if (this.take('.')) names.push(this.next('word').text);
       else if (this.take('[')) {
@@ -227,7 +257,7 @@ class Parser {
       return () => number;
     }
     const token = this.tokens[this.at];
-    if (token?.kind === 'word' && token.text.toUpperCase() === 'C') {
+    if (token?.kind === 'word' && (token.text.toUpperCase() === 'C' || token.text === this.element)) {
       const path = this.path();
       return (document) => valueAt(document, path);
     }

@@ -1,15 +1,18 @@
 /** How the triggers on the store's feed read it, where processes share a store. */
 import type { ConsumerGroup } from '../app/colony';
+import { VIEW_SECONDS } from '../app/engine/views';
 
-/**
- * How long a trigger waits that has found nothing new, in milliseconds. Reactions award tasks: somebody waits for them.
- * What is only shown waits longer, so that a row that changes several times meanwhile is written once.
- */
-const POLL_DELAY_MS: Readonly<Record<ConsumerGroup, number>> = {
-  reactions: 200,
-  projections: 1_000,
-  publications: 1_000,
-};
+/** How long a trigger waits that has found nothing new, in milliseconds. */
+function pollDelayMs(group: ConsumerGroup): number {
+  switch (group) {
+    case 'reactions':
+      return 200; // They award tasks: somebody waits for them.
+    case 'projections':
+      return 1_000 * Number(process.env.FORMICARY_VIEW_SECONDS || VIEW_SECONDS);
+    case 'publications':
+      return 1_000;
+  }
+}
 
 /** Of one group of consumers, which has leases of its own. Milliseconds. */
 export function feedTrigger(group: ConsumerGroup) {
@@ -21,7 +24,7 @@ export function feedTrigger(group: ConsumerGroup) {
     leaseContainerPrefix: group,
     startFromBeginning: true,
     maxItemsPerInvocation: 500,
-    feedPollDelay: POLL_DELAY_MS[group],
+    feedPollDelay: pollDelayMs(group),
     // What an instance held when it died is another one's after so long; the defaults would take more than a minute.
     // Each look at the leases, and each renewal, costs request units in each instance.
     leaseRenewInterval: 10_000,

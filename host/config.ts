@@ -5,6 +5,7 @@ import { IssuerSettings } from '../adapters/oidc/settings';
 import { BUDGET_SAFETY } from '../app/budgets/module';
 import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
 import { MAX_FEED_SILENCE_SECONDS } from '../app/engine/standstill';
+import { VIEW_SECONDS } from '../app/engine/views';
 import { PUBLIC_URL } from '../app/notices/module';
 import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { nearest } from '../domain/kernel/nearest';
@@ -105,6 +106,11 @@ const schema = z.object({
     .number('give seconds')
     .min(6, 'give seconds, 6 or more')
     .default(MAX_FEED_SILENCE_SECONDS),
+  FORMICARY_VIEW_SECONDS: z.coerce
+    .number('give seconds')
+    .min(0.1, 'give seconds, 0.1 to 30')
+    .max(30, 'give seconds, 0.1 to 30')
+    .default(VIEW_SECONDS),
   FORMICARY_BUDGET_SAFETY: z.coerce
     .number('give a factor')
     .min(1, 'give a factor of 1 or more')

@@ -29,10 +29,19 @@ export interface RunningOptions {
 }
 
 /**
- * How often the books are compared with the views, where processes share the stores, and streams that were passed over
- * as altered are tried again: what was missed is found late rather than never.
+ * Where processes share the stores: how often streams that were passed over as altered are tried again, and how long
+ * after the start the books are compared with the views. What comes after the start is heard, so that all a comparison
+ * can find is what a late view did not show by then: the next ones take twice as long each time, an hour at most. What
+ * was missed is found late rather than never.
  */
 const FILL_EVERY_MS = 60_000;
+const MOST_BETWEEN_FILLS = 60;
+
+/** The minute after the start in which the books are compared next, after minute `turn`. */
+export function nextComparison(turn: number): number {
+  return turn + Math.min(MOST_BETWEEN_FILLS, turn + 1);
+}
+
 /** How long a start waits for what its modules go on filling while they serve. */
 const START_PATIENCE_MS = 5_000;
 const DEADLINES_SHARED_EVERY_MS = 30_000;
@@ -266,16 +275,22 @@ export class Running {
     );
   }
 
-  /** Fills the books again and again, until the colony is stopped. */
+  /** Fills the books again, more and more rarely, until the colony is stopped. */
   private async refill(): Promise<void> {
     const { signal } = this.stopping;
     await this.filling;
-    for (;;) {
+    for (let turn = 1, next = nextComparison(0); ; turn += 1) {
       await sleep(FILL_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
-      await this.fillBooks().catch((error: unknown) => {
+      try {
+        if (turn < next) await this.peers.again();
+        else {
+          await this.fillBooks();
+          next = nextComparison(turn);
+        }
+      } catch (error) {
         if (!signal.aborted) this.engine.report('the books could not be filled', { error: String(error) });
-      });
+      }
     }
   }
 }

@@ -13,6 +13,7 @@ import { Recent } from '../../domain/kernel/recent';
 import { correlations } from '../../projections/audit/correlations';
 import { type Projection, viewName } from '../../projections/projection';
 import type { Consumer } from './feed';
+import { newId } from './new-id';
 import type { Checkpoint, Checkpoints, EventStore, Report, ViewRow, ViewStore } from './ports';
 import type { Streams } from './streams';
 import { Slices, soon } from './turns';
@@ -36,6 +37,11 @@ export interface ViewStatus {
   readonly building: { readonly name: string; readonly left: number } | null;
 }
 
+/**
+ * For how many seconds what has happened may wait until views show it, where processes share a store: so that a row
+ * that changes several times meanwhile is written once, which is most of what it costs.
+ */
+export const VIEW_SECONDS = 5;
 /** Correlations seen lately with the index of their row, so that each row is written about once. */
 const MAX_SEEN = 50_000;
 const PAGE = 1_000;
@@ -52,6 +58,7 @@ interface Target {
   readonly name: string;
   readonly version: number;
   readonly fields: readonly string[];
+  readonly written: 'once' | undefined;
   /** undefined for the correlations, which are rows of commits. */
   readonly of: ViewOf | undefined;
   serving: string;
@@ -82,6 +89,9 @@ export class Views implements Consumer {
   private readonly works = new Set<Promise<void>>();
   private readonly wake = new AbortController();
   private refreshing: NodeJS.Timeout | undefined;
+  /** The note of the last change of a name that was seen, and that with which all names were read for good. */
+  private seenChange: Checkpoint | undefined;
+  private readChange: Checkpoint | undefined;
   private stopped = false;
 
   constructor(private readonly deps: ViewsDeps) {
@@ -119,7 +129,7 @@ export class Views implements Consumer {
           ),
         );
       target.serving = current;
-      await this.deps.views.declare(current, target.fields);
+      await this.deps.views.declare(current, target.fields, target.written);
       // New beside a log that others have read already: it has to read what they have, and serves for good only then.
       const late = kept === undefined && (await this.isRead());
       if (late || versionOf(current) !== target.version) this.rebuilding(this.rebuildTarget(target));
@@ -271,7 +281,7 @@ export class Views implements Consumer {
     target.building = building;
     try {
       // What an attempt that was broken off has left is as good as what is written now.
-      await this.deps.views.declare(name, target.fields);
+      await this.deps.views.declare(name, target.fields, target.written);
       // From here on the feed fills it too: what came before is in the log, and read below.
       building.declared = true;
       const read = await this.fill(target, building, undefined);
@@ -282,7 +292,7 @@ export class Views implements Consumer {
       target.shown = new Recent(MAX_SHOWN);
       // Other processes go on filling and reading the old one until they have seen that.
       if (this.deps.sharing !== undefined) {
-        await this.sleep(this.deps.sharing.handoverMs);
+        await this.handOver(this.deps.sharing);
         await this.fill(target, building, read);
       }
       if (old !== name && !this.stopped) await this.deps.views.drop(old);
@@ -315,20 +325,39 @@ export class Views implements Consumer {
       : (await this.deps.checkpoints.load(this.name)) !== undefined;
   }
 
-  /** Takes over the names under which other processes have built the views anew. */
+  /** Takes over the names under which other processes have built the views anew, where any has changed. */
   private async refresh(): Promise<void> {
+    const change = await this.deps.checkpoints.load(SERVING_NOTE);
+    if (change === this.readChange) return;
+    // What was read with the note the first time may be older than it.
+    let isSettled = change === this.seenChange;
     for (const target of this.targets) {
       const serving = await this.deps.checkpoints.load(servingKey(target));
-      if (serving === undefined || serving === target.serving || target.building !== undefined) continue;
-      await this.deps.views.declare(serving, target.fields);
+      if (serving === undefined || serving === target.serving) continue;
+      if (target.building !== undefined) {
+        isSettled = false;
+        continue;
+      }
+      await this.deps.views.declare(serving, target.fields, target.written);
       target.serving = serving;
       target.shown = new Recent(MAX_SHOWN);
     }
+    this.seenChange = change;
+    if (isSettled) this.readChange = change;
   }
 
-  private async dropLater(names: readonly string[], { handoverMs }: Sharing): Promise<void> {
-    if (names.length === 0) return;
+  /**
+   * Gives other processes the time to see the names that serve now. Nothing is dropped before that, so a process that
+   * dies between a name and its note leaves behind the view that the others read.
+   */
+  private async handOver({ handoverMs }: Sharing): Promise<void> {
+    await this.deps.checkpoints.save(SERVING_NOTE, newId());
     await this.sleep(handoverMs);
+  }
+
+  private async dropLater(names: readonly string[], sharing: Sharing): Promise<void> {
+    if (names.length === 0) return;
+    await this.handOver(sharing);
     for (const name of names) if (!this.stopped) await this.deps.views.drop(name);
   }
 
@@ -382,7 +411,10 @@ function latestOf(commits: readonly Commit[]): Latest {
   };
 }
 
-/** Where the name under which a view is read is kept: this, and the name of the projection. */
+/**
+ * Where the name under which a view is read is kept: this, and the name of the projection. Under this alone stands a
+ * note that is another one after each change of such a name: who has seen it need not read all names again.
+ */
 export const SERVING_NOTE = 'serving-';
 
 function servingKey({ name }: Target): string {
@@ -410,7 +442,10 @@ function nextName(target: Target): string {
   return `${base}.${generationOf(target.serving) + 1}`;
 }
 
-function targetOf({ name, version, fields }: Pick<Projection, 'name' | 'version' | 'fields'>, of?: ViewOf): Target {
+function targetOf(
+  { name, version, fields, written }: Pick<Projection, 'name' | 'version' | 'fields' | 'written'>,
+  of?: ViewOf,
+): Target {
   const serving = viewName({ name, version });
-  return { name, version, fields, of, serving, building: undefined, shown: new Recent(MAX_SHOWN) };
+  return { name, version, fields, written, of, serving, building: undefined, shown: new Recent(MAX_SHOWN) };
 }

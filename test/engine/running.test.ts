@@ -2,7 +2,7 @@
 import { Engine } from '../../app/engine/engine';
 import type { Module } from '../../app/engine/module';
 import type { Publisher } from '../../app/engine/ports';
-import { Running } from '../../app/engine/running';
+import { nextComparison, Running } from '../../app/engine/running';
 import { SIGNALS } from '../../app/signals/signals-in';
 import { CONSUMERS } from '../../domain/kernel/consumers';
 import { nextCommit } from '../support/commits';
@@ -14,6 +14,12 @@ beforeEach(() => {
   stage = new Stage();
 });
 afterEach(() => stage.end());
+
+test('the books are compared with the views soon after the start, and then ever more rarely', () => {
+  const minutes: number[] = [];
+  for (let next = nextComparison(0); minutes.length < 9; next = nextComparison(next)) minutes.push(next);
+  expect(minutes).toEqual([1, 3, 7, 15, 31, 63, 123, 183, 243]);
+});
 
 test('the names of those who park what they can not handle are the names of those who run, and of the intake', async () => {
   const { colony } = await stage.prepare();

@@ -2,7 +2,7 @@
  * Read models over real stores: right in the end, whatever comes twice, late or not at all, and while they are rebuilt.
  */
 import fc from 'fast-check';
-import type { Sharing } from '../../app/engine/views';
+import { SERVING_NOTE, type Sharing } from '../../app/engine/views';
 import { eventually } from '../support/eventually';
 import { randomOf, shuffleFeed } from '../support/shuffle';
 import {
@@ -156,6 +156,29 @@ describe('views that processes share', () => {
     expect(await names(one)).toEqual(['sums.v1', 'sums.v1.1']);
     await rebuilt;
     expect(await names(one)).toEqual(['sums.v1.1']);
+  });
+
+  test('the names are read again where one has changed, and else a note that none has', async () => {
+    const [one, other] = [await join(), await join()];
+    await write(one, ['a'], 2);
+    await handOver(one);
+    let [names, notes] = [0, 0];
+    stage.mishaps = (port, method, [name]) => {
+      if (port !== 'checkpoints' || method !== 'load') return undefined;
+      if (name === SERVING_NOTE) notes += 1;
+      else names += 1;
+      return undefined;
+    };
+    await eventually(() => notes > 4);
+    expect(names).toBe(0);
+    await one.views.rebuild('sums');
+    await eventually(() => serving(other) === 'sums.v1.1');
+    // Each of the two reads them twice: what comes with a new note may be older than it.
+    await eventually(() => names >= 8);
+    const [before, read] = [notes, names];
+    await eventually(() => notes > before + 4);
+    expect(names).toBe(read);
+    stage.mishaps = () => undefined;
   });
 
   test('two that find an older version build the new one, and neither undoes what the other has done', async () => {

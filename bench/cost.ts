@@ -21,6 +21,8 @@ export interface CostSettings {
   /** For which one task a second comes, and for which nobody asks. */
   readonly slowSeconds: number;
   readonly restSeconds: number;
+  /** For which nobody asks before that is counted: what follows from what was before has ended by then. */
+  readonly calmSeconds: number;
   /** That give signs of life while nobody asks. */
   readonly agentsAtRest: number;
   readonly processes: readonly number[];
@@ -61,8 +63,8 @@ const AGENTS = 68;
 const FAST = 100;
 /** Under way at once. */
 const MOST = 64;
-/** Registered at once. */
-const REGISTERED = 64;
+/** Registered at once: more, with the followers of many processes in this one, would exceed a store's patience. */
+const REGISTERED = 16;
 /** An agent that polls gives a sign of life so often: a third of the usual limit. */
 const BEAT_SECONDS = 20;
 const PRESENCE_SECONDS = 60;
@@ -88,7 +90,7 @@ export function headlineOf({ by }: CostReport): CostHeadline {
 async function costOf(
   folder: string,
   processes: number,
-  { tasks, approvals, slowSeconds, restSeconds, agentsAtRest }: CostSettings,
+  { tasks, approvals, slowSeconds, calmSeconds, restSeconds, agentsAtRest }: CostSettings,
 ): Promise<ProcessesCost> {
   const counted = await CountedColony.open(folder, processes);
   try {
@@ -101,6 +103,7 @@ async function costOf(
     const fastPerSecond = (1_000 * tasks) / (performance.now() - began);
     const approval = await counted.spent(approvals, () => work.approvals(approvals));
     await work.register(AGENTS, agentsAtRest, (n) => ({ ...profileOf(n), presence_seconds: PRESENCE_SECONDS }));
+    await work.rest(agentsAtRest, calmSeconds);
     const rest = await counted.spent(restSeconds, () => work.rest(agentsAtRest, restSeconds));
     return { processes, task: { slow, fast, fastPerSecond }, approval, rest };
   } finally {

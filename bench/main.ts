@@ -87,7 +87,7 @@ const FULL: Settings = {
   signals: { seconds: 3, trails: 10_000, length: 50_000 },
   decisions: { voters: 50, rounds: 400, httpRounds: 100, atOnce: 20, approvals: 500, waiting: 1_000 },
   cost: {
-    ...{ tasks: 1_000, approvals: 100, slowSeconds: 30, restSeconds: 60 },
+    ...{ tasks: 1_000, approvals: 100, slowSeconds: 30, calmSeconds: 60, restSeconds: 60 },
     ...{ agentsAtRest: 12_000, processes: [1, 8] },
   },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
@@ -123,7 +123,10 @@ const SMOKE: Settings = {
   append: { seconds: 0.1, writers: [1, 32, 256], length: 500 },
   signals: { seconds: 0.2, trails: 100, length: 1_000 },
   decisions: { voters: 10, rounds: 4, httpRounds: 4, atOnce: 2, approvals: 5, waiting: 20 },
-  cost: { tasks: 8, approvals: 2, slowSeconds: 1, restSeconds: 1, agentsAtRest: 80, processes: [1, 2] },
+  cost: {
+    ...{ tasks: 8, approvals: 2, slowSeconds: 1, calmSeconds: 0, restSeconds: 1 },
+    ...{ agentsAtRest: 80, processes: [1, 2] },
+  },
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   jobs: { tasks: 100, links: 5 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
@@ -528,10 +531,10 @@ async function main(): Promise<void> {
     clean();
   }
   report.seconds = Math.round((performance.now() - began) / 100) / 10;
+  if (report.cost !== undefined) Object.assign(report, headlineOf(report.cost));
   process.stdout.write(printReport(report));
   if (report.decisions !== undefined) process.stdout.write(decisionTables(report.decisions));
-  const headline = report.cost === undefined ? {} : headlineOf(report.cost);
-  if (json) process.stdout.write(`${JSON.stringify({ ...report, ...headline })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
 void main();

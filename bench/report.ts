@@ -95,6 +95,14 @@ export function targetsOf(report: BenchReport): Target[] {
     add(`a task in a job of ${n(tasks)}`, '≤ 2 times as dear', n(ratio, 2), ratio <= 2);
     add('others beside it are awarded, p99', '≤ 1 s', `${n(othersMs.p99)} ms`, othersMs.p99 <= 1_000);
   }
+  const { task, approval, rest, cost } = report;
+  const units = (name: string, most: number, measured: number | undefined) =>
+    measured !== undefined && add(name, `≤ ${most}`, n(measured, 1), measured <= most);
+  units('request units of a task', 60, task?.ru);
+  units('requests of a task', 12, task?.requests);
+  units('request units of an approval', 80, approval?.ru);
+  units(`request units a second, ${n(cost?.agentsAtRest ?? 0)} agents at rest`, 60, rest?.ruPerSecond);
+  units('operations of Service Bus a second at rest', 5, rest?.operationsPerSecond);
   if (log !== undefined)
     for (const [name, { ratio }] of dearerOf(log))
       add(`${name} on ${n(log.events)} events`, '≤ 1.05 times as dear', n(ratio, 2), ratio <= 1.05);

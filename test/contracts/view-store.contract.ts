@@ -277,7 +277,8 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
         view = `once-${tenant}-${views}.v1`;
         await store.declare(view, [], 'once');
       });
-      const many = Array.from({ length: 60 }, (_, i) => row(`k${i % 7}`, `s${String(i).padStart(2, '0')}`, -i, { i }));
+      const many = () =>
+        Array.from({ length: 60 }, (_, i) => row(`k${i % 7}`, `s${String(i).padStart(2, '0')}`, -i, { i }));
       const pagesOf = async (key: string, limit: number) => {
         const found: string[][] = [];
         for (let continuation: string | undefined; ;) {
@@ -289,11 +290,15 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       };
 
       test('are found by their keys, page by page and each once, however often they were written', async () => {
-        await store.put(view, many.slice(0, 40));
-        await Promise.all([store.put(view, many.slice(30)), store.put(view, many.slice(0, 40))]);
+        await store.put(view, many().slice(0, 40));
+        await Promise.all([store.put(view, many().slice(30)), store.put(view, many().slice(0, 40))]);
         for (const limit of [1, 4, 100]) {
           const found = await pagesOf('k3', limit);
-          expect(found.flat()).toEqual(many.filter(({ key }) => key === 'k3').map(({ source }) => source));
+          expect(found.flat()).toEqual(
+            many()
+              .filter(({ key }) => key === 'k3')
+              .map(({ source }) => source),
+          );
           expect(found.slice(0, -1).every((page) => page.length === limit)).toBe(true);
         }
         expect(await get('k3', 's10')).toEqual(row('k3', 's10', -10, { i: 10 }));
@@ -314,7 +319,7 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       });
 
       test('are gone when the view is dropped', async () => {
-        await store.put(view, many);
+        await store.put(view, many());
         await store.drop(view);
         await store.declare(view, [], 'once');
         expect(await pagesOf('k3', 10)).toEqual([[]]);

@@ -470,7 +470,7 @@ describe('stores', () => {
     const fields = matches(sources, /^ {2}fields: \[(.*)\]/gm).flatMap((list) => matches(list, /'(.+?)'/g));
     const paths = fields.map((field) => `/doc/${field.replace('[]', '/[]')}/?`);
     expect(CONTAINERS.views.indexingPolicy.includedPaths.map(({ path }) => path).sort()).toEqual(
-      [...new Set(['/key/?', '/source/?', ...paths])].sort(),
+      [...new Set(['/key/?', '/keys/[]/?', '/source/?', ...paths])].sort(),
     );
   });
 

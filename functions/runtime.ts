@@ -303,11 +303,13 @@ export function metadataPath(door = ''): string {
   return `/.well-known/oauth-protected-resource${door}`;
 }
 
-/** The door of MCP: clients know it as a resource of its own. */
+/** Other doors to the same routes, of MCP and of A2A: clients know each as a resource of its own. */
 export const MCP_DOOR = '/mcp';
+export const A2A_DOOR = '/a2a';
 
 function challenge(scheme: 'Bearer' | 'DPoP', error: readonly string[], path = ''): string {
-  const door = path.toLowerCase().replace(/\/$/, '') === MCP_DOOR ? MCP_DOOR : '';
+  const asked = `${path.toLowerCase().replace(/\/$/, '')}/`;
+  const door = [MCP_DOOR, A2A_DOOR].find((one) => asked.startsWith(`${one}/`)) ?? '';
   const metadata = `resource_metadata="${publicUrl()}${metadataPath(door)}"`;
   const algs = scheme === 'DPoP' ? [`algs="${PROOF_ALGORITHMS.join(' ')}"`] : [];
   return `${scheme} ${['realm="formicary"', ...error, ...algs, metadata].join(', ')}`;

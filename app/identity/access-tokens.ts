@@ -61,6 +61,15 @@ const MAX_TOKEN = 8_192;
 
 type Jose = typeof jose;
 
+/** Where the public keys are published (RFC 7517). */
+export const KEYS_PATH = '/.well-known/jwks.json';
+
+/** A signature of the colony, with the header that it covers; both in Base64url. */
+export interface Attestation {
+  readonly protected: string;
+  readonly signature: string;
+}
+
 interface Key {
   readonly id: string;
   readonly privateKey: KeyObject;
@@ -133,6 +142,20 @@ export class AccessTokens {
       .setIssuedAt(Math.floor(this.clock.now() / 1_000))
       .setExpirationTime(expires)
       .sign(key.privateKey);
+  }
+
+  /**
+   * Signs a document of the colony (RFC 7515, without its payload), by the key whose public half is published. Its type
+   * keeps what is signed from being taken for a token.
+   *
+   * @param payload in its canonical form
+   */
+  async attest(payload: string): Promise<Attestation> {
+    const [key] = this.keys.signing;
+    const signed = await new this.library.FlattenedSign(Buffer.from(payload))
+      .setProtectedHeader({ alg: ALGORITHM, typ: 'JOSE', kid: key.id, jku: `${this.issuer}${KEYS_PATH}` })
+      .sign(key.privateKey);
+    return { protected: signed.protected as string, signature: signed.signature };
   }
 
   /** Throws `InvalidToken`. */

@@ -44,7 +44,7 @@ import type { Clock } from '../engine/ports';
 import { InvalidToken, type Issuers, type Vouched } from '../engine/ports-issuers';
 import { TenantStates } from '../engine/tenant-states';
 import type { Transactor } from '../engine/transact';
-import { AccessTokens, type Verified } from './access-tokens';
+import { AccessTokens, type Attestation, type Verified } from './access-tokens';
 import { type Holding, Ongoing } from './ongoing';
 import { InvalidProof, OTHER_KEY, type ShownProof } from './proofs';
 
@@ -135,6 +135,11 @@ export class Identity {
 
   async published(): Promise<AccessTokens['published']> {
     return (await this.tokens).published;
+  }
+
+  /** Signs a document in its canonical form as the colony's own; see `AccessTokens.attest`. */
+  async attest(payload: string): Promise<Attestation> {
+    return await (await this.tokens).attest(payload);
   }
 
   // -------------------------------------------------------------------------------------------------- who calls

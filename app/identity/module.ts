@@ -10,7 +10,7 @@ import type { Module } from '../engine/module';
 import { Identity, type IdentityOptions } from './identity';
 
 export { InvalidToken, IssuerUnavailable, NotEntitled } from '../engine/ports-issuers';
-export { OWNER_CLIENT } from './access-tokens';
+export { KEYS_PATH, OWNER_CLIENT } from './access-tokens';
 export { InvalidProof, PROOF_ALGORITHMS, type ShownProof } from './proofs';
 export { type Handed, type Identity, type IdentityOptions, OWNER, TOKEN_SECONDS, type Wanted } from './identity';
 

@@ -2,7 +2,7 @@
 import type { Task, TaskInput, TaskSpec as TaskSpecSchema } from '../../contract/market/tasks';
 import type { Shown } from '../../contract/route';
 import { type Time, toTime } from '../../domain/kernel/time';
-import { strengthOf, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { changedAt, strengthOf, type TaskSpec, type TaskState } from '../../domain/market/task';
 import type { Loaded } from '../engine/streams';
 
 /** What is to be done, as the API shows it. */
@@ -71,6 +71,7 @@ export function taskAnswer(
     posted_at: posted_at as Time,
     open_since,
     finished_at,
+    changed_at: changedAt(state),
     ended,
     correlation_id,
   };
@@ -83,7 +84,14 @@ function spentAnswer<T extends { readonly cost?: number }>({ cost, ...ended }: T
 
 /** What is posted, with what goes without saying: it takes an agent of its type, and the rules of its type hold. */
 export function specOf(input: Shown<typeof TaskInput>, requester: string): TaskSpec {
-  const { id: _, cause: __, requires = [{ capability: input.task_type, level: 0 }], oversight, ...rest } = input;
+  const {
+    id: _,
+    cause: __,
+    correlation_id: ___,
+    requires = [{ capability: input.task_type, level: 0 }],
+    oversight,
+    ...rest
+  } = input;
   return {
     ...rest,
     requires,

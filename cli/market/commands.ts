@@ -5,6 +5,7 @@ import { TASK_STATUSES } from '../../domain/market/task';
 import { collect, command, type CommandModule, microUsd, numberFrom, runs, seconds, share, whole } from '../define';
 import type * as AgentsCommand from './agents';
 import type * as PostCommand from './post';
+import type * as RemoteCommand from './remote';
 import type * as TasksCommand from './tasks';
 import type * as WorkCommand from './work';
 
@@ -131,6 +132,17 @@ function declareWork(program: Command): void {
       numberFrom(1, Infinity),
     )
     .action(runs<WorkCommand.RegisterInput>(() => work().register));
+
+  command(program, 'remote', 'Have an agent elsewhere, which speaks A2A, do tasks for as long as this runs', [
+    'formicary remote books-1 https://books.example.com --type finance.reconciliation',
+    'FORMICARY_A2A_TOKEN=… formicary remote books-1 https://books.example.com/agent-card.json -t finance.audit --capacity 4',
+  ])
+    .argument('<agent>', 'what it is called here')
+    .argument('<url>', 'its host, or its card')
+    .requiredOption('-t, --type <agent_type>', 'what it is here; it gets the tasks of this type')
+    .option('--capacity <n>', 'tasks that it has at once; 1 by default', whole)
+    .option('--timeout <seconds>', 'a task has failed without an end by then; an hour by default', seconds)
+    .action(runs<RemoteCommand.RemoteInput>(() => (require('./remote') as typeof RemoteCommand).remote));
 
   command(program, 'deregister', 'Take an agent off; its tasks go to others', [
     'formicary deregister recon-7 --reason "replaced"',

@@ -32,7 +32,7 @@ const tag = {
 
 // ------------------------------------------------------------------------------------------------- what is sent
 
-const JobTaskInput = TaskInput.omit({ id: true, parent: true, cause: true })
+const JobTaskInput = TaskInput.omit({ id: true, parent: true, cause: true, correlation_id: true })
   .extend({
     key: Id.meta({ description: 'Its name within the job', example: 'match' }),
     after: z

@@ -102,6 +102,10 @@ export const TaskInput = z
       .max(300)
       .optional()
       .meta({ description: 'The receipt (stream@index) that led to this task, for example of a signal' }),
+    correlation_id: Id.optional().meta({
+      description:
+        'What it belongs to: everything that it sets in motion shares it. By default that of its cause, or a new one',
+    }),
     oversight: OversightInput.optional(),
   })
   .meta({ id: 'TaskInput' });
@@ -230,6 +234,7 @@ export const Task = TaskSpec.extend({
   posted_at: At,
   open_since: At.optional().meta({ description: 'Since when it has been open without a holder' }),
   finished_at: At.optional(),
+  changed_at: At.meta({ description: 'Since when it has been as it is: its status, its holder, its progress' }),
   ended: z
     .object({ reason: z.string(), by: z.string() })
     .optional()
@@ -257,6 +262,8 @@ export const TaskSummary = Task.pick({
     posted_at: At.nullable(),
     deadline: At.nullable(),
     finished_at: At.nullable(),
+    changed_at: At,
+    ended_by: z.string().nullable().meta({ description: 'Why it was over without being completed: who ended it' }),
     why: Why.optional().meta({ description: 'Of the first hundred of a page that are open or held' }),
     waited_seconds: z.number().optional().meta({ description: 'With `sort` or `stuck`' }),
   })
@@ -317,6 +324,7 @@ const TaskFilter = z.object({
   status: TaskStatus.optional(),
   agent: Id.optional(),
   task_type: Id.optional(),
+  correlation_id: Id.optional(),
   sort: z
     .enum(['waiting'])
     .optional()

@@ -622,6 +622,11 @@ export function strengthOf(state: TaskState, now: Time): number {
   );
 }
 
+/** Since when it has been as it is: how it ended, how far its holder is, who has it, or since when it waits. */
+export function changedAt({ finished_at, holder, open_since, posted_at }: TaskState): Time {
+  return finished_at ?? holder?.lease_from ?? holder?.awarded_at ?? open_since ?? (posted_at as Time);
+}
+
 /**
  * When the task is to be looked at next; undefined when it is over, or waits for an agent without anything to wait for.
  * @param heartbeat the holder's last sign of life for this task, if any is known

@@ -321,7 +321,8 @@ export function doorRoute(
 
 /** Reading a message takes time of its tenant; a large one waits for its turn, and may come too late, as a read may. */
 async function toRead(request: HttpRequest, caller: Principal): Promise<void> {
-  if (Number(request.headers.get('content-length') ?? Infinity) <= SMALL_MESSAGE) {
+  const unsaid = request.method === 'GET' ? 0 : Infinity;
+  if (Number(request.headers.get('content-length') ?? unsaid) <= SMALL_MESSAGE) {
     void edge?.turn?.('underway', caller, 0);
     return;
   }

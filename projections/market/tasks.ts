@@ -1,7 +1,7 @@
 /** Tasks for lists: a row per task. */
 import type { TaskSummary } from '../../contract/market/tasks';
 import type { Shown } from '../../contract/route';
-import { taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { changedAt, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
@@ -23,15 +23,17 @@ export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
     posted_at: state.posted_at ?? null,
     deadline: spec.deadline ?? null,
     finished_at: state.finished_at ?? null,
+    changed_at: changedAt(state),
+    ended_by: state.ended?.by ?? null,
     correlation_id: state.correlation_id,
   };
 }
 
 export const tasks: Projection<TaskState, TaskDoc> = {
   name: 'tasks',
-  version: 1,
+  version: 2,
   category: taskDecider.category,
-  fields: ['status', 'agent', 'task_type'],
+  fields: ['status', 'agent', 'task_type', 'correlation_id'],
   row({ tenant, id, stream, version }, state) {
     const { spec } = state;
     if (spec === undefined) return undefined;

@@ -1,9 +1,10 @@
-/** A call that people approve first is a task of MCP, for whose client takes these; in words for others. */
+/** A call that people approve first is a task of MCP, for whose client takes these; in words for others; and of A2A. */
 import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Formicary } from '../../client/client';
 import { bundleWith } from '../support/bundles';
 import { eventually } from '../support/eventually';
+import { AT_ONCE, message, rpc } from '../a2a/support';
 import { compiledApp, startTestHost, type TestHost } from '../support/host';
 import { ask } from './support';
 
@@ -14,7 +15,9 @@ beforeAll(async () => {
   const policies = join(compiledApp(), 'policies');
   unlinkSync(policies);
   mkdirSync(join(policies, 'bundle'), { recursive: true });
-  for (const [name, bytes] of Object.entries(await bundleWith({ approvals: { actions: ['tool.register'] } })))
+  for (const [name, bytes] of Object.entries(
+    await bundleWith({ approvals: { actions: ['tool.register', 'task.post'] } }),
+  ))
     writeFileSync(join(policies, 'bundle', name), bytes);
   host = await startTestHost();
   ada = new Formicary({ url: host.url }).as('human:ada', 'held');
@@ -87,4 +90,35 @@ test('who has asked takes it back', async () => {
 test('a client that knows no tasks is told in words', async () => {
   const { isError, content } = await register('wms', {});
   expect([isError, content[0].text]).toEqual([true, expect.stringContaining('People approve this first')]);
+});
+
+test('a message by A2A waits for people under the id of its action, and is that task once they approve', async () => {
+  const headers = { 'x-formicary-tenant': 'held', 'x-formicary-principal': 'peer' };
+  const ask = async (method: string, params: object, as = headers) =>
+    (await rpc(host, method, params, { headers: as })).body;
+  const send = (messageId: string) => ask('SendMessage', { ...message(messageId, { contextId: 'c-1' }), ...AT_ONCE });
+  const { task } = (await send('m-1')).result;
+  expect(task).toMatchObject({ contextId: 'c-1', status: { state: 'TASK_STATE_INPUT_REQUIRED' } });
+  expect((await send('m-1')).result.task.id).toBe(task.id);
+  const other = { ...headers, 'x-formicary-principal': 'somebody-else' };
+  expect((await ask('GetTask', { id: task.id }, other)).error.code).toBe(-32001);
+  await decide('approve');
+  await eventually(async () => (await ask('GetTask', { id: task.id })).result.status.state === 'TASK_STATE_SUBMITTED');
+  expect((await ask('GetTask', { id: task.id })).result).toMatchObject({
+    id: task.id,
+    contextId: 'c-1',
+    history: [{ messageId: 'm-1', taskId: task.id }],
+  });
+  const { task: refused } = (await send('m-2')).result;
+  await decide('reject');
+  await eventually(
+    async () => (await ask('GetTask', { id: refused.id })).result.status.state === 'TASK_STATE_REJECTED',
+  );
+  expect((await ask('CancelTask', { id: refused.id })).error.code).toBe(-32002);
+  const { task: withdrawn } = (await send('m-3')).result;
+  await eventually(async () => (await ada.approvals.list({ status: 'waiting' })).value.length > 0);
+  expect((await ask('CancelTask', { id: withdrawn.id })).result.status.state).toBe('TASK_STATE_CANCELED');
+  await eventually(
+    async () => (await ask('GetTask', { id: withdrawn.id })).result.status.state === 'TASK_STATE_CANCELED',
+  );
 });

@@ -21,15 +21,6 @@ export function takesTasks(message: object): boolean {
   return extensions?.[TASKS] !== undefined;
 }
 
-/** The action of a call that was held; undefined where people don't decide on it, or it could not be held. */
-export function heldIn(problem: unknown): string | undefined {
-  const { type = '', action } = (problem ?? {}) as {
-    readonly type?: string;
-    readonly action?: { readonly id: string };
-  };
-  return type.endsWith('/approval-needed') ? action?.id : undefined;
-}
-
 /** What of an action is told as a task: it has ended when the call was given, or never will be. */
 export function taskOf(action: Shown<typeof Action>, caller: string): Record<string, unknown> {
   const { id, status, given, stopped, proposed_at, decided_at, executed } = action;
@@ -59,9 +50,4 @@ export function taskOf(action: Shown<typeof Action>, caller: string): Record<str
 
 function completed(text: string, isError = false): Record<string, unknown> {
   return { status: 'completed', statusMessage: text, result: { content: [{ type: 'text', text }], isError } };
-}
-
-/** The approval that an action waits for, which whoever asked may withdraw. */
-export function approvalOf({ held }: Shown<typeof Action>): string | undefined {
-  return held?.for === 'approval' ? /^[^/]+\/[^/]+\/(.*)@\d+$/.exec(held.ref)?.[1] : undefined;
 }

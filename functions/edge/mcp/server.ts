@@ -6,12 +6,12 @@ import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import type * as Sdk from '@modelcontextprotocol/server' with { 'resolution-mode': 'import' };
 import type { Action } from '../../../contract/oversight/actions';
 import type { Shown } from '../../../contract/route';
-import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
-import { attachAbortSignal, goneSignalOf } from '../abort';
+import { includesLevel, type Level } from '../../../domain/kernel/principal';
+import { approvalOf, heldIn } from '../held-calls';
 import { VERSION } from '../openapi';
 import { Problem, type ProblemDocument } from '../problem';
-import { serveWithin } from '../route';
-import { approvalOf, heldIn, taskOf, TaskParams, TASKS } from './held';
+import { askWithin, type Visit } from '../within';
+import { taskOf, TaskParams, TASKS } from './held';
 import { listing, page, readingOf, templates } from './resources';
 import { MAX_READ, PROBLEM_KEY, refusal, resultOf } from './results';
 import { allTools, type Tool, toolsFor } from './tools';
@@ -30,10 +30,8 @@ const INSTRUCTIONS =
   'Give commands an idempotency_key, and the same one when you repeat a call. A refusal says what to change.';
 
 /** What one request is about, and what comes of it beside its answer. */
-export interface Exchange {
-  readonly caller: Principal;
+export interface Exchange extends Visit {
   readonly tools: ReadonlyMap<string, Tool>;
-  readonly request: HttpRequest;
   /** What is held for people may be answered as a task. */
   readonly takesTasks: boolean;
   /** What is told to whoever calls what needs a higher level than it has. */
@@ -98,7 +96,7 @@ function mcpServer(sdk: typeof Sdk, exchange: Exchange): Sdk.McpServer {
     };
   /** The answer of a route to a read; what it refuses is an error of the protocol. */
   const read = async (tool: Tool, args: Readonly<Record<string, unknown>>, uri?: string): Promise<HttpResponseInit> => {
-    const answer = await within(exchange, tool, tool.request(args, undefined));
+    const answer = await askWithin(exchange, tool.route, tool.request(args, undefined));
     const { status = 200, body } = answer;
     if (status === 401) exchange.instead = answer;
     if (status === 404 && uri !== undefined) throw new sdk.ResourceNotFoundError(uri);
@@ -232,14 +230,7 @@ async function called(
     if (error instanceof Problem) return refusal(error.document);
     throw error;
   }
-  const answer = await within(exchange, tool, asked);
+  const answer = await askWithin(exchange, tool.route, asked);
   if (answer.status === 401) exchange.instead = answer;
   return resultOf(tool, answer, new URL(asked.url).pathname);
-}
-
-/** Asks a route for whoever called, for as long as they wait. */
-async function within(exchange: Exchange, { route }: Tool, asked: HttpRequest): Promise<HttpResponseInit> {
-  const gone = goneSignalOf(exchange.request);
-  if (gone !== undefined) attachAbortSignal(asked, () => gone);
-  return await serveWithin(route, asked, exchange.caller);
 }

@@ -9,6 +9,7 @@ import {
   InvalidProof,
   InvalidToken,
   IssuerUnavailable,
+  KEYS_PATH,
   NotEntitled,
   OWNER,
   OWNER_CLIENT,
@@ -22,7 +23,17 @@ import { type Level, LEVELS, type Principal } from '../../../domain/kernel/princ
 import { envelopeOf } from '../../edge/entrance';
 import { Problem, type ProblemDocument } from '../../edge/problem';
 import { openRoute } from '../../edge/route';
-import { attemptOf, attempts, counted, MCP_DOOR, metadataPath, proofIn, runtime, tooManyAttempts } from '../../runtime';
+import {
+  A2A_DOOR,
+  attemptOf,
+  attempts,
+  counted,
+  MCP_DOOR,
+  metadataPath,
+  proofIn,
+  runtime,
+  tooManyAttempts,
+} from '../../runtime';
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
@@ -118,16 +129,14 @@ function refusalOf(error: unknown): {
   return { status: document.status, document: { ...document, ...said }, headers };
 }
 
-openRoute('oauthKeys', '/.well-known/jwks.json', async () =>
-  published(await (await runtime()).colony.identity.published()),
-);
+openRoute('oauthKeys', KEYS_PATH, async () => published(await (await runtime()).colony.identity.published()));
 
 openRoute('oauthServer', '/.well-known/oauth-authorization-server', async () => {
   const { issuer } = (await runtime()).colony.identity;
   return published({
     issuer,
     token_endpoint: `${issuer}/oauth/token`,
-    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    jwks_uri: `${issuer}${KEYS_PATH}`,
     grant_types_supported: ['client_credentials', BEARER_GRANT, EXCHANGE],
     token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
     token_endpoint_auth_signing_alg_values_supported: ['EdDSA'],
@@ -141,13 +150,14 @@ openRoute('oauthServer', '/.well-known/oauth-authorization-server', async () => 
 for (const [name, door, resource_name] of [
   ['oauthResource', '', 'Formicary'],
   ['oauthResourceMcp', MCP_DOOR, 'Formicary (MCP)'],
+  ['oauthResourceA2a', A2A_DOOR, 'Formicary (A2A)'],
 ] as const)
   openRoute(name, metadataPath(door), async () => {
     const { issuer } = (await runtime()).colony.identity;
     return published({
       resource: `${issuer}${door}`,
       authorization_servers: [issuer],
-      jwks_uri: `${issuer}/.well-known/jwks.json`,
+      jwks_uri: `${issuer}${KEYS_PATH}`,
       scopes_supported: LEVELS,
       bearer_methods_supported: ['header'],
       dpop_signing_alg_values_supported: PROOF_ALGORITHMS,

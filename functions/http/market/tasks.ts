@@ -29,10 +29,16 @@ function answered({ params: { id }, now }: Call<ById>, outcome: TaskOutcome) {
   return commanded(done, { task: taskAnswer(id, done, now) });
 }
 
+/** The context of posting one task, which may say what it belongs to. */
+function contextOfPost(call: Call, task: { readonly correlation_id?: string }): RequestContext {
+  const context = contextOf(call, task);
+  return task.correlation_id === undefined ? context : { ...context, correlationId: task.correlation_id };
+}
+
 bind(tasks.post, async (colony, call) => {
   const { principal, body, now } = call;
   const id = createdId(tasks.get.path, call, body.id);
-  const done = accepted(await colony.tasks.post(contextOf(call), id, specOf(body, principal.id), body.cause));
+  const done = accepted(await colony.tasks.post(contextOfPost(call, body), id, specOf(body, principal.id), body.cause));
   return commanded(done, { task: taskAnswer(id, done, now) }, { location: `/v1/tasks/${id}` });
 });
 
@@ -42,7 +48,7 @@ bind(tasks.postMany, async (colony, call) => {
     body.tasks.map(async (task, i) => {
       const id = createdId(tasks.get.path, call, task.id, i + 1);
       const outcome = await settled(
-        colony.tasks.post(contextOf(call, task), id, specOf(task, principal.id), task.cause),
+        colony.tasks.post(contextOfPost(call, task), id, specOf(task, principal.id), task.cause),
       );
       return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
     }),
@@ -53,12 +59,13 @@ bind(tasks.postMany, async (colony, call) => {
 bind(tasks.list, (colony, call) =>
   listed(call, (tenant, { sort, stuck, ...filters }, ...page) => {
     if (sort === undefined && stuck === undefined) return colony.tasks.list(tenant, filters, ...page);
-    const { agent, task_type, status } = filters;
+    const { agent, task_type, status, correlation_id } = filters;
     const wrong = (parameter: string, message: string) =>
       Problem.invalid('Only open and held tasks wait, and no agent has them.', [{ parameter, message }]);
     if (status !== undefined && status !== 'open' && status !== 'held')
       throw wrong('status', 'must be open or held, or left out, with sort or stuck');
     if (agent !== undefined) throw wrong('agent', 'must be left out with sort or stuck');
+    if (correlation_id !== undefined) throw wrong('correlation_id', 'must be left out with sort or stuck');
     return colony.whyNots.waiting(tenant, { seconds: stuck, task_type, status }, ...page);
   }),
 );

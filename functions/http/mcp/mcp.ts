@@ -10,6 +10,7 @@ import { parseJson } from '../../edge/json';
 import { takesTasks } from '../../edge/mcp/held';
 import { answerMcp, HEADERS } from '../../edge/mcp/server';
 import { mostOf, toolsFor, toolsPicked } from '../../edge/mcp/tools';
+import { messageBytes } from '../../edge/message';
 import { checkOrigin } from '../../edge/origin';
 import { Problem } from '../../edge/problem';
 import { doorRoute } from '../../edge/route';
@@ -45,11 +46,7 @@ type Read = { readonly message: Readonly<Record<string, unknown>> } | { readonly
  * @param most bytes that it may have
  */
 async function messageOf(request: HttpRequest, most: number): Promise<Read> {
-  const tooLarge = () =>
-    Problem.of('payload-too-large', `The body may have at most ${most} bytes here.`, { limit: most });
-  if (Number(request.headers.get('content-length')) > most) throw tooLarge();
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > most) throw tooLarge();
+  const bytes = await messageBytes(request, most);
   let message: unknown;
   try {
     message = parseJson(bytes);

@@ -38,6 +38,8 @@ class TaskFilter(TypedDict, total=False):
     agent: str
     """Who holds it, or has completed it."""
     task_type: str
+    correlation_id: str
+    """What they belong to."""
     sort: Literal["waiting"]
     """Open and held tasks, those first that have waited longest."""
     stuck: int

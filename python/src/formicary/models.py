@@ -860,6 +860,12 @@ class TaskSummary(TypedDict):
     posted_at: str | None
     deadline: str | None
     finished_at: str | None
+    changed_at: str
+    """UTC with milliseconds"""
+
+    ended_by: str | None
+    """Why it was over without being completed: who ended it"""
+
     why: NotRequired[Why]
     """Of the first hundred of a page that are open or held"""
 
@@ -2790,6 +2796,9 @@ class TaskInput(TypedDict):
     cause: NotRequired[str]
     """The receipt (stream@index) that led to this task, for example of a signal"""
 
+    correlation_id: NotRequired[str]
+    """What it belongs to: everything that it sets in motion shares it. By default that of its cause, or a new one"""
+
     oversight: NotRequired[TaskOversightInput]
 
 
@@ -3262,6 +3271,9 @@ class Task(TypedDict):
 
     finished_at: NotRequired[str]
     """UTC with milliseconds"""
+
+    changed_at: str
+    """Since when it has been as it is: its status, its holder, its progress"""
 
     ended: NotRequired[Ended]
     """Why it was over without being completed"""

@@ -1,0 +1,149 @@
+/**
+ * A remote agent that speaks A2A as an agent of the swarm: this process holds its tasks, sends each as a message, and
+ * brings back what came of it. What the remote one says is data, and nothing here is shown to it but the task.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type * as Wire from '@a2a-js/sdk' with { 'resolution-mode': 'import' };
+import type * as Sdk from '@a2a-js/sdk/client' with { 'resolution-mode': 'import' };
+import { Fail, type TaskFunction, Worker, type WorkerTask } from '../../client/index';
+import { cut } from '../../domain/kernel/text';
+import { bold, type Context, note, said, UsageError } from '../terminal';
+
+export interface RemoteInput {
+  readonly agent: string;
+  readonly url: string;
+  readonly type: string;
+  readonly capacity?: number;
+  readonly timeout?: number;
+}
+
+/** The token of the remote agent, which is nobody's here. */
+export const TOKEN_VARIABLE = 'FORMICARY_A2A_TOKEN';
+
+/** Bytes of an answer: what came of a task has to fit into one. */
+const MAX_ANSWER = 1_000_000;
+/** An answer takes at most so long, and a task, in seconds. */
+const ANSWER_SECONDS = 30;
+const TASK_SECONDS = 3_600;
+/** Between two looks, in milliseconds; twice as long each time. */
+const FIRST_LOOK_MS = 250;
+const MOST_LOOK_MS = 10_000;
+const JSON_TYPE = 'application/json';
+/** Longest reason that is passed on, in characters. */
+const MAX_REASON = 1_000;
+
+/** Works for as long as the process runs. */
+export async function remote(
+  { client }: Context,
+  { agent, url, type, capacity = 1, timeout = TASK_SECONDS }: RemoteInput,
+): Promise<void> {
+  const address = URL.parse(url);
+  if (address === null || !['https:', 'http:'].includes(address.protocol))
+    throw new UsageError('the address of the remote agent must be an http or https URL');
+  const peer = await connected(address, process.env[TOKEN_VARIABLE]);
+  const { name } = await peer.getAgentCard();
+  note(
+    `${bold(said(name))} (${said(address.origin)}, A2A ${said(peer.protocolVersion)}) works as ${bold(said(agent))}.`,
+  );
+  const worker = new Worker({ formicary: client.as(agent), agent, agent_type: type, capacity });
+  await worker.run(relaying(peer, timeout));
+}
+
+/** Reads the card, of 1.0 or of 0.3, and takes the first interface that is understood. */
+async function connected(address: URL, token: string | undefined): Promise<Sdk.Client> {
+  const sdk = await import('@a2a-js/sdk/client');
+  const fetchImpl = boundedFetch(address.origin, token);
+  const options = { fetchImpl, legacyCompat: { enabled: true } };
+  const factory = new sdk.ClientFactory({
+    transports: [new sdk.JsonRpcTransportFactory(options), new sdk.RestTransportFactory(options)],
+    cardResolver: new sdk.DefaultAgentCardResolver(options),
+    clientConfig: { polling: true },
+  });
+  return await (address.pathname === '/'
+    ? factory.createFromUrl(address.origin)
+    : factory.createFromUrl(address.href, ''));
+}
+
+/**
+ * Asks nobody but the remote agent's own host: a card that leads elsewhere would get the token there. Answers have a
+ * bound, in bytes and in time, and lead nowhere else.
+ */
+export function boundedFetch(origin: string, token: string | undefined): typeof fetch {
+  return async (input, init) => {
+    const asked = new Request(input, { ...init, redirect: 'error' });
+    if (new URL(asked.url).origin !== origin)
+      throw new Error(`the card leads to ${new URL(asked.url).origin}, which is not its host`);
+    if (token !== undefined) asked.headers.set('authorization', `Bearer ${token}`);
+    const response = await fetch(asked, {
+      signal: AbortSignal.any([asked.signal, AbortSignal.timeout(ANSWER_SECONDS * 1_000)]),
+    });
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_ANSWER) throw new Error(`the answer has more than ${MAX_ANSWER} bytes`);
+      chunks.push(chunk);
+    }
+    const { status, headers } = response;
+    return new Response(chunks.length === 0 ? null : Buffer.concat(chunks), { status, headers });
+  };
+}
+
+/** Has the remote agent do a task: its artifacts are the result. */
+function relaying(peer: Sdk.Client, seconds: number): TaskFunction {
+  return async (task) => {
+    const { TaskState, Artifact, Part, SendMessageRequest } = await import('@a2a-js/sdk');
+    const until = AbortSignal.timeout(seconds * 1_000);
+    const signal = AbortSignal.any([task.signal, until]);
+    const parts = await partsOf(peer, task);
+    const message = { messageId: `${task.id}.${task.attempt}`, role: 'ROLE_USER', parts };
+    const asked = { message, configuration: { returnImmediately: true } };
+    let found = await peer.sendMessage(SendMessageRequest.fromJSON(asked), { signal });
+    if ('messageId' in found)
+      return { artifacts: [{ artifactId: 'message', parts: found.parts.map((part) => Part.toJSON(part)) }] };
+    const { id } = found;
+    try {
+      for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, MOST_LOOK_MS)) {
+        const { state, message: words } = found.status ?? {};
+        switch (state) {
+          case TaskState.TASK_STATE_COMPLETED:
+            return { artifacts: found.artifacts.map((artifact) => Artifact.toJSON(artifact)) };
+          case TaskState.TASK_STATE_SUBMITTED:
+          case TaskState.TASK_STATE_WORKING:
+            break;
+          default:
+            // What asks for more, or was refused, would do so again.
+            throw new Fail(`${TaskState[state ?? 0]}: ${textOf(words)}`, {
+              retryable: state === TaskState.TASK_STATE_FAILED,
+            });
+        }
+        await sleep(pause, undefined, { signal });
+        found = await peer.getTask({ id, tenant: '', historyLength: 0 }, { signal });
+      }
+    } catch (error) {
+      // Nobody waits for it any more; that it goes on there harms nothing here.
+      if (signal.aborted) await peer.cancelTask({ id, tenant: '', metadata: undefined }).catch(() => undefined);
+      if (until.aborted) throw new Fail(`no end within ${seconds} s`);
+      throw error;
+    }
+  };
+}
+
+/**
+ * What is sent: the parts of a message where the task came as one, else its payload, as text, or as data where the
+ * remote agent takes that.
+ */
+async function partsOf(peer: Sdk.Client, task: WorkerTask): Promise<readonly object[]> {
+  const payload = await task.payload();
+  const { message } = (payload ?? {}) as { readonly message?: { readonly parts?: readonly object[] } };
+  if (Array.isArray(message?.parts)) return message.parts;
+  if (typeof payload === 'string') return [{ text: payload }];
+  const { defaultInputModes } = await peer.getAgentCard();
+  const takesData = defaultInputModes.some((mode) => mode === JSON_TYPE || mode === '*/*');
+  return takesData ? [{ data: payload ?? null, mediaType: JSON_TYPE }] : [{ text: JSON.stringify(payload ?? null) }];
+}
+
+function textOf(message: Wire.Message | undefined): string {
+  const texts = message?.parts.flatMap(({ content }) => (content?.$case === 'text' ? [content.value] : [])) ?? [];
+  return cut(texts.join(' ') || 'it gives no reason', MAX_REASON);
+}

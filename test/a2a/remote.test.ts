@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Formicary } from '../../client/client';
 import { boundedFetch } from '../../cli/market/remote';
-import { Worker } from '../../client/index';
+import { Fail, Worker } from '../../client/index';
 import { eventually } from '../support/eventually';
 import { compiledApp, startTestHost, type TestHost } from '../support/host';
 
@@ -43,7 +43,7 @@ test('its artifacts are the result, and why it has refused is why the attempt ha
   const inside = new Worker({ formicary: owner.as('inside-1'), agent: 'inside-1', agent_type: 'a2a.message' });
   await inside.start(async (task) => {
     const { message } = (await task.payload()) as { message: { parts: { text?: string; data?: object }[] } };
-    if (message.parts[0]?.text === 'nonsense') throw new Error('this makes no sense');
+    if (message.parts[0]?.text === 'nonsense') throw new Fail('this makes no sense', { retryable: false });
     return { artifacts: [{ artifactId: 'sum', parts: [{ data: { of: message.parts } }] }] };
   });
   const child = await relay('books-1', host.url, 'finance.outside');

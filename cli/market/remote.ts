@@ -79,7 +79,7 @@ export function boundedFetch(origin: string, token: string | undefined): typeof 
     });
     const chunks: Uint8Array[] = [];
     let bytes = 0;
-    for await (const chunk of response.body ?? []) {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       bytes += chunk.byteLength;
       if (bytes > MAX_ANSWER) throw new Error(`the answer has more than ${MAX_ANSWER} bytes`);
       chunks.push(chunk);
@@ -135,8 +135,8 @@ function relaying(peer: Sdk.Client, seconds: number): TaskFunction {
  */
 async function partsOf(peer: Sdk.Client, task: WorkerTask): Promise<readonly object[]> {
   const payload = await task.payload();
-  const { message } = (payload ?? {}) as { readonly message?: { readonly parts?: readonly object[] } };
-  if (Array.isArray(message?.parts)) return message.parts;
+  const { message } = (payload ?? {}) as { readonly message?: { readonly parts?: unknown } };
+  if (Array.isArray(message?.parts)) return message.parts as readonly object[];
   if (typeof payload === 'string') return [{ text: payload }];
   const { defaultInputModes } = await peer.getAgentCard();
   const takesData = defaultInputModes.some((mode) => mode === JSON_TYPE || mode === '*/*');

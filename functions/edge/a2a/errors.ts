@@ -109,7 +109,7 @@ function nameOf(status: number): string {
   }
 }
 
-/** What a problem says of the places in a request, by the names of the protocol: `#/message/parts/0` is `message.parts.0`. */
+/** What a problem says of places in a request, by the protocol's names: `#/message/parts/0` is `message.parts.0`. */
 export function violationsOf(errors: readonly ProblemError[] = []): Violation[] {
   return errors.map(({ pointer = '', parameter, message }) => ({
     field: parameter ?? (pointer.slice(2).replaceAll('/', '.') || 'params'),

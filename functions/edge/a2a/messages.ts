@@ -1,4 +1,4 @@
-/** What is sent by A2A: messages, and what is asked for with them. Everything has a bound; what is unknown is left out. */
+/** What is sent by A2A: messages, and what is asked for. Everything has a bound; what is unknown is left out. */
 import { z } from 'zod';
 import { Timestamp } from '../../../contract/common';
 import { misformed } from '../route';
@@ -30,7 +30,7 @@ export const INPUT_MODES = [
   'video/*',
 ];
 
-/** Where in a message's metadata stands what of the task shall not be as it is by default: fields of `POST /v1/tasks`. */
+/** Where in a message's metadata stands what of its task shall be otherwise: fields of `POST /v1/tasks`. */
 export const TASK_KEY = 'dev.formicary/task';
 
 /** Empty is what is not there: so is the protocol's wire. */

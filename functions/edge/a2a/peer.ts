@@ -17,8 +17,8 @@ export interface Peer extends Visit {
 
 /** The answer of a route. Throws a Problem where it refuses. */
 export async function ask<T>(peer: Peer, operation: string, args: Readonly<Record<string, unknown>>): Promise<T> {
-  const { route, request } = allTools().get(operation) as Tool;
-  const { body } = await served(peer, route, request(args, traceparentOf(peer)));
+  const tool = allTools().get(operation) as Tool;
+  const { body } = await served(peer, tool.route, tool.request(args, traceparentOf(peer)));
   return JSON.parse(textOf(body)) as T;
 }
 

@@ -18,7 +18,7 @@ interface Target {
 
 type Operation = 'send' | 'stream' | 'list' | 'get' | 'cancel' | 'subscribe' | 'card' | 'push';
 
-/** Method, path without a tenant before it, operation. A spec that says POST and a proto that says GET are both right. */
+/** Method, path without a tenant before it, operation; of a subscription the text says POST and the proto GET. */
 const TARGETS: readonly (readonly [methods: string, path: RegExp, operation: Operation])[] = [
   ['POST', /^message:send$/, 'send'],
   ['POST', /^message:stream$/, 'stream'],
@@ -81,7 +81,7 @@ const NUMBERS: ReadonlySet<string> = new Set(['historyLength', 'pageSize']);
 /** Values of a query are text: numbers and truth values are read, and what is none stays as it was sent. */
 function queried({ query }: HttpRequest): Record<string, unknown> {
   return Object.fromEntries(
-    [...query].map(([name, text]) => {
+    [...query].map(([name, text]): [string, unknown] => {
       if (NUMBERS.has(name) && /^-?\d+$/.test(text)) return [name, Number(text)];
       return [name, name === 'includeArtifacts' && /^(true|false)$/.test(text) ? text === 'true' : text];
     }),

@@ -2,11 +2,11 @@
  * A2A over JSON-RPC, in both its revisions: the SDK speaks them, made anew for each request, and keeps nothing. What it
  * is asked for are operations over our routes.
  */
-import type { HttpResponseInit } from '@azure/functions';
 import type * as Wire from '@a2a-js/sdk' with { 'resolution-mode': 'import' };
 import type * as Sdk from '@a2a-js/sdk/server' with { 'resolution-mode': 'import' };
-import { Problem } from '../problem';
+import type { HttpResponseInit } from '@azure/functions';
 import { abortSignalOf } from '../abort';
+import { Problem } from '../problem';
 import { serverSentEvents } from '../stream';
 import { cancelTask, getExtendedCard, getTask, sendMessage, sendStreamingMessage, subscribe } from './agent';
 import { publicCard, type Revision } from './card';
@@ -55,10 +55,10 @@ export async function answerRpc(peer: Peer, revision: Revision, request: RpcRequ
     revision === '1.0'
       ? await new sdk.JsonRpcTransportHandler(handler).handle(message, context)
       : await new (await import('@a2a-js/sdk/compat/v0_3/server')).LegacyJsonRpcTransportHandler(handler).handle(
-          message as never,
+          message,
           context,
         )
-  ) as RpcAnswer | AsyncGenerator<RpcAnswer>;
+  ) as RpcAnswer | AsyncGenerator<RpcAnswer, void>;
   if (Symbol.asyncIterator in answer) {
     try {
       return await streamed(peer, answer);
@@ -78,10 +78,7 @@ export async function answerRpc(peer: Peer, revision: Revision, request: RpcRequ
  * Answers with what comes, as server-sent events. Rejects where the first of it is refused: then it is told as it would
  * be otherwise.
  */
-export async function streamed(
-  { request }: Peer,
-  source: AsyncGenerator<object, void, undefined>,
-): Promise<HttpResponseInit> {
+export async function streamed({ request }: Peer, source: AsyncGenerator<object>): Promise<HttpResponseInit> {
   const first = await source.next();
   async function* all() {
     try {

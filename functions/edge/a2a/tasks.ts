@@ -1,9 +1,8 @@
 /** A task of the market as A2A tells it: its state, its history and its artifacts, in the JSON of revision 1.0. */
 import { z } from 'zod';
-import type { Task, TaskSummary } from '../../../contract/market/tasks';
+import { type Task, TaskSummary } from '../../../contract/market/tasks';
 import type { Action } from '../../../contract/oversight/actions';
 import type { Shown } from '../../../contract/route';
-import { TASK_STATUSES } from '../../../domain/market/task';
 
 /** The states that tasks here come to; of the protocol's, nobody has to authenticate in the midst of one. */
 export const STATES = [
@@ -153,7 +152,9 @@ export function listedTaskOf({ id, correlation_id, status, ended_by, changed_at 
 /** The states of the market that a state of the protocol may be. */
 export function statusesOf(state: TaskState | undefined): readonly (Market['status'] | undefined)[] {
   if (state === undefined) return [undefined];
-  return TASK_STATUSES.filter((status) => [null, GATE].some((endedBy) => stateOf(status, endedBy) === state));
+  return TaskSummary.shape.status.options.filter((status) =>
+    [null, GATE].some((endedBy) => stateOf(status, endedBy) === state),
+  );
 }
 
 /** A message that people approve before it becomes a task. */
@@ -199,7 +200,7 @@ const Artifacts = z.object({
 /** What a worker returns is one artifact, text or data; one that speaks A2A may return its artifacts themselves. */
 function artifactsOf(result: unknown): readonly Artifact[] {
   const { success, data } = Artifacts.safeParse(result);
-  if (success) return data.artifacts as readonly Artifact[];
+  if (success) return data.artifacts;
   const part =
     typeof result === 'string'
       ? { text: result, mediaType: 'text/plain' }

@@ -58,7 +58,7 @@ export async function answerRpc(peer: Peer, revision: Revision, request: RpcRequ
           message,
           context,
         )
-  ) as RpcAnswer | AsyncGenerator<RpcAnswer, void>;
+  ) as RpcAnswer | AsyncGenerator<RpcAnswer, void, undefined>;
   if (Symbol.asyncIterator in answer) {
     try {
       return await streamed(peer, answer);

@@ -78,7 +78,10 @@ export async function answerRpc(peer: Peer, revision: Revision, request: RpcRequ
  * Answers with what comes, as server-sent events. Rejects where the first of it is refused: then it is told as it would
  * be otherwise.
  */
-export async function streamed({ request }: Peer, source: AsyncGenerator<object>): Promise<HttpResponseInit> {
+export async function streamed(
+  { request }: Peer,
+  source: AsyncGenerator<object, void, undefined>,
+): Promise<HttpResponseInit> {
   const first = await source.next();
   async function* all() {
     try {

@@ -172,13 +172,12 @@ test('a task is cancelled once, and what is over stays so', async () => {
 test('tasks of other tenants, and none, are the same to whoever asks', async () => {
   const foreign = await tokenOf('peer-1', { tenant: 'other' });
   const { id } = await send('mine-1');
-  for (const of of [id, 'none', '../../x', 'a b'])
+  for (const other of [id, 'none', '../../x', 'a b'])
     for (const method of ['GetTask', 'CancelTask', 'SubscribeToTask']) {
-      const { error } = await ask(method, { id: of }, foreign);
-      expect([method, of, error]).toEqual([
+      const { error } = await ask(method, { id: other }, foreign);
+      expect([method, error]).toEqual([
         method,
-        of,
-        expect.objectContaining({ code: -32001, message: `There is no task ${of}.` }),
+        expect.objectContaining({ code: -32001, message: `There is no task ${other}.` }),
       ]);
     }
   expect((await ask('SendMessage', message('foreign-1', { taskId: id }), foreign)).error.code).toBe(-32001);

@@ -35,27 +35,28 @@ test.each([
   expect([reply.status, reply.body.error?.code]).toEqual([200, code]);
 });
 
-test.each<[string, object, number, string?]>([
+test.each<[string, object, number, string | undefined]>([
   ['no part', { parts: [] }, -32602, 'message.parts'],
   ['a part without content', { parts: [{ mediaType: 'text/plain' }] }, -32602, 'message.parts.0'],
   ['a part with two contents', { parts: [{ text: 'a', data: 1 }] }, -32602, 'message.parts.0'],
   ['parts of parts', { parts: [{ parts: [{ text: 'a' }] }] }, -32602, 'message.parts.0'],
   ['a graph of parts', { parts: Array(101).fill({ text: 'a' }) }, -32602, 'message.parts'],
   ['a part that is no object', { parts: [null] }, -32602, undefined],
-  ['data that is nested too deep', { parts: [{ data: deep(80) }] }, -32700],
+  ['data that is nested too deep', { parts: [{ data: deep(80) }] }, -32700, undefined],
   ['an address that is no web address', { parts: [{ url: 'file:///etc/passwd' }] }, -32602, 'message.parts.0.url'],
   ['bytes that are none', { parts: [{ raw: '***' }] }, -32602, 'message.parts.0.raw'],
-  ['a type of media that is not taken', { parts: [{ text: 'a', mediaType: 'application/x-sh' }] }, -32005],
+  ['a type of media that is not taken', { parts: [{ text: 'a', mediaType: 'application/x-sh' }] }, -32005, undefined],
   ['words of an agent', { role: 'ROLE_AGENT' }, -32602, 'message.role'],
   ['no id', { messageId: '' }, -32602, 'message.messageId'],
   ['an id without end', { messageId: 'x'.repeat(201) }, -32602, 'message.messageId'],
   ['a context that is no id', { contextId: 'a b' }, -32602, 'message.contextId'],
-  ['a task that is none', { taskId: 'none' }, -32001],
+  ['a task that is none', { taskId: 'none' }, -32001, undefined],
   ['a text that is none', { parts: [{ text: { a: 1 } }] }, -32602, 'message.parts.0.text'],
 ])('%s is refused as a message', async (_, more, code, field) => {
   const { error } = (await rpc(host, 'SendMessage', { ...message('m', more), ...AT_ONCE }, { token })).body;
   expect(error).toMatchObject({ code });
-  const fields = error.data?.flatMap(({ fieldViolations = [] }) => fieldViolations.map(({ field: of }: any) => of));
+  const details = (error.data ?? []) as readonly { readonly fieldViolations?: readonly { readonly field: string }[] }[];
+  const fields = details.flatMap(({ fieldViolations = [] }) => fieldViolations.map((violation) => violation.field));
   if (field !== undefined) expect(fields).toContain(field);
 });
 

@@ -87,11 +87,6 @@ test('who has asked takes it back', async () => {
   await eventually(async () => (await look(taskId)).result.status === 'cancelled');
 });
 
-test('a client that knows no tasks is told in words', async () => {
-  const { isError, content } = await register('wms', {});
-  expect([isError, content[0].text]).toEqual([true, expect.stringContaining('People approve this first')]);
-});
-
 test('a message by A2A waits for people under the id of its action, and is that task once they approve', async () => {
   const headers = { 'x-formicary-tenant': 'held', 'x-formicary-principal': 'peer' };
   const ask = async (method: string, params: object, as = headers) =>
@@ -121,4 +116,9 @@ test('a message by A2A waits for people under the id of its action, and is that 
   await eventually(
     async () => (await ask('GetTask', { id: withdrawn.id })).result.status.state === 'TASK_STATE_CANCELED',
   );
+});
+
+test('a client that knows no tasks is told in words', async () => {
+  const { isError, content } = await register('wms', {});
+  expect([isError, content[0].text]).toEqual([true, expect.stringContaining('People approve this first')]);
 });

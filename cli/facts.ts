@@ -27,7 +27,7 @@ import type { TrailEvent } from '../domain/signals/trail';
 import type { StopEvent } from '../domain/stops/stop';
 import type { StorageEvent } from '../domain/tenants/storage';
 import type { TenantEvent } from '../domain/tenants/tenant';
-import { count, percent, said, usd } from './terminal';
+import { count, percent, said, usd } from './words';
 
 type Known =
   | TaskEvent

@@ -5,9 +5,12 @@ import type { SingleBar } from 'cli-progress';
 import type Table from 'cli-table3';
 import { Formicary } from '../client/client';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
-import { grouped, shorten, visible } from '../domain/kernel/text';
+import { shorten, visible } from '../domain/kernel/text';
 import { readTime } from '../domain/kernel/time';
 import { credentialsFor } from './credentials';
+import { said } from './words';
+
+export * from './words';
 
 /**
  * How this program was called: what its hints tell can be typed as it stands. npx says so in what it starts; what it
@@ -127,11 +130,6 @@ export const bold = (text: string) => styled('bold', text);
 export const good = (text: string) => styled('green', text);
 export const bad = (text: string) => styled('red', text);
 
-/**
- * What others wrote: what would move the cursor, colour the screen, or hide and turn other text shows as its escape.
- */
-export const said = visible;
-
 /** The first line of what others wrote, in so many characters at most. */
 export function lineOf(text: string, longest = 60): string {
   const [line = ''] = text.split('\n');
@@ -191,21 +189,6 @@ export function bar(label: string, total: number): Bar {
 }
 
 // ----------------------------------------------------------------------------------------------------------- values
-
-export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
-}
-
-/** `66.6 %`: rounded down, so that what falls short never reads as if it didn't. */
-export function percent(share: number): string {
-  return `${Math.floor(share * 1_000 + 1e-9) / 10} %`;
-}
-
-/** Micro-USD as dollars, with cents at least: `0.21 USD`, `0.000125 USD`. */
-export function usd(micro: number): string {
-  const [whole = '', fraction = ''] = (Math.abs(micro) / 1_000_000).toFixed(6).split('.');
-  return `${micro < 0 ? '-' : ''}${grouped(Number(whole))}.${fraction.slice(0, 2)}${fraction.slice(2).replace(/0+$/, '')} USD`;
-}
 
 export function shortHash(hash: string): string {
   return hash.slice(0, 12);

@@ -13,7 +13,10 @@ function declareIdentity(program: Command): void {
   command(program, 'login', "Keep the owner's key of a host, so that later commands show it", [
     'formicary login  # asks for the key, which the first start has printed',
     'formicary --url https://colony.example.com login < key.txt',
-  ]).action(runs(() => tokens().login));
+    'formicary login --show  # prints the key that is used here, for the window in a browser',
+  ])
+    .option('--show', "print the owner's key that is used here, and keep nothing")
+    .action(runs<TokensCommand.LoginInput>(() => tokens().login));
 
   command(program, 'logout', 'Forget the key of a host', ['formicary logout']).action(runs(() => tokens().logout));
 

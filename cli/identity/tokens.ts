@@ -2,15 +2,20 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { DpopKey, Formicary } from '../../client/client';
+import { DpopKey, Formicary, FormicaryError } from '../../client/client';
 import type { BindingLevel } from '../../domain/identity/access';
 import { MIN_SECRET, OWNERS_KEY_PREFIX, ownersKeyTextOf } from '../../domain/kernel/identity-secret';
 import type { Level } from '../../domain/kernel/principal';
 import { credentialsFor, keepLogin, loginsFile } from '../credentials';
 import { ago, bold, CALL, type Context, dim, note, print, printJson, printTable, said, UsageError } from '../terminal';
 
-/** Asks for the owner's key of a host, tries it, and keeps it. */
-export async function login({ globals, json }: Context): Promise<void> {
+export interface LoginInput {
+  readonly show?: boolean;
+}
+
+/** Asks for the owner's key of a host, tries it, and keeps it; or prints the one that is used here. */
+export async function login({ globals, json }: Context, { show = false }: LoginInput): Promise<void> {
+  if (show) return await showKey(globals.url, json);
   const given = (await keyGiven(globals.url)).trim();
   const isSecret = !given.startsWith(OWNERS_KEY_PREFIX) && given.length >= MIN_SECRET;
   const key = isSecret ? ownersKeyTextOf(given) : given;
@@ -24,6 +29,27 @@ export async function login({ globals, json }: Context): Promise<void> {
   } finally {
     client.close();
   }
+}
+
+/** The key alone goes to the output: the window asks for it. Several are known where nobody has said which is meant. */
+async function showKey(url: string, json: boolean): Promise<void> {
+  const found = credentialsFor(url);
+  const keys = found !== undefined && 'key' in found ? [found.key].flat() : [];
+  for (const key of keys) {
+    const client = new Formicary({ url, credentials: { key } });
+    try {
+      await client.identity.me();
+      return json ? printJson({ url, key }) : print(key);
+    } catch (error) {
+      if (!(error instanceof FormicaryError && error.status === 401)) throw error;
+    } finally {
+      client.close();
+    }
+  }
+  throw new UsageError(
+    `no owner's key of ${url} is known here`,
+    'Ask for it in the folder of the host, as the user that runs it.',
+  );
 }
 
 /** Forgets the key of a host. */

@@ -254,4 +254,7 @@ test('the command line finds the key of a host on this machine, and can be told 
     env: { FORMICARY_DATA: '/nowhere', FORMICARY_KEY: host.key },
   });
   expect(keyed.code).toBe(0);
+  expect((await call('login', '--show')).stdout.trim()).toBe(host.key);
+  const elsewhere = await formicary(['--url', host.url, 'login', '--show'], { env: { FORMICARY_DATA: '/nowhere' } });
+  expect(elsewhere).toMatchObject({ code: 2, stdout: '' });
 });

@@ -32,6 +32,7 @@ import {
 } from './metrics';
 import { type Progress, progress } from './progress';
 import { type PlannedTask, planScenario, type Scenario } from './scenario';
+import { openBrowser, tellWindow } from './window';
 
 const ROOT = path.resolve(__dirname, '../../..');
 const AGENT_PROCESSES = 4;
@@ -84,6 +85,8 @@ interface Options {
   readonly kill: boolean;
   readonly busy: number;
   readonly busySeconds: number;
+  readonly open: boolean;
+  readonly stay: boolean;
   readonly json: boolean;
   readonly data: string;
 }
@@ -172,6 +175,8 @@ const program = new Command('npm run demo --')
   .option('--kill', 'kill the host with SIGKILL in the middle, and start it again on the same store', false)
   .option('--busy <n>', 'processes that want a core each, beside it from the first task on', number(0, 100, true), 0)
   .option('--busy-seconds <s>', 'how long they stay', number(0, 3_600), 60)
+  .option('--open', 'open the window in a browser as soon as the agents are there', false)
+  .option('--stay', 'serve the store afterwards, with the window, until it is interrupted; not with azure-local', false)
   .addOption(
     new Option(
       '--story <name>',
@@ -524,6 +529,8 @@ async function demand({ trace, profileFile, seed }: Options): Promise<readonly D
  */
 async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const began = performance.now();
+  if (options.stay && options.profile !== 'embedded')
+    throw new Error('--stay serves a folder: the servers of azure-local are gone at the end. Leave one of both out.');
   const requests = await demand(options);
   const scenario = planScenario(requests, options);
   const { tasks, agents, slots, meanHold, longestHold, arrivals, leaseSeconds, presenceSeconds } = scenario;
@@ -563,6 +570,9 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   say(
     `  host at ${host.url}, ${count(agents.length)} agents registered after ${((performance.now() - began) / 1000).toFixed(1)} s${perGateway === 0 ? '' : `, through gateways for up to ${perGateway} each`}`,
   );
+
+  if (options.open || options.stay) tellWindow(host, say);
+  if (options.open) openBrowser(host.url);
 
   const client = new Formicary({
     transport: new NodeTransport(host.url),
@@ -637,7 +647,16 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
     report.completed + report.refused === report.tasks;
   const good = sound && report.verified && report.decisions.miscounted === 0 && examined.load.overbooked.length === 0;
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  if (options.stay) await stay(host);
   return good;
+}
+
+/** Serves what was played until somebody interrupts it; the signal ends the process. */
+async function stay(host: HostProcess): Promise<never> {
+  await host.start();
+  tellWindow(host, say);
+  say('  to stop: Ctrl+C');
+  return await new Promise<never>(() => {});
 }
 
 function print(report: DemoReport, examined: Examined, options: Options, exported: string | undefined): void {

@@ -11,6 +11,7 @@ module.exports = {
     'local',
     'client',
     'cli',
+    'web',
     'bench',
     'attack',
     'samples',

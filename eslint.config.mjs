@@ -10,7 +10,7 @@ import layers from './.layers.cjs';
 
 const { CAPABILITIES, LAYERS } = layers;
 
-const TYPESCRIPT = '**/*.ts';
+const TYPESCRIPT = '**/*.{ts,tsx}';
 
 // ------------------------------------------------------------------------------------------------ layers and imports
 
@@ -40,6 +40,7 @@ const files = [
   { category: 'runtime', pattern: 'functions/runtime.ts' },
   { category: 'embedded', pattern: 'adapters/embedded/**' },
   { category: 'opa', pattern: 'adapters/opa/**' },
+  { category: 'words', pattern: 'cli/{facts,words}.ts' },
   { category: 'orchestrations', pattern: 'functions/orchestrations/**' },
 ];
 
@@ -90,6 +91,8 @@ const policies = [
   { from: layer('cli'), allow: { to: layer('client', 'domain') } },
   { from: layer('cli'), allow: { to: part('embedded') } },
   { from: layer('cli'), allow: { to: part('opa') } },
+  { from: layer('web'), allow: { to: layer('contract'), dependency: TYPE } },
+  { from: layer('web'), allow: { to: part('words') } },
   { from: layer('demand'), allow: { to: layer('domain') } },
   { from: layer('bench', 'attack', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },
 ];
@@ -212,7 +215,7 @@ export default defineConfig(
       'boundaries/files': files,
       'boundaries/dependency-nodes': ['import', 'export', 'require', 'dynamic-import'],
       'boundaries/legacy-templates': false,
-      'import/resolver': { node: { extensions: ['.ts', '.js', '.json'] } },
+      'import/resolver': { node: { extensions: ['.ts', '.tsx', '.js', '.json'] } },
     },
     rules: {
       'boundaries/dependencies': [

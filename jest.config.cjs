@@ -19,8 +19,14 @@ module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  // What has to be packed first, and what wants the machine for itself: `npm run test:package`, `npm run test:bench`.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/package/', '<rootDir>/test/bench/smoke\\.test\\.ts'],
+  // What has to be packed first, what wants the machine for itself, and what needs a browser: `npm run test:package`,
+  // `npm run test:bench`, `npm run test:web`.
+  testPathIgnorePatterns: [
+    '/node_modules/',
+    '<rootDir>/test/package/',
+    '<rootDir>/test/bench/smoke\\.test\\.ts',
+    '<rootDir>/test/web/',
+  ],
   transform: { '^.+\\.ts$': swc, [`/${MODULES_ALONE}/.+\\.js$`]: swc },
   transformIgnorePatterns: [`/node_modules/(?!.*${MODULES_ALONE}/)`],
   // What is loaded only when it is needed is named as it is compiled.

@@ -1,12 +1,13 @@
 /**
  * Puts together what is uploaded to Azure, from the compiled code: `node functions/bundle.mjs [FROM [TO]]`. The app and
  * the packages that it uses are one file, so that a start reads one file and nothing is installed or compiled there;
- * beside it lie the rules of policy, host.json, and the licences of the packages. TO is emptied first.
+ * beside it lie the rules of policy, the window, host.json, and the licences of the packages. TO is emptied first.
  */
-import { cpSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { noticesOf } from './notices.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const from = resolve(process.argv[2] ?? ROOT);
@@ -43,37 +44,19 @@ const { metafile } = await build({
   ...{ metafile: true, absWorkingDir: from, preserveSymlinks: true, logLevel: 'warning' },
 });
 
-const packages = packagesOf(Object.keys(metafile.inputs));
-writeFileSync(join(to, 'THIRD-PARTY-NOTICES.txt'), packages.map(noticeOf).join(`\n${'-'.repeat(80)}\n\n`));
+const notices = noticesOf(from, Object.keys(metafile.inputs));
+writeFileSync(join(to, 'THIRD-PARTY-NOTICES.txt'), notices.text);
 const manifest = { name, version, license, private: true, main: 'app/index.js' };
 writeFileSync(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 cpSync(join(from, 'host.json'), join(to, 'host.json'));
 cpSync(join(ROOT, 'LICENSE'), join(to, 'LICENSE'));
 cpSync(join(from, 'policies', 'bundle'), join(to, 'policies', 'bundle'), { recursive: true });
+cpSync(join(from, 'dist', 'web'), join(to, 'web'), { recursive: true });
 
 const files = globSync('**', { cwd: to }).map((file) => join(to, file));
 const contents = files.filter((file) => statSync(file).isFile()).map((file) => readFileSync(file));
 const packed = contents.map((content) => deflateRawSync(content));
-console.log(`${to}: ${kilobytes(contents)} kB, ${kilobytes(packed)} kB packed, of ${packages.length} packages`);
-
-/** The folders of the packages that files are from, in order of their names. */
-function packagesOf(files) {
-  const folders = files.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0]);
-  return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
-}
-
-/** What its licence wants to be handed on. Throws when a package says nothing of its licence. */
-function noticeOf(folder) {
-  const { name, version, license } = JSON.parse(readFileSync(join(from, folder, 'package.json'), 'utf8'));
-  const texts = readdirSync(join(from, folder)).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
-  // Some say it there, and nowhere else.
-  if (license === undefined && texts.length === 0)
-    texts.push(...readdirSync(join(from, folder)).filter((file) => /^readme/i.test(file)));
-  const said = texts.map((file) => readFileSync(join(from, folder, file), 'utf8').trim());
-  if (license === undefined && !said.some((text) => /licen[cs]e/i.test(text)))
-    throw new Error(`${folder} says nothing of its licence`);
-  return [`${name} ${version} (${license ?? 'see below'})`, ...said].join('\n\n').concat('\n');
-}
+console.log(`${to}: ${kilobytes(contents)} kB, ${kilobytes(packed)} kB packed, of ${notices.count} packages`);
 
 function kilobytes(buffers) {
   return Math.round(buffers.reduce((sum, { length }) => sum + length, 0) / 1_000);

@@ -2,11 +2,12 @@
  * `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people; and what is answered where nothing
  * is.
  */
-import type { HttpMethod, HttpResponseInit } from '@azure/functions';
+import type { HttpMethod, HttpRequest, HttpResponseInit } from '@azure/functions';
 import { DOCS_PAGE } from './docs-page';
 import { type ApiInfo, openApi } from './openapi';
 import { Problem } from './problem';
 import { methodsAt, openRoute } from './route';
+import { windowPage } from './window';
 
 /** Every method that the Functions host can route. */
 const METHODS: HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
@@ -44,13 +45,19 @@ export function registerDocs(info: ApiInfo): void {
   }));
   // Takes what no other route takes, since its name is the last: the host itself would answer without a problem
   // document.
-  openRoute('zNotFound', '/{*path}', ({ method, params }) => nowhere(method, `/${params['path'] ?? ''}`), METHODS);
+  openRoute('zNotFound', '/{*path}', nowhere, METHODS);
 }
 
-/** The root leads to the documentation; anything else says what is wrong with the path or the method. */
-function nowhere(method: string, path: string): HttpResponseInit {
+/**
+ * The root is the window, or leads to the documentation where that was not built; anything else says what is wrong with
+ * the path or the method.
+ */
+function nowhere(request: HttpRequest): HttpResponseInit {
+  const { method, params } = request;
+  const path = `/${params['path'] ?? ''}`;
   const isRead = method === 'GET' || method === 'HEAD';
-  if (path === '/' && isRead) return { status: 302, headers: { location: '/docs', 'cache-control': 'no-cache' } };
+  if (path === '/' && isRead)
+    return windowPage(request) ?? { status: 302, headers: { location: '/docs', 'cache-control': 'no-cache' } };
   const allow = path === '/' ? 'GET, HEAD' : methodsAt(path).join(', ');
   if (allow !== '') throw Problem.of('method-not-allowed', `${path} knows ${allow}.`, {}, { allow });
   throw Problem.of('not-found', `Nothing is found at ${path}. What there is stands at /docs.`);

@@ -2,7 +2,7 @@
  * Everything compiled as it stands, the samples, the measurements and the servers of tests too, to be run as processes
  * of their own.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { transformFileSync } from '@swc/core';
@@ -33,8 +33,9 @@ export function compiledAll(): string {
       );
   }
   mkdirSync(path.join(folder, 'functions'));
-  for (const file of ['package-lock.json', 'LICENSE', 'functions/bundle.mjs'])
+  for (const file of ['package-lock.json', 'LICENSE', 'functions/bundle.mjs', 'functions/notices.mjs'])
     copyFileSync(path.join(ROOT, file), path.join(folder, file));
+  execFileSync(process.execPath, [path.join(ROOT, 'web/build.mjs'), path.join(folder, 'dist/web')]);
   return (compiled = folder);
 }
 

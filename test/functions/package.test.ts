@@ -27,6 +27,7 @@ let folder: string;
 
 beforeAll(() => {
   everything = compiledApp();
+  execFileSync(process.execPath, [join(ROOT, 'web/build.mjs'), join(everything, 'dist/web')]);
   // Outside of the repository: no package is found there.
   folder = mkdtempSync(join(tmpdir(), 'formicary-package-'));
   execFileSync(process.execPath, [join(ROOT, 'functions/bundle.mjs'), everything, folder]);
@@ -64,8 +65,10 @@ function load(app: string): { functions: readonly string[]; files: readonly stri
 test('it is a few files, small enough to be read at a start', () => {
   const files = globSync('**', { cwd: folder }).filter((file) => statSync(join(folder, file)).isFile());
   const policies = globSync('policies/bundle/*', { cwd: ROOT });
+  const page = globSync('web/*', { cwd: join(everything, 'dist') });
+  expect(page.length).toBeGreaterThan(3);
   expect(files.sort()).toEqual(
-    ['LICENSE', 'THIRD-PARTY-NOTICES.txt', 'app/index.js', 'host.json', 'package.json', ...policies].sort(),
+    ['LICENSE', 'THIRD-PARTY-NOTICES.txt', 'app/index.js', 'host.json', 'package.json', ...policies, ...page].sort(),
   );
   const packed = files.reduce((sum, file) => sum + deflateRawSync(readFileSync(join(folder, file))).length, 0);
   expect(packed / 1e6).toBeLessThan(MAX_MB);

@@ -1,0 +1,170 @@
+/**
+ * Who looks. The owner's key signs, in this page, that its holder asks for a token (RFC 7523); the token is kept in
+ * memory alone, the key as one that WebCrypto does not give out. Neither is ever a part of an address.
+ */
+import { signal } from '@preact/signals';
+import type { identity } from '../../contract/identity/tokens';
+import type { AnswerOf } from '../../contract/route';
+import { texts } from '../texts';
+import { Failure, failureOf } from './failure';
+import { clearKept, keep, type Kept, kept } from './key-store';
+
+export type Me = AnswerOf<typeof identity.me>;
+
+/** `undefined` until it is known whether a key was kept; `null`: nobody has signed in. */
+export const me = signal<Me | null | undefined>(undefined);
+
+/** Whose rights are asked for, where it is not the owner in its own name. */
+export interface Acting {
+  readonly tenant?: string;
+  readonly subject?: string;
+}
+
+interface Token {
+  readonly text: string;
+  /** On the monotonic clock, in milliseconds. */
+  readonly due: number;
+}
+
+/** Of the time for which a token holds, how much may pass until another is asked for. */
+const RENEWED_AFTER = 0.6;
+const ALGORITHM = 'Ed25519';
+
+let holder: Kept | undefined;
+let token: Token | undefined;
+let asking: Promise<Token> | undefined;
+/** How far the host's clock is ahead of this machine's, in milliseconds, as far as that is known. */
+let ahead = 0;
+
+/** The time of day at the host, in milliseconds since the epoch. */
+export function hostNow(): number {
+  return Date.now() + ahead;
+}
+
+/** Hears what time the host says it is; what differs by less than its answers can tell counts as the same. */
+export function heardTime(date: string | null): void {
+  const difference = Date.parse(date ?? '') - Date.now();
+  if (Number.isFinite(difference)) ahead = Math.abs(difference) < 2_000 ? 0 : difference;
+}
+
+/** Goes on with the key that this browser has kept, if there is one. */
+export async function resume(): Promise<void> {
+  holder = await kept();
+  if (holder === undefined) me.value = null;
+  else
+    await enter().catch(async (error: unknown) => {
+      // A key that the host does not take any more is of no use; while it does not answer, nobody knows.
+      if (error instanceof Failure && error.status === 401) await signOut();
+      else me.value = null;
+    });
+}
+
+/** Signs in with the owner's key. Throws a `Failure` that says what to do. */
+export async function signIn(key: string, acting: Acting, keeps: boolean): Promise<void> {
+  holder = { key: await imported(key), ...acting };
+  try {
+    await enter();
+  } catch (error) {
+    holder = undefined;
+    throw error;
+  }
+  if (keeps) await keep(holder).catch(() => undefined);
+}
+
+/** Forgets the token and the key, here and in this browser's store. */
+export async function signOut(): Promise<void> {
+  holder = undefined;
+  token = undefined;
+  me.value = null;
+  await clearKept().catch(() => undefined);
+}
+
+/** What proves who asks. Throws a `Failure` when the host gives no token. */
+export async function authorization(): Promise<string> {
+  if (token === undefined || performance.now() >= token.due) {
+    asking ??= asked().finally(() => (asking = undefined));
+    token = await asking;
+  }
+  return `Bearer ${token.text}`;
+}
+
+/** The host refuses the token: another is asked for. */
+export function forgetToken(): void {
+  token = undefined;
+}
+
+async function enter(): Promise<void> {
+  token = undefined;
+  const response = await fetch('/v1/me', { headers: { authorization: await authorization() }, cache: 'no-store' });
+  if (!response.ok) throw await failureOf(response);
+  me.value = (await response.json()) as Me;
+}
+
+async function asked(): Promise<Token> {
+  if (holder === undefined) throw new Failure(401, texts.signIn.over, texts.signIn.overDetail, 'unauthenticated');
+  let response = await assertion(holder);
+  // What is signed holds for a minute of the host's time: where the clocks differ, it is signed for that.
+  const before = ahead;
+  heardTime(response.headers.get('date'));
+  if (!response.ok && Math.abs(ahead - before) > 30_000) response = await assertion(holder);
+  if (!response.ok) {
+    const failure = await failureOf(response);
+    if (failure.status === 401 && me.value !== undefined && me.value !== null) await signOut();
+    throw failure;
+  }
+  const given = (await response.json()) as { access_token: string; expires_in: number };
+  return { text: given.access_token, due: performance.now() + 1_000 * given.expires_in * RENEWED_AFTER };
+}
+
+async function assertion({ key, tenant, subject }: Kept): Promise<Response> {
+  const now = Math.floor(hostNow() / 1_000);
+  const claims = {
+    iss: 'owner',
+    sub: 'owner',
+    aud: location.origin,
+    iat: now,
+    exp: now + 60,
+    jti: crypto.randomUUID(),
+  };
+  const text = `${part({ alg: 'EdDSA', typ: 'JWT' })}.${part(claims)}`;
+  const signature = await crypto.subtle.sign(ALGORITHM, key, new TextEncoder().encode(text));
+  const form = new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: `${text}.${base64url(new Uint8Array(signature))}`,
+    ...(tenant !== undefined && { tenant }),
+    ...(subject !== undefined && { subject }),
+  });
+  try {
+    return await fetch('/oauth/token', { method: 'POST', body: form, cache: 'no-store', redirect: 'error' });
+  } catch {
+    throw new Failure(0, texts.failures.unreachable, texts.failures.unreachableDetail, 'unreachable');
+  }
+}
+
+async function imported(text: string): Promise<CryptoKey> {
+  const subtle = (globalThis.crypto as Partial<Crypto>).subtle;
+  if (subtle === undefined) throw new Failure(0, texts.signIn.insecure, texts.signIn.insecureDetail, 'insecure');
+  const wrong = new Failure(0, texts.signIn.noKey, texts.signIn.noKeyDetail, 'no-key');
+  const trimmed = text.trim();
+  if (!/^fmo_[\w-]+$/.test(trimmed)) throw wrong;
+  try {
+    const der = Uint8Array.from(atob(trimmed.slice(4).replaceAll('-', '+').replaceAll('_', '/')), (c) =>
+      c.charCodeAt(0),
+    );
+    return await subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
+  } catch {
+    throw wrong;
+  }
+}
+
+function part(value: object): string {
+  return base64url(new TextEncoder().encode(JSON.stringify(value)));
+}
+
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
+}

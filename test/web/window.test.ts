@@ -258,6 +258,7 @@ test('a person decides with the keyboard', async () => {
   page = await signedIn(host, `/window/decisions/${approval}`);
   await shows('stock is low');
   await page.keyboard.press('x');
+  await page.locator('textarea:focus').waitFor();
   await page.keyboard.type('not this year');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');

@@ -2,7 +2,7 @@
  * Approve, reject, correct, ask back: by a thumb or a key. Each opens a form with a reason, which stands on the
  * receipt; nothing is decided by one key alone. A decision is bound to the hash that the person has seen.
  */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { approvals } from '../../contract/oversight/approvals';
 import { call } from '../lib/api';
 import { Failure } from '../lib/failure';
@@ -80,7 +80,8 @@ function DecideForm({ way, approval, action, onDone, onBack }: FormProps) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | undefined>(undefined);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  // Before it is painted: what is typed at once belongs to the field.
+  useLayoutEffect(() => field.current?.focus(), []);
 
   const send = async () => {
     setBusy(true);

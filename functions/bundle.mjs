@@ -7,7 +7,7 @@ import { cpSync, globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileS
 import { join, resolve } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { noticesOf } from './notices.mjs';
+import { noticesOf } from '../tools/notices.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const from = resolve(process.argv[2] ?? ROOT);

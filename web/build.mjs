@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { basename, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { noticesOf } from '../functions/notices.mjs';
+import { noticesOf } from '../tools/notices.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const to = resolve(process.argv[2] ?? join(ROOT, 'dist', 'web'));

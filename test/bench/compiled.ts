@@ -32,8 +32,8 @@ export function compiledAll(): string {
         }).code,
       );
   }
-  mkdirSync(path.join(folder, 'functions'));
-  for (const file of ['package-lock.json', 'LICENSE', 'functions/bundle.mjs', 'functions/notices.mjs'])
+  for (const name of ['functions', 'tools']) mkdirSync(path.join(folder, name));
+  for (const file of ['package-lock.json', 'LICENSE', 'functions/bundle.mjs', 'tools/notices.mjs'])
     copyFileSync(path.join(ROOT, file), path.join(folder, file));
   execFileSync(process.execPath, [path.join(ROOT, 'web/build.mjs'), path.join(folder, 'dist/web')]);
   return (compiled = folder);

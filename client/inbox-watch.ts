@@ -27,6 +27,14 @@ const CONNECT_MS = 10_000;
 /** When a connection is asked for again: of a host that had none to give, and after one that did not come to stand. */
 const NONE_MS = 600_000;
 const FAILED_MS = 60_000;
+/** A connection that ended sooner after it stood has ended soon. */
+const SOON_MS = 60_000;
+/** Of those that follow each other so many are made again at once: somebody may have ended them on purpose. */
+const QUICK = 2;
+/** A sign that was asked for may take so long, and two looks at least: who is slow is not gone. */
+const SILENT_MS = 10_000;
+/** What the service answers, and says nothing by. */
+const PING = JSON.stringify({ type: 'ping' });
 /** All connections of a service may break at once: each agent waits up to so long, at random, before the next. */
 const SPREAD_MS = 2_000;
 
@@ -43,9 +51,12 @@ export async function* watchInbox(
   let bell: Bell | undefined;
   let askAt = -Infinity;
   let how: 'push' | 'poll' | undefined;
+  let endedSoon = 0;
   try {
     while (signal?.aborted !== true) {
       if (bell?.isOpen === false) {
+        endedSoon = bell.age < SOON_MS ? endedSoon + 1 : 0;
+        if (endedSoon > QUICK) askAt = performance.now() + FAILED_MS;
         bell = undefined;
         await sleep(SPREAD_MS * Math.random(), undefined, { signal });
       }
@@ -76,16 +87,24 @@ class Bell {
   /** What came before it was hung nobody was told of. */
   private isRung = true;
   private ring: () => void = () => undefined;
+  private readonly hungAt = performance.now();
+  /** When it was asked for a sign that has not come yet. */
+  private pingedAt: number | undefined;
+  private isClosed = false;
 
   private constructor(
     private readonly socket: WebSocket,
     private readonly lookMs: number,
   ) {
-    const listen = () => {
+    const ring = () => {
       this.isRung = true;
       this.ring();
     };
-    for (const event of ['message', 'close']) socket.addEventListener(event, listen);
+    socket.addEventListener('close', ring);
+    socket.addEventListener('message', ({ data }) => {
+      this.pingedAt = undefined;
+      if (!isPong(data)) ring();
+    });
   }
 
   /** Undefined where there is no connection, or it does not stand in time. */
@@ -107,7 +126,12 @@ class Bell {
   }
 
   get isOpen(): boolean {
-    return this.socket.readyState === WebSocket.OPEN;
+    return !this.isClosed && this.socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Milliseconds since it began to come to stand. */
+  get age(): number {
+    return performance.now() - this.hungAt;
   }
 
   /** Whether it has rung since this was asked last. */
@@ -120,6 +144,8 @@ class Bell {
   /** Waits until it rings, or has rung unheard; until it breaks; or until it is time to look all the same. */
   async wait(signal?: AbortSignal): Promise<void> {
     if (this.isRung || !this.isOpen) return;
+    // Whoever should ring may be gone without a word: nothing else would tell.
+    if (!this.isAnswered()) return this.close();
     const over = new AbortController();
     this.ring = () => over.abort();
     const gone = signal === undefined ? over.signal : AbortSignal.any([over.signal, signal]);
@@ -127,6 +153,19 @@ class Bell {
   }
 
   close(): void {
+    this.isClosed = true;
     this.socket.close();
   }
+
+  /** Asks for a sign where none is awaited; false when one was awaited for too long. */
+  private isAnswered(): boolean {
+    if (this.pingedAt !== undefined) return performance.now() - this.pingedAt < Math.max(SILENT_MS, 2 * this.lookMs);
+    this.pingedAt = performance.now();
+    this.socket.send(PING);
+    return true;
+  }
+}
+
+function isPong(data: unknown): boolean {
+  return typeof data === 'string' && (JSON.parse(data) as { readonly type?: unknown }).type === 'pong';
 }

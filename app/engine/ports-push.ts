@@ -19,4 +19,9 @@ export interface Push {
    * told once. Never throws and never waits: what can't be sent is lost.
    */
   tell(topic: string): void;
+  /**
+   * Ends connections that are more than one topic may have, or all topics of one tenant (the first part of their
+   * names): they take from a number that all tenants share. Which of them is not said. Never rejects.
+   */
+  trim(): Promise<void>;
 }

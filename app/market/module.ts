@@ -96,7 +96,7 @@ export function marketModule(
     shared,
   });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
-  const inboxPush = new InboxPush({ push: ports.push, transactor, agents, book: market.agents, duty });
+  const inboxPush = new InboxPush({ push: ports.push, transactor, agents, book: market.agents, duty, clock });
   const whyNots = new WhyNots(transactor, market, clock);
   const tasks = new Tasks({
     tasks: tasksOf,
@@ -214,6 +214,7 @@ export function marketModule(
     fillMore,
     start() {
       reactions.start();
+      inboxPush.start();
       balance.start(
         () => isFilled,
         () => duty.mine,
@@ -221,6 +222,7 @@ export function marketModule(
     },
     async stop() {
       agents.stop();
+      inboxPush.stop();
       gateways.stop();
       taskEnds.stop();
       await balance.stop();

@@ -33,6 +33,23 @@ const sends = () => service.requests.filter((request) => request.endsWith(':send
 const post = (id: string) =>
   asking.as('human:ada').tasks.post({ id, task_type: 'job', requires: [{ capability: 'x' }], priority: 0.9 });
 
+test('an end that nobody tells of is noticed by a silence, and the agent connects again', async () => {
+  const over = new AbortController();
+  const agent = answering.as('bea');
+  await agent.agents.put('bea', { agent_type: 'worker', capabilities: ['y'], limits: { presence_seconds: 3 } });
+  const how: string[] = [];
+  const watching = (async () => {
+    const watch = agent.agents.watch('bea', { signal: over.signal, onWaiting: (now) => how.push(now) });
+    for await (const { items } of watch) expect(items).toEqual([]);
+  })();
+  await eventually(() => service.connected === 1, { what: 'a connection' });
+  service.freeze();
+  await eventually(() => service.connected === 1, { what: 'another connection' });
+  over.abort();
+  await watching;
+  expect(how[0]).toBe('push');
+});
+
 test('an agent is told once of each award, whichever instance it asks, and finds it though nobody tells', async () => {
   const how: string[] = [];
   const shown: string[] = [];

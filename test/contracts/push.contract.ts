@@ -84,6 +84,23 @@ export function pushContract(kind: string, factory: Factory<Push>): void {
       expect([ann.told, bob.told]).toEqual([0, 1]);
     });
 
+    test('whoever connects more often than one may is left a few connections, and others theirs', async () => {
+      const connection = (await push.connect(topic)) as PushConnection;
+      const own = [0, 1, 2, 3, 4].map(() => new Listener(connection));
+      listeners.push(...own);
+      for (const each of own) expect(await each.settled()).toBe('connected');
+      const bob = await listen(`${topic}b`);
+      await push.trim();
+      const open = () => own.filter(({ isOpen }) => isOpen);
+      await eventually(() => open().length < own.length, { what: 'some to be ended' });
+      expect(open().length).toBeGreaterThan(0);
+      await push.trim();
+      push.tell(topic);
+      push.tell(`${topic}b`);
+      await hears(bob);
+      await eventually(() => open().every(({ told }) => told === 1), { what: 'the others to hear' });
+    });
+
     test.each(HOSTILE.map((text) => [text]))('a topic is only text: %j', async (text) => {
       const [one, other] = [await listen(`${topic}${text}`), await listen(`${topic}${text} `)];
       push.tell(`${topic}${text}`);

@@ -1,6 +1,6 @@
 /** Hints by Web PubSub, through the unmodified SDK: the contract of the port, who asks, and a service that is away. */
 import { WebPubSubServiceClient } from '@azure/web-pubsub';
-import { HUB, type PushPatience, WebPubSubPush } from '../../adapters/azure/web-pubsub';
+import { EVERYBODY, HUB, type PushPatience, WebPubSubPush } from '../../adapters/azure/web-pubsub';
 import type { PushConnection } from '../../app/engine/ports-push';
 import { WebPubSubServer } from '../servers/web-pubsub';
 import { eventually } from '../support/eventually';
@@ -8,16 +8,16 @@ import { Listener } from '../support/listener';
 import { pushContract } from './push.contract';
 
 const RETRIES = { maxRetries: 0 };
-const IMPATIENT: PushPatience = { connectMs: 200, sendMs: 200 };
+const IMPATIENT: PushPatience = { connectMs: 200, sendMs: 200, listMs: 200 };
 
 let server: WebPubSubServer;
 let reports: { message: string; facts: Record<string, unknown> }[] = [];
 const report = (message: string, facts: Record<string, unknown>) => void reports.push({ message, facts });
 
-const withKey = (patience?: PushPatience, at = server) => {
+const withKey = (patience?: PushPatience, at = server, connections?: number) => {
   const options = { allowInsecureConnection: true, retryOptions: RETRIES };
   const client = new WebPubSubServiceClient(at.connectionString, HUB, options);
-  return new WebPubSubPush(() => client, report, patience);
+  return new WebPubSubPush(() => client, report, patience, connections);
 };
 const withIdentity = (scopes: string[] = [], at = server) => {
   const tlsOptions = { rejectUnauthorized: false } as object;
@@ -48,7 +48,7 @@ describe('an identity', () => {
   beforeAll(async () => void (server = await new WebPubSubServer({ isTls: true }).start()));
   afterAll(() => server.stop());
 
-  test('asks the service for the token of a client, which is that user, in no group and with no role', async () => {
+  test('asks the service for the token of a client, which is that user, among everybody, and with no role', async () => {
     const scopes: string[] = [];
     const { url, protocol } = (await withIdentity(scopes).connect('acme/agent/ann')) as PushConnection;
     expect(server.requests).toEqual([`POST /api/hubs/${HUB}/:generateToken`]);
@@ -60,8 +60,8 @@ describe('an identity', () => {
       string,
       unknown
     >;
-    expect(sub).toMatch(/^[0-9a-f]{64}$/);
-    expect([role, rest['webpubsub.group']]).toEqual([[], []]);
+    expect(sub).toMatch(/^[0-9a-f]{80}$/);
+    expect([role, rest['webpubsub.group']]).toEqual([[], [EVERYBODY]]);
     // Minutes, not the hour that goes without saying.
     expect(Number(exp) * 1_000 - Date.now()).toBeLessThanOrEqual(5 * 60_000);
   });
@@ -71,7 +71,7 @@ describe('an identity', () => {
     withIdentity().tell('acme/agent/ann');
     await eventually(() => server.requests.length > 0, { what: 'a request' });
     expect(server.requests).toEqual([
-      expect.stringMatching(/^POST \/api\/hubs\/formicary\/users\/[0-9a-f]{64}\/:send$/),
+      expect.stringMatching(/^POST \/api\/hubs\/formicary\/users\/[0-9a-f]{80}\/:send$/),
     ]);
   });
 });
@@ -116,8 +116,36 @@ describe('the service', () => {
     expect(reports).toHaveLength(1);
   });
 
+  test('lists everybody page by page; a tenant has at most four fifths of what there is for all', async () => {
+    const push = withKey(undefined, server, 300);
+    const connect = async (tenant: string, count: number) => {
+      const connected = [];
+      for (let n = 0; n < count; n += 1) {
+        const listener = new Listener((await push.connect(`${tenant}/agent/${n}`)) as PushConnection);
+        connected.push(listener);
+        await listener.settled();
+      }
+      return connected;
+    };
+    const [many, few] = [await connect('acme', 245), await connect('other', 10)];
+    server.requests.length = 0;
+    await push.trim();
+    expect(server.requests.filter((request) => request.startsWith('GET'))).toHaveLength(2);
+    expect(server.requests.filter((request) => request.startsWith('DELETE'))).toHaveLength(5);
+    expect(reports).toEqual([{ message: expect.stringContaining('Web PubSub were ended'), facts: { ended: 5 } }]);
+    await eventually(() => many.filter(({ isOpen }) => isOpen).length === 240, { what: 'five to be gone' });
+    expect(few.every(({ isOpen }) => isOpen)).toBe(true);
+    for (const listener of [...many, ...few]) listener.close();
+  });
+
+  test('that is away is trimmed later', async () => {
+    server.faults.push(503);
+    await withKey(IMPATIENT).trim();
+    expect(reports).toHaveLength(1);
+  });
+
   test('is asked sixteen times at once, and what does not fit into the queue is lost, and counted', async () => {
-    const push = withKey({ connectMs: 60_000, sendMs: 60_000 });
+    const push = withKey({ connectMs: 60_000, sendMs: 60_000, listMs: 60_000 });
     server.faults.push(...Array.from({ length: 16 }, () => 'silence' as const));
     for (let n = 0; n < 10_016; n += 1) push.tell(`acme/agent/${n}`);
     expect(reports).toEqual([]);

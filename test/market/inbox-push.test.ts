@@ -121,6 +121,19 @@ test('asking is a sign of life: who was lost is back', async () => {
   expect(stage.colony.market.agents.get('acme', 'ann')?.state.status).toBe('active');
 });
 
+test('an agent that asks again and again is given no more, for a minute', async () => {
+  await stage.colony.agents.register(as('ann'), 'ann', profile());
+  const ask = async () => await stage.colony.inboxPush.connection(as('ann'), 'ann');
+  const given = [];
+  for (let n = 0; n < 8; n += 1) given.push(await ask());
+  expect(given.map((one) => !(one instanceof Rejection) && one.push !== null)).toEqual([
+    ...Array.from({ length: 6 }, () => true),
+    ...[false, false],
+  ]);
+  await stage.pass(61);
+  expect(await ask()).toMatchObject({ push: expect.anything() });
+});
+
 test('where no service tells anybody, there is nowhere to connect', async () => {
   await stage.end();
   stage = new Stage();

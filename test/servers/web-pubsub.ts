@@ -1,5 +1,6 @@
 /**
- * Azure Web PubSub, as far as we use it: the data plane over HTTP (send to a user, generate a client token) and clients
+ * Azure Web PubSub, as far as we use it: the data plane over HTTP (send to a user, generate a client token, list the
+ * connections of a group page by page, end one) and clients
  * that speak json.webpubsub.azure.v1. It verifies each token; who comes with an identity's comes over TLS, since the
  * SDK shows it nowhere else. No hub has an event handler, and what a client may do its roles say, as at the service.
  */
@@ -22,6 +23,7 @@ const HUB = /^[A-Za-z][A-Za-z0-9_`,.[\]]{0,127}$/;
 type Claims = Readonly<Record<string, unknown>>;
 
 interface Client {
+  readonly id: string;
   readonly hub: string;
   readonly user: string | undefined;
   readonly roles: readonly string[];
@@ -105,6 +107,12 @@ export class WebPubSubServer {
     this.clients.clear();
   }
 
+  /** Whoever is connected hears nothing any more, and nothing of it is heard: nobody says that it has ended. */
+  freeze(): void {
+    for (const { socket } of this.clients) socket.removeAllListeners('message');
+    this.clients.clear();
+  }
+
   /** A token as the service makes them for clients. */
   tokenFor(hub: string, claims: Claims, minutes = 60): string {
     const aud = `${this.endpoint}/client/hubs/${hub}`;
@@ -135,7 +143,11 @@ export class WebPubSubServer {
     if (!this.mayAsk(bearer, url as string)) return { status: 401 };
     if (!query.has('api-version')) return { status: 400 };
     const [, api, hubs, hub = '', ...rest] = path.split('/').map(decodeURIComponent);
-    if (api !== 'api' || hubs !== 'hubs' || !HUB.test(hub) || method !== 'POST') return { status: 404 };
+    if (api !== 'api' || hubs !== 'hubs' || !HUB.test(hub)) return { status: 404 };
+    if (method === 'GET' && rest[0] === 'groups' && rest[2] === 'connections')
+      return this.listed(hub, rest[1] as string, query);
+    if (method === 'DELETE' && rest[0] === 'connections') return this.end(hub, rest[1] as string);
+    if (method !== 'POST') return { status: 404 };
     if (rest.join('/') === ':generateToken') {
       const [roles, groups] = [query.getAll('role'), query.getAll('group')];
       const claims = { sub: query.get('userId') ?? undefined, role: roles, 'webpubsub.group': groups };
@@ -148,6 +160,28 @@ export class WebPubSubServer {
     for (const client of this.clients)
       if (client.hub === hub && client.user === rest[1]) client.socket.send(JSON.stringify(message));
     return { status: 202 };
+  }
+
+  private listed(hub: string, group: string, query: URLSearchParams): Answer {
+    const size = Number(query.get('maxpagesize') ?? 200);
+    if (!(size >= 1 && size <= 200)) return { status: 400 };
+    const from = Number(query.get('continuationToken') ?? 0);
+    const all = [...this.clients].filter((client) => client.hub === hub && client.groups.has(group));
+    const value = all.slice(from, from + size).map(({ id, user }) => ({ connectionId: id, userId: user }));
+    if (from + size >= all.length) return { status: 200, body: { value } };
+    const next = new URLSearchParams(query);
+    next.set('continuationToken', String(from + size));
+    const nextLink = `${this.endpoint}/api/hubs/${hub}/groups/${group}/connections?${next.toString()}`;
+    return { status: 200, body: { value, nextLink } };
+  }
+
+  private end(hub: string, id: string): Answer {
+    for (const client of this.clients)
+      if (client.hub === hub && client.id === id) {
+        client.socket.close(1_000);
+        this.clients.delete(client);
+      }
+    return { status: 204 };
   }
 
   /** An identity's token, or one that the key has signed for this very request. */
@@ -172,7 +206,10 @@ export class WebPubSubServer {
 
   private admit(socket: WebSocket, hub: string, claims: Claims): void {
     const groups = new Set(list(claims['webpubsub.group']));
+    this.connections += 1;
+    const connectionId = `connection-${this.connections}`;
     const client: Client = {
+      id: connectionId,
       hub,
       user: claims['sub'] as string | undefined,
       roles: list(claims['role']),
@@ -180,10 +217,8 @@ export class WebPubSubServer {
       socket,
     };
     this.clients.add(client);
-    this.connections += 1;
     socket.on('close', () => this.clients.delete(client));
     socket.on('message', (data: Buffer) => this.hear(client, data));
-    const connectionId = `connection-${this.connections}`;
     socket.send(JSON.stringify({ type: 'system', event: 'connected', userId: claims['sub'], connectionId }));
   }
 

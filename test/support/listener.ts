@@ -20,6 +20,11 @@ export class Listener {
     return this.heard.length > 0 ? 'connected' : 'refused';
   }
 
+  /** Whether its connection still stands. */
+  get isOpen(): boolean {
+    return !this.ended;
+  }
+
   /** How often it was told. */
   get told(): number {
     return this.heard.filter(({ type }) => type === 'message').length;

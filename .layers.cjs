@@ -31,6 +31,7 @@ module.exports = {
     'market',
     'jobs',
     'oversight',
+    'volumes',
     'audit',
     'operation',
   ],

@@ -23,6 +23,7 @@ import { repositoryModule } from './repository/module';
 import { signalsModule } from './signals/module';
 import { stopsModule } from './stops/module';
 import { tenantsModule, type TenantsOptions } from './tenants/module';
+import { volumesModule, type VolumesOptions } from './volumes/module';
 
 export type { ConsumerGroup };
 
@@ -30,6 +31,7 @@ export interface ColonyOptions extends RunningOptions {
   readonly market?: MarketOptions;
   readonly budgets?: BudgetsOptions;
   readonly tenants?: TenantsOptions;
+  readonly volumes?: VolumesOptions;
   /** What its tokens are signed with; where nothing is given, with a secret that nobody else has. */
   readonly identity?: IdentityOptions;
   /** Where people find this colony: links in notices lead there. */
@@ -82,6 +84,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     agents: market.services.market.agents,
     publicUrl: options.publicUrl,
   });
+  const volumes = volumesModule(engine, options.volumes);
   const audit = auditModule(engine, options.publicUrl);
   const operation = operationModule(engine, market.services, {
     admits: options.admission === true,
@@ -89,7 +92,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const named = {
     ...{ stops, tenants, policy, identity, personal, signals, repository, notices },
-    ...{ budgets, market, jobs, oversight, audit, operation },
+    ...{ budgets, market, jobs, oversight, volumes, audit, operation },
   };
   const services = {
     ...stops.services,
@@ -104,6 +107,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...market.services,
     ...jobs.services,
     ...oversight.services,
+    ...volumes.services,
     ...audit.services,
     ...operation.services,
   };

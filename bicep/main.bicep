@@ -160,8 +160,28 @@ param netAppFiles bool = false
 @description('Tebibytes for large payloads on NetApp Files, in a Premium pool of their own, which costs at rest. 0: they stay in Blob Storage.')
 param netAppTebibytes int = 0
 
+@minValue(0)
+@maxValue(168)
+@description('Hours from one snapshot of each volume on NetApp Files to the next. 0: only those are made that somebody asks for.')
+param netAppSnapshotHours int = 0
+
+@description('Id of an Azure NetApp Files account in another region, in this subscription, that copies of volumes are kept in. Empty: none are.')
+param netAppReplicaAccountId string = ''
+
+@description('Where that account is, such as northeurope.')
+param netAppReplicaLocation string = ''
+
+@description('Id of a subnet there that is delegated to Microsoft.NetApp/volumes.')
+param netAppReplicaSubnetId string = ''
+
 var resourceToken = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
+// One account, by each of the names that it is asked under.
+var openAiZones = [
+  'privatelink.openai.azure.com'
+  'privatelink.cognitiveservices.azure.com'
+  'privatelink.services.ai.azure.com'
+]
 var hasNetwork = privateNetwork || netAppFiles
 var hasNetAppPayloads = netAppFiles && netAppTebibytes > 0
 var hasOpenAi = !empty(openAiModel)
@@ -344,6 +364,10 @@ module netApp 'modules/netapp.bicep' = if (netAppFiles) {
     subnetId: network!.outputs.netAppSubnetId
     volumesPrincipalId: volumes!.outputs.principalId
     volumesClientId: volumes!.outputs.clientId
+    snapshotHours: netAppSnapshotHours
+    replicaAccountId: netAppReplicaAccountId
+    replicaLocation: netAppReplicaLocation
+    replicaSubnetId: netAppReplicaSubnetId
   }
 }
 
@@ -416,19 +440,19 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
     subnetId: network!.outputs.endpointSubnetId
     targets: concat(
       [
-        { name: 'api', id: app.outputs.id, part: 'sites', zone: 'privatelink.azurewebsites.net' }
-        { name: 'cosmos', id: cosmos.outputs.id, part: 'Sql', zone: 'privatelink.documents.azure.com' }
-        { name: 'event-hubs', id: messaging.outputs.eventHubsId, part: 'namespace', zone: 'privatelink.servicebus.windows.net' }
-        { name: 'service-bus', id: messaging.outputs.serviceBusId, part: 'namespace', zone: 'privatelink.servicebus.windows.net' }
-        { name: 'host-blobs', id: storage.outputs.hostId, part: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-        { name: 'host-tables', id: storage.outputs.hostId, part: 'table', zone: 'privatelink.table.${environment().suffixes.storage}' }
-        { name: 'payloads', id: storage.outputs.archiveId, part: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-        { name: 'checkpoints', id: storage.outputs.anchorsId, part: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}' }
-        { name: 'scheduler', id: durable.outputs.id, part: 'scheduler', zone: 'privatelink.durabletask.io' }
-        { name: 'vault', id: vault.outputs.id, part: 'vault', zone: 'privatelink.vaultcore.azure.net' }
+        { name: 'api', id: app.outputs.id, part: 'sites', zones: ['privatelink.azurewebsites.net'] }
+        { name: 'cosmos', id: cosmos.outputs.id, part: 'Sql', zones: ['privatelink.documents.azure.com'] }
+        { name: 'event-hubs', id: messaging.outputs.eventHubsId, part: 'namespace', zones: ['privatelink.servicebus.windows.net'] }
+        { name: 'service-bus', id: messaging.outputs.serviceBusId, part: 'namespace', zones: ['privatelink.servicebus.windows.net'] }
+        { name: 'host-blobs', id: storage.outputs.hostId, part: 'blob', zones: ['privatelink.blob.${environment().suffixes.storage}'] }
+        { name: 'host-tables', id: storage.outputs.hostId, part: 'table', zones: ['privatelink.table.${environment().suffixes.storage}'] }
+        { name: 'payloads', id: storage.outputs.archiveId, part: 'blob', zones: ['privatelink.blob.${environment().suffixes.storage}'] }
+        { name: 'checkpoints', id: storage.outputs.anchorsId, part: 'blob', zones: ['privatelink.blob.${environment().suffixes.storage}'] }
+        { name: 'scheduler', id: durable.outputs.id, part: 'scheduler', zones: ['privatelink.durabletask.io'] }
+        { name: 'vault', id: vault.outputs.id, part: 'vault', zones: ['privatelink.vaultcore.azure.net'] }
       ],
-      hasOpenAi ? [{ name: 'openai', id: openAi!.outputs.id, part: 'account', zone: 'privatelink.openai.azure.com' }] : [],
-      hasWebPubSub ? [{ name: 'web-pubsub', id: webPubSub!.outputs.id, part: 'webpubsub', zone: 'privatelink.webpubsub.azure.com' }] : []
+      hasOpenAi ? [{ name: 'openai', id: openAi!.outputs.id, part: 'account', zones: openAiZones }] : [],
+      hasWebPubSub ? [{ name: 'web-pubsub', id: webPubSub!.outputs.id, part: 'webpubsub', zones: ['privatelink.webpubsub.azure.com'] }] : []
     )
   }
 }

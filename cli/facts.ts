@@ -27,6 +27,7 @@ import type { TrailEvent } from '../domain/signals/trail';
 import type { StopEvent } from '../domain/stops/stop';
 import type { StorageEvent } from '../domain/tenants/storage';
 import type { TenantEvent } from '../domain/tenants/tenant';
+import type { VolumeEvent } from '../domain/volumes/volume';
 import { count, percent, said, usd } from './words';
 
 type Known =
@@ -55,7 +56,8 @@ type Known =
   | AccessEvent
   | CredentialEvent
   | LogEvent
-  | IntakeEvent;
+  | IntakeEvent
+  | VolumeEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
 const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) =>
@@ -82,6 +84,13 @@ const ended = ({ tenant, by: who, with: other, reason }: DataOf<'TenantClosed'>)
   `${tenant} by ${who} and ${other}: ${reason}`;
 const tried = ({ attempt, status, reason }: { attempt: number; status?: number; reason?: string }) =>
   `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
+const ofVolume = ({
+  pool,
+  volume,
+  by: who,
+  reason,
+}: Pick<DataOf<'TieringRequested'>, 'pool' | 'volume' | 'by' | 'reason'>) => `${pool}/${volume} by ${who}: ${reason}`;
+const saves = (pct: number) => (pct < 0 ? `costs ${-pct} % more` : `saves up to ${pct} %`);
 const typed = ({ entry }: DataOf<'AgentTypeDefined'>) => `${entry.agent_type} ${entry.version}`;
 
 const costing = (cost: number | undefined) => (cost === undefined ? '' : `, cost ${usd(cost)}`);
@@ -255,6 +264,13 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   Delivered: tried,
   DeliveryDead: tried,
   DeliveryRedriven: ({ by: who }) => `by ${who}`,
+  VolumeRequested: (of) => `${of.level}, ${of.gibibytes} GiB, ${ofVolume(of)}`,
+  SnapshotRequested: (of) => `${of.snapshot}${of.agent === undefined ? '' : ` for ${of.agent}`}, of ${ofVolume(of)}`,
+  SnapshotRemovalRequested: (of) => `${of.snapshot}, of ${ofVolume(of)}`,
+  RestoreRequested: (of) => `${of.snapshot} into ${of.into}, of ${ofVolume(of)}`,
+  MoveRequested: (of) => `to ${of.to} (${of.level}), which ${saves(of.cost_savings_pct)}: ${ofVolume(of)}`,
+  TieringRequested: (of) => `after ${of.after_days} days, which ${saves(of.cost_savings_pct)}: ${ofVolume(of)}`,
+  ReplicationRequested: (of) => `to ${of.to}, of ${ofVolume(of)}`,
 };
 
 const MOST_VALUES = 4;

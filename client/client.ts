@@ -33,6 +33,7 @@ import { TasksApi } from './tasks';
 import { TenantsApi } from './tenants';
 import { ToolsApi } from './tools';
 import { NodeTransport, type Transport } from './transport';
+import { VolumesApi } from './volumes';
 
 export {
   type AsOf,
@@ -82,6 +83,7 @@ export type * from './signals';
 export type * from './tasks';
 export type * from './tenants';
 export type * from './tools';
+export type * from './volumes';
 
 export interface FormicaryOptions {
   /** Address of the host; `http://127.0.0.1:7071` by default. */
@@ -124,6 +126,7 @@ export class Formicary {
   readonly pauses: PausesApi;
   readonly stops: StopsApi;
   readonly tenants: TenantsApi;
+  readonly volumes: VolumesApi;
   readonly policy: PolicyApi;
   readonly budgets: BudgetsApi;
   readonly personal: PersonalApi;
@@ -170,6 +173,7 @@ export class Formicary {
     this.pauses = new PausesApi(this.session);
     this.stops = new StopsApi(this.session);
     this.tenants = new TenantsApi(this.session);
+    this.volumes = new VolumesApi(this.session);
     this.policy = new PolicyApi(this.session);
     this.budgets = new BudgetsApi(this.session);
     this.personal = new PersonalApi(this.session);

@@ -12,6 +12,7 @@ import { repositoryAggregates } from './repository/aggregates';
 import { signalsAggregates } from './signals/aggregates';
 import { stopsAggregates } from './stops/aggregates';
 import { tenantsAggregates } from './tenants/aggregates';
+import { volumesAggregates } from './volumes/aggregates';
 
 export const AGGREGATES = [
   ...marketAggregates,
@@ -27,4 +28,5 @@ export const AGGREGATES = [
   ...budgetsAggregates,
   ...tenantsAggregates,
   ...personalAggregates,
+  ...volumesAggregates,
 ] as const;

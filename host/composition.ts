@@ -213,6 +213,7 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
         publicUrl: settings.publicUrl,
         budgets: { safety: settings.budgetSafety },
         tenants: { closed: settings.closedTenants },
+        volumes: { snapshotHours: settings.azure?.netapp?.snapshotHours },
         identity: {
           secrets: await secretsOf(settings),
           issuer: settings.publicUrl,

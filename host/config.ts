@@ -74,6 +74,12 @@ const vaultKey = text.regex(
   /^https:\/\/[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?\/keys\/[0-9a-z-]{1,127}$/i,
   'give the URL of a key without a version, such as https://name.vault.azure.net/keys/name',
 );
+const delegated = text.startsWith(
+  '/subscriptions/',
+  'give the id of a subnet that is delegated to Microsoft.NetApp/volumes',
+);
+/** A test server that is shown no token. */
+const loopback = url('http').refine((address) => isLoopback(address), 'is only for a test server on this machine');
 /** Of the form that names the bucket in the path. */
 const bucket = service.refine((address) => {
   const { href, origin, pathname } = new URL(address);
@@ -155,6 +161,11 @@ const schema = z.object({
   FORMICARY_EVENTHUBS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_BLOBS__serviceUri: service.optional(),
   FORMICARY_WEBPUBSUB__endpoint: service.optional(),
+  FORMICARY_WEBPUBSUB_CONNECTIONS: z.coerce
+    .number('give a number')
+    .int('give a whole number')
+    .min(1, 'give a number above 0')
+    .optional(),
   FORMICARY_VAULT__logKey: vaultKey.optional(),
   FORMICARY_VAULT__personalKey: vaultKey.optional(),
   FORMICARY_VAULT__clientId: z.guid('give the client id of a user-assigned identity').optional(),
@@ -164,11 +175,20 @@ const schema = z.object({
   FORMICARY_NETAPP__resourceGroup: text.optional(),
   FORMICARY_NETAPP__account: text.optional(),
   FORMICARY_NETAPP__location: text.optional(),
-  FORMICARY_NETAPP__subnetId: text
-    .startsWith('/subscriptions/', 'give the id of a subnet that is delegated to Microsoft.NetApp/volumes')
-    .optional(),
+  FORMICARY_NETAPP__subnetId: delegated.optional(),
 
   FORMICARY_NETAPP__clientId: z.guid('give the client id of a user-assigned identity').optional(),
+  FORMICARY_NETAPP: loopback.optional(),
+  FORMICARY_NETAPP_SNAPSHOT_HOURS: z.coerce
+    .number('give hours')
+    .int('give whole hours')
+    .min(1, 'give hours, 1 to 168')
+    .max(168, 'give hours, 1 to 168')
+    .optional(),
+  FORMICARY_NETAPP_REPLICA__resourceGroup: text.optional(),
+  FORMICARY_NETAPP_REPLICA__account: text.optional(),
+  FORMICARY_NETAPP_REPLICA__location: text.optional(),
+  FORMICARY_NETAPP_REPLICA__subnetId: delegated.optional(),
   FORMICARY_OPENAI__endpoint: service.optional(),
   FORMICARY_OPENAI__deployment: text.optional(),
   FORMICARY_OPENAI__clientId: z.guid('give the client id of a user-assigned identity').optional(),
@@ -254,6 +274,7 @@ const GROUPS: readonly (readonly Name[])[] = [
   ['FORMICARY_OPENAI__endpoint', 'FORMICARY_OPENAI__deployment'],
   ['FORMICARY_BUCKET', 'FORMICARY_BUCKET_ACCESS_KEY', 'FORMICARY_BUCKET_SECRET_KEY'],
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__') && name !== 'FORMICARY_NETAPP__clientId'),
+  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP_REPLICA__')),
 ];
 
 /** What stands for a secret, where Azure could not replace it: nobody may take the reference for the secret. */
@@ -262,7 +283,7 @@ const UNRESOLVED = /^@Microsoft\.KeyVault\(/i;
 const HELPFUL: readonly (readonly Name[])[] = [
   ['FORMICARY_WEBPUBSUB__endpoint'],
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_SMTP')),
-  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__')),
+  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP')),
   SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_OPENAI__')),
   SETTING_NAMES.filter((name) => name.startsWith('OTEL_')),
   ['APPLICATIONINSIGHTS_CONNECTION_STRING'],
@@ -494,6 +515,13 @@ function azureOf(given: z.infer<typeof schema>) {
     location: given.FORMICARY_NETAPP__location,
     subnet: given.FORMICARY_NETAPP__subnetId,
   };
+  const replica = {
+    subscription: given.FORMICARY_NETAPP__subscriptionId,
+    resourceGroup: given.FORMICARY_NETAPP_REPLICA__resourceGroup,
+    account: given.FORMICARY_NETAPP_REPLICA__account,
+    location: given.FORMICARY_NETAPP_REPLICA__location,
+    subnet: given.FORMICARY_NETAPP_REPLICA__subnetId,
+  };
   return {
     /** Of the managed identity; undefined: the developer's own credential. */
     clientId: given.AZURE_CLIENT_ID,
@@ -511,6 +539,8 @@ function azureOf(given: z.infer<typeof schema>) {
       given.FORMICARY_WEBPUBSUB__endpoint === undefined && given.FORMICARY_WEBPUBSUB === undefined
         ? undefined
         : connection(given.FORMICARY_WEBPUBSUB__endpoint, given.FORMICARY_WEBPUBSUB),
+    /** Connections of that for all; undefined: nobody has said. */
+    pushConnections: given.FORMICARY_WEBPUBSUB_CONNECTIONS,
     /** The hub that events are published to; undefined: none. */
     eventHub: given.FORMICARY_EVENT_HUB,
     /** Where large payloads are put; undefined: into the blobs above. */
@@ -540,6 +570,13 @@ function azureOf(given: z.infer<typeof schema>) {
             ...(netapp as { readonly [K in keyof typeof netapp]: string }),
             /** Of the identity that makes volumes; undefined: the one above. */
             clientId: given.FORMICARY_NETAPP__clientId,
+            /** Of a test server; undefined: the service itself. */
+            endpoint: given.FORMICARY_NETAPP,
+            /** Where copies are kept; undefined: nowhere. */
+            replica:
+              replica.account === undefined ? undefined : (replica as { readonly [K in keyof typeof replica]: string }),
+            /** From one snapshot of each volume to the next; undefined: only those that are asked for are made. */
+            snapshotHours: given.FORMICARY_NETAPP_SNAPSHOT_HOURS,
           },
   };
 }

@@ -11,6 +11,7 @@ import type * as ServiceBus from '@azure/service-bus';
 import type * as Blobs from '@azure/storage-blob';
 import type * as WebPubSub from '@azure/web-pubsub';
 import { CONNECTION_POLICY } from './cosmos';
+import { PATIENCE_MS } from './patience';
 
 /** Where the identity is let in, or the connection string of a test server. */
 export type Connection = { readonly endpoint: string } | { readonly connectionString: string };
@@ -26,7 +27,12 @@ export interface Services {
   readonly blobs: Connection;
   readonly webPubSub?: Connection;
   /** `clientId` of the identity that makes volumes; undefined: the one above. */
-  readonly netapp?: { readonly subscription: string; readonly clientId?: string };
+  readonly netapp?: {
+    readonly subscription: string;
+    readonly clientId?: string;
+    /** Of a test server, which is shown no token. */
+    readonly endpoint?: string;
+  };
 }
 
 /** Not `import()`: that would load the SDKs a second time, as ES modules, beside those that our adapters import. */
@@ -43,8 +49,15 @@ const load = createRequire(__filename);
 const BROKER_RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200 } as const;
 /** For blobs, whose SDK would otherwise try for 16 seconds while a request waits. */
 export const BLOB_RETRIES = { retryDelayInMs: 500 } as const;
-/** A hint that comes late is none. */
-const PUSH_RETRIES = { maxRetries: 1, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 } as const;
+/** Somebody waits for an answer; and a hint that comes late is none. */
+const QUICK_RETRIES = { maxRetries: 1, retryDelayInMs: 200, maxRetryDelayInMs: 1_000 } as const;
+
+/** No attempt is waited for longer than that. */
+const impatient: NetappPolicy = {
+  name: 'impatient',
+  sendRequest: async (request, next) => await next(Object.assign(request, { timeout: PATIENCE_MS })),
+};
+type NetappPolicy = Parameters<Netapp.NetAppManagementClient['pipeline']['addPolicy']>[0];
 
 export type Credential = Identity.TokenCredential;
 
@@ -133,7 +146,7 @@ export class AzureClients {
       const { WebPubSubServiceClient } = load('@azure/web-pubsub') as typeof WebPubSub;
       const { webPubSub } = this.services;
       if (webPubSub === undefined) throw new Error('Web PubSub is not configured: set FORMICARY_WEBPUBSUB__endpoint');
-      const options = { retryOptions: PUSH_RETRIES };
+      const options = { retryOptions: QUICK_RETRIES };
       return 'endpoint' in webPubSub
         ? new WebPubSubServiceClient(webPubSub.endpoint, this.credential, hub, options)
         : new WebPubSubServiceClient(webPubSub.connectionString, hub, { ...options, allowInsecureConnection: true });
@@ -146,11 +159,13 @@ export class AzureClients {
       const { NetAppManagementClient } = load('@azure/arm-netapp') as typeof Netapp;
       if (this.services.netapp === undefined)
         throw new Error('NetApp Files are not configured: set FORMICARY_NETAPP__subscriptionId and what belongs to it');
-      const { subscription, clientId } = this.services.netapp;
-      return new NetAppManagementClient(
-        clientId === undefined ? this.credential : managedIdentity(clientId),
-        subscription,
-      );
+      const { subscription, clientId, endpoint } = this.services.netapp;
+      const credential = clientId === undefined ? this.credential : managedIdentity(clientId);
+      const server = endpoint === undefined ? {} : { endpoint, $host: endpoint, allowInsecureConnection: true };
+      const client = new NetAppManagementClient(credential, subscription, { retryOptions: QUICK_RETRIES, ...server });
+      if (endpoint !== undefined) client.pipeline.removePolicy({ name: 'bearerTokenAuthenticationPolicy' });
+      client.pipeline.addPolicy(impatient);
+      return client;
     });
   }
 

@@ -14,6 +14,7 @@ import { CosmosSubjectKeys } from './cosmos-subject-keys';
 import { CosmosViewStore } from './cosmos-view-store';
 import { EventHubPublisher } from './event-hubs';
 import { AzureClients, type Services } from './identity';
+import { type NetAppAccount, NetAppVolumes } from './netapp';
 import { ServiceBus } from './service-bus';
 import { ServiceBusDeadlines } from './service-bus-deadlines';
 import { ServiceBusWorkQueue } from './service-bus-queue';
@@ -27,6 +28,10 @@ export interface AzureSettings extends Services {
   readonly cosmos: Services['cosmos'] & { readonly database: string };
   /** The hub that events are published to; undefined: none. */
   readonly eventHub?: string;
+  /** Connections of `webPubSub` for all; undefined: nobody has said. */
+  readonly pushConnections?: number;
+  /** Where files are kept, and where copies of them; undefined: nowhere. */
+  readonly netapp?: Services['netapp'] & NetAppAccount & { readonly replica?: NetAppAccount };
   /** Where large payloads are put; undefined: into Blob Storage. */
   readonly bucket?: Bucket;
 }
@@ -57,7 +62,12 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
   const store = new CosmosEventStore(cosmos, report);
   const { eventHub } = settings;
   const publisher = eventHub === undefined ? undefined : new EventHubPublisher(() => clients.connectEventHub(eventHub));
-  const push = settings.webPubSub === undefined ? undefined : new WebPubSubPush(() => clients.webPubSub(HUB), report);
+  const push =
+    settings.webPubSub === undefined
+      ? undefined
+      : new WebPubSubPush(() => clients.webPubSub(HUB), report, undefined, settings.pushConnections);
+  const { netapp } = settings;
+  const volumes = netapp === undefined ? undefined : new NetAppVolumes(() => clients.netapp, netapp, netapp.replica);
   return {
     store,
     handed: (documents) => store.delivered(documents),
@@ -73,6 +83,7 @@ export async function openAzure(settings: AzureSettings, report: Report): Promis
     presence,
     leases: new CosmosLeases(cosmos),
     push,
+    volumes,
     subjectKeys: new CosmosSubjectKeys(cosmos),
     async close() {
       push?.close();

@@ -1,7 +1,7 @@
 /**
  * What a module is: a capability's services, and what the colony does for them. A module is a function of the engine
  * and of the modules before it; the order is stops, tenants, policy, identity, personal, signals, repository, notices,
- * budgets, market, jobs, oversight, audit, operation.
+ * budgets, market, jobs, oversight, volumes, audit, operation.
  */
 import type { Consumer } from './feed';
 

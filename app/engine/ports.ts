@@ -7,6 +7,7 @@ import type { Leases } from './ports-leases';
 import type { KeyWrap, SubjectKeys } from './ports-personal';
 import type { Bundles, Policy } from './ports-policy';
 import type { Push } from './ports-push';
+import type { VolumeService } from './ports-volumes';
 
 // ----------------------------------------------------------------------------------------------------------- busy
 
@@ -455,6 +456,8 @@ export interface Ports {
   readonly publisher?: Publisher;
   /** Tells agents at once that there may be something for them; undefined: they wait in long polls. */
   readonly push?: Push;
+  /** Files that a service keeps; undefined: there are none. */
+  readonly volumes?: VolumeService;
   /**
    * The receipt with the latest time among the newest; undefined where there is none. Left out where processes share
    * the log: they note it for each other.

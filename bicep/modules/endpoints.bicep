@@ -10,12 +10,12 @@ param targets {
   id: string
   @description('Which part of it, as Private Link calls it.')
   part: string
-  @description('DNS zone of that part.')
-  zone: string
+  @description('DNS zones of that part.')
+  zones: string[]
 }[]
 
 // Several targets share a zone.
-var zoneNames = union([], map(targets, target => target.zone))
+var zoneNames = union([], flatten(map(targets, target => target.zones)))
 
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
   for name in zoneNames: {
@@ -57,9 +57,11 @@ resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-
     parent: endpoints[index]
     name: 'default'
     properties: {
-      privateDnsZoneConfigs: [
-        { name: target.part, properties: { privateDnsZoneId: zones[indexOf(zoneNames, target.zone)].id } }
-      ]
+      privateDnsZoneConfigs: map(target.zones, zone => {
+        name: replace(zone, '.', '-')
+        properties: { privateDnsZoneId: resourceId('Microsoft.Network/privateDnsZones', zone) }
+      })
     }
+    dependsOn: [zones]
   }
 ]

@@ -93,6 +93,56 @@ resource endpointRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   }
 }
 
+// Volumes take no more than that from the app, which asks a bucket over HTTPS and mounts by NFS; they ask nobody.
+resource netAppRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+  name: '${name}-netapp'
+  location: location
+  tags: tags
+  properties: {
+    securityRules: [
+      {
+        name: 'from-the-app'
+        properties: {
+          direction: 'Inbound'
+          access: 'Allow'
+          priority: 200
+          protocol: 'Tcp'
+          sourceAddressPrefix: appPrefix
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRanges: ['443', '2049']
+        }
+      }
+      {
+        name: 'nothing-else'
+        properties: {
+          direction: 'Inbound'
+          access: 'Deny'
+          priority: 4000
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'no-terminals'
+        properties: {
+          direction: 'Outbound'
+          access: 'Deny'
+          priority: 200
+          protocol: 'Tcp'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'VirtualNetwork'
+          destinationPortRanges: ['22', '3389']
+        }
+      }
+    ]
+  }
+}
+
 resource appRulesLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: appRules
   name: 'audit'
@@ -100,6 +150,11 @@ resource appRulesLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview'
 }
 resource endpointRulesLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: endpointRules
+  name: 'audit'
+  properties: { workspaceId: workspaceId, logs: [{ category: 'NetworkSecurityGroupEvent', enabled: true }] }
+}
+resource netAppRulesLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: netAppRules
   name: 'audit'
   properties: { workspaceId: workspaceId, logs: [{ category: 'NetworkSecurityGroupEvent', enabled: true }] }
 }
@@ -139,8 +194,9 @@ resource vnet 'Microsoft.Network/virtualNetworks@2024-05-01' = {
     name: 'netapp'
     properties: {
       addressPrefix: '10.40.9.0/26'
-      // No rules: volumes with basic network features take none.
+      // Rules hold for volumes with standard network features, and no others are made.
       defaultOutboundAccess: false
+      networkSecurityGroup: { id: netAppRules.id }
       delegations: [{ name: 'netapp', properties: { serviceName: 'Microsoft.NetApp/volumes' } }]
     }
     dependsOn: [endpoints]

@@ -1,4 +1,5 @@
-// An OpenAI account with one model, for whoever wants models in the same tenant. The app works without.
+// An account of Azure AI Foundry with one OpenAI model, for whoever wants models in the same tenant. The app works
+// without.
 import { roles } from '../roles.bicep'
 
 param name string
@@ -15,12 +16,15 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
   name: name
   location: location
   tags: tags
-  kind: 'OpenAI'
+  kind: 'AIServices'
+  // Projects, such as those of agents, are made in it by whoever wants some.
+  identity: { type: 'SystemAssigned' }
   sku: { name: 'S0' }
   properties: {
     // Tokens of an identity need a host name of one's own.
     customSubDomainName: name
     disableLocalAuth: true
+    allowProjectManagement: true
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     networkAcls: { defaultAction: isPrivate ? 'Deny' : 'Allow' }
   }
@@ -54,11 +58,12 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 }
 
 output id string = account.id
-output endpoint string = account.properties.endpoint
+// Its own endpoint is that of all services; the `openai` package asks by this name of the same account.
+output endpoint string = 'https://${account.properties.customSubDomainName}.openai.azure.com/'
 
 // What the app has to know of it: it signs in as its identity, and there are no keys.
 output settings object = {
-  FORMICARY_OPENAI__endpoint: account.properties.endpoint
+  FORMICARY_OPENAI__endpoint: 'https://${account.properties.customSubDomainName}.openai.azure.com/'
   FORMICARY_OPENAI__deployment: account::deployment.name
   FORMICARY_OPENAI__clientId: appClientId
 }

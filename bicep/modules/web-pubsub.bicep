@@ -31,8 +31,9 @@ resource service 'Microsoft.SignalRService/webPubSub@2024-03-01' = {
   }
 }
 
-// To ask for a token of a client, and to let it connect with that, takes two of these; the third sends to a user. Of the
-// roles that are built in only the owner has them, who could do everything else as well.
+// To ask for a token of a client, and to let it connect with that, takes two of these, one of which also ends
+// connections; one sends to a user, and one lists who is connected. Of the roles that are built in only the owner has
+// them, who could do everything else as well.
 resource tells 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'tells-agents')
   properties: {
@@ -45,6 +46,7 @@ resource tells 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
           'Microsoft.SignalRService/WebPubSub/clientConnection/generateToken/action'
           'Microsoft.SignalRService/WebPubSub/clientConnection/write'
           'Microsoft.SignalRService/WebPubSub/user/send/action'
+          'Microsoft.SignalRService/WebPubSub/group/read'
         ]
       }
     ]
@@ -74,4 +76,5 @@ output id string = service.id
 // What the app has to know of it: it signs in as its identity, and there are no keys.
 output settings object = {
   FORMICARY_WEBPUBSUB__endpoint: 'https://${service.properties.hostName}/'
+  FORMICARY_WEBPUBSUB_CONNECTIONS: string(units * 1000)
 }

@@ -14,7 +14,9 @@ import './api/jobs';
 import './api/policy';
 import './api/budgets';
 import './api/tenants';
+import './api/volumes';
 import './api/personal';
+import { PROFILE } from '../support/host';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';
 import { call } from './support';
@@ -39,10 +41,11 @@ describe('the documentation', () => {
     for (const { method, path, reply } of seen)
       expect([method, path, reply.status, check(method, path, reply)]).toEqual([method, path, reply.status, []]);
     expect(seen.length).toBeGreaterThan(500);
-    // A stream goes on, nothing is parked that could be redriven, and gateways have tests of their own.
+    // A stream goes on, nothing is parked that could be redriven, gateways have tests of their own, and there are
+    // volumes on Azure alone.
     expect(
       check
-        .unanswered((tag) => !DECISION_TAGS.has(tag) && tag !== 'Gateway')
+        .unanswered((tag) => !DECISION_TAGS.has(tag) && tag !== 'Gateway' && (tag !== 'Volumes' || PROFILE === 'azure'))
         .filter((operation) => !['streamReceipts', 'redriveParked'].includes(operation)),
     ).toEqual([]);
   });

@@ -66,6 +66,8 @@ const CLOSED: Steps = [
   ['closeTenant', { ...GONE, as: 'human:bob' }],
 ];
 
+const NAMED_SNAPSHOT: Step = ['takeSnapshot', { body: { name: 'before-the-upgrade' } }];
+
 /** By route; nothing has to be there for those that are left out. */
 export const BEFORE: Readonly<Record<string, Steps>> = {
   acceptTask: AWARDED,
@@ -111,6 +113,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   heartbeatTask: ACCEPTED,
   getTenant: ['createTenant'],
   limitTenant: ['createTenant'],
+  listSnapshots: ['takeSnapshot'],
   listTenants: ['createTenant'],
   listActions: ['proposeAction'],
   listAgents: ['putAgent'],
@@ -157,6 +160,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   removeChannel: ['putChannel'],
   reorganisePool: [COLLEAGUE],
   raiseReservation: BUDGETED,
+  restoreSnapshot: [NAMED_SNAPSHOT],
   resume: ['pause'],
   rollBackPolicy: [...SHADOWED, 'activatePolicy'],
   liftStop: ['stop'],

@@ -308,12 +308,21 @@ test('payloads on NetApp Files have snapshots, and what nobody asks for becomes 
   expect(payloads).toMatch(/size: bytes, coolAccess: true/);
 });
 
+test('each subnet of ours has rules, which let in what is needed and log who changes them', () => {
+  const network = moduleOf('network');
+  const groups = matches(network, /networkSecurityGroup: \{ id: (\w+)\.id \}/g);
+  expect(groups).toHaveLength(matches(network, /^ +resource (\w+) 'subnets'/gm).length);
+  for (const group of groups) expect(network).toContain(`scope: ${group}\n`);
+  expect(moduleOf('netapp-payloads')).toContain("networkFeatures: 'Standard'");
+});
+
 test('agents are told by the hub that the app names, whose role there is to let them in and to tell them', () => {
   expect(matches(moduleOf('web-pubsub'), /resource hub 'hubs' = \{\n +name: '(\w+)'/g)).toEqual([HUB]);
   expect(matches(moduleOf('web-pubsub'), /'Microsoft\.SignalRService\/WebPubSub\/(.+)'$/gm)).toEqual([
     'clientConnection/generateToken/action',
     'clientConnection/write',
     'user/send/action',
+    'group/read',
   ]);
 });
 
@@ -355,7 +364,7 @@ describe('settings of the app', () => {
   const OF_THE_HOST =
     /^(AzureWebJobsStorage__|AzureFunctionsJobHost__|AzureWebJobsDisableHomepage$|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
   const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
-  const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(everything, /^ {2}(FORMICARY_\w+): /gm)];
+  const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(everything, /^ +(FORMICARY_\w+): /gm)];
 
   /** What triggers read by themselves, as the host resolves it. */
   const ofTriggers = matches(triggers, /'%(\w+)%'/g);
@@ -398,6 +407,8 @@ describe('settings of the app', () => {
       [/TENANT_ACCESS$/, 'closed'],
       [/LOG_KEY$/, `${'A'.repeat(43)}=`],
       [/VAULT__\w+Key$/, 'https://a.vault.example/keys/a'],
+      [/HOURS$/, '24'],
+      [/CONNECTIONS$/, '1000'],
       [/SECRET$/, 'drawn at random, thirty-two or more'],
       [/ANCHOR_BLOBS$/, 'https://a.example/checkpoints'],
       [/[eE]ndpoint$|Uri$|URL$/, 'https://a.example/'],
@@ -410,6 +421,7 @@ describe('settings of the app', () => {
       ...environment,
       FORMICARY_PROFILE: /FORMICARY_PROFILE: '(\w+)'/.exec(body)?.[1],
       FORMICARY_NETAPP__subnetId: '/subscriptions/a',
+      FORMICARY_NETAPP_REPLICA__subnetId: '/subscriptions/a',
     });
     expect(azure).toMatchObject({
       cosmos: { key: undefined },

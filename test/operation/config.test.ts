@@ -210,6 +210,38 @@ describe('the profile azure', () => {
     });
   });
 
+  test('has a place elsewhere, a clock and a test server for volumes only when told', () => {
+    const replica = {
+      FORMICARY_NETAPP_REPLICA__resourceGroup: 'rg-north',
+      FORMICARY_NETAPP_REPLICA__account: 'colony-north',
+      FORMICARY_NETAPP_REPLICA__location: 'northeurope',
+      FORMICARY_NETAPP_REPLICA__subnetId: NETAPP.FORMICARY_NETAPP__subnetId,
+    };
+    const given = { ...AZURE, ...NETAPP, ...replica };
+    expect(
+      readSettings({ ...given, FORMICARY_NETAPP_SNAPSHOT_HOURS: '6', FORMICARY_NETAPP: 'http://127.0.0.1:1' }).azure
+        ?.netapp,
+    ).toMatchObject({
+      replica: {
+        subscription: NETAPP.FORMICARY_NETAPP__subscriptionId,
+        resourceGroup: 'rg-north',
+        account: 'colony-north',
+        location: 'northeurope',
+        subnet: NETAPP.FORMICARY_NETAPP__subnetId,
+      },
+      snapshotHours: 6,
+      endpoint: 'http://127.0.0.1:1',
+    });
+    const { FORMICARY_NETAPP_REPLICA__account: _, ...part } = replica;
+    expect(named({ ...AZURE, ...NETAPP, ...part })).toEqual(['FORMICARY_NETAPP_REPLICA__account']);
+    for (const hours of ['0', '169', '1.5', 'daily'])
+      expect(named({ ...AZURE, ...NETAPP, FORMICARY_NETAPP_SNAPSHOT_HOURS: hours })).toEqual([
+        'FORMICARY_NETAPP_SNAPSHOT_HOURS',
+      ]);
+    for (const server of ['http://netapp.example', 'https://127.0.0.1:1'])
+      expect(named({ ...AZURE, ...NETAPP, FORMICARY_NETAPP: server })).toEqual(['FORMICARY_NETAPP']);
+  });
+
   test('has NetApp Files only when told where', () => {
     expect(readSettings({ ...AZURE, ...NETAPP }).azure?.netapp).toEqual({
       subscription: NETAPP.FORMICARY_NETAPP__subscriptionId,

@@ -2496,6 +2496,44 @@ class Tenant(TypedDict):
     """What it has now of what is limited, as the process that answers has heard; absent with `asOf`"""
 
 
+class Replication(TypedDict):
+    """Of a copy of another volume: how it fares"""
+
+    healthy: bool
+    mirror_state: str
+    relationship: str
+    error: NotRequired[str]
+
+
+class Volume(TypedDict):
+    pool: str
+    volume: str
+    region: str
+    state: Literal['underway', 'ready', 'failed']
+    """How far the service is with it"""
+
+    level: Literal['Standard', 'Premium', 'Ultra']
+    gibibytes: float
+    mount: NotRequired[str]
+    """Where it is mounted from"""
+
+    tiered_after_days: NotRequired[int]
+    """What nobody has asked for in so many days costs less; absent: nothing does"""
+
+    replication: NotRequired[Replication]
+    """Of a copy of another volume: how it fares"""
+
+
+class VolumeSnapshot(TypedDict):
+    name: str
+    id: str
+    state: Literal['underway', 'ready', 'failed']
+    """How far the service is with it"""
+
+    made_at: NotRequired[str]
+    """UTC with milliseconds"""
+
+
 AfterItem: TypeAlias = str
 """An id: ASCII letters, digits and . _ ~ : -"""
 

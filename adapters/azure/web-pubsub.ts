@@ -160,8 +160,8 @@ export class WebPubSubPush implements Push {
 }
 
 /**
- * Names of tenants and agents stand in none of the service's logs, and nothing in them has to be escaped. It begins with
- * what all users of a tenant begin with.
+ * Names of tenants and agents stand in none of the service's logs, and nothing in them has to be escaped. It begins
+ * with what all users of a tenant begin with.
  */
 function userOf(topic: string): string {
   const [tenant = ''] = topic.split('/');

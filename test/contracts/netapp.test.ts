@@ -1,6 +1,6 @@
 /** Volumes through the unmodified SDK, against the REST answers of Azure NetApp Files. */
-import { NetAppVolumes } from '../../adapters/azure/netapp';
 import { AzureClients } from '../../adapters/azure/identity';
+import { NetAppVolumes } from '../../adapters/azure/netapp';
 import { VolumeRefusal } from '../../app/engine/ports-volumes';
 import { NetAppServer } from '../servers/netapp';
 import { done, volumesContract } from './volumes.contract';

@@ -3,7 +3,7 @@ import { AzureClients } from '../../adapters/azure/identity';
 import { NetAppVolumes } from '../../adapters/azure/netapp';
 import { Aggregate } from '../../app/engine/aggregate';
 import { Checkpointing, KEPT_SNAPSHOTS } from '../../app/volumes/checkpointing';
-import { volumeDecider, type VolumeEvent } from '../../domain/volumes/volume';
+import { volumeDecider } from '../../domain/volumes/volume';
 import { NetAppServer } from '../servers/netapp';
 import { eventually } from '../support/eventually';
 import { Stage } from '../support/stage';

@@ -383,6 +383,7 @@ export class Reactions implements Consumer {
       state,
       heartbeat,
     );
+    this.deps.market.tasks.returned(now);
     if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now)
       await this.deps.market.consider(tenant, id, undefined);
     return taskDue((await this.deps.transactor.load(taskDecider, stream)).state, now, heartbeat, until);

@@ -17,6 +17,8 @@ function specAnswer(spec: TaskSpec): Shown<typeof TaskSpecSchema> {
     estimated_cost_micro_usd: spec.estimated_cost_micro_usd,
     parent: spec.parent,
     job: spec.job,
+    schedule: spec.schedule,
+    not_before: spec.not_before,
     deadline: spec.deadline,
     payload: spec.payload,
     payload_ref: spec.payload_ref,

@@ -4,9 +4,9 @@
  */
 import { Heap } from 'heap-js';
 import { own } from '../../domain/kernel/own';
-import { type Time, toMillis, toTime } from '../../domain/kernel/time';
+import { earliest, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import { type Reach, unfit } from '../../domain/market/fit';
-import { declineEnds, hasBid, hasDeclined, strengthOf, type TaskState } from '../../domain/market/task';
+import { declineEnds, delayedUntil, hasBid, hasDeclined, strengthOf, type TaskState } from '../../domain/market/task';
 import { Ordered } from '../engine/ordered';
 import type { Clock } from '../engine/ports';
 import { type AgentBook, type AgentEntry, capabilitiesOf } from './agent-book';
@@ -34,7 +34,10 @@ export class TaskBook {
    * longest.
    */
   private readonly waiting = new Map<string, Ordered<TaskEntry, string>>();
-  /** Tasks that somebody has declined in this attempt, by when one who did may be told of them again. */
+  /**
+   * Tasks that are not offered yet, and those that somebody has declined in this attempt: by when agents may be told of
+   * them, or those who declined again.
+   */
   private readonly returning = new Heap<{ readonly at: Time; readonly entry: TaskEntry }>((a, b) =>
     a.at < b.at ? -1 : a.at > b.at ? 1 : 0,
   );
@@ -74,7 +77,7 @@ export class TaskBook {
     entry.state = state;
     entry.version = version;
     this.lineups.set(entry, this.clock.now());
-    if (state.declined !== offered?.declined) this.returnAt(entry, declineEnds(state, toTime(this.clock.now())));
+    if (state.declined !== offered?.declined) this.returnAt(entry, returnsAt(state, toTime(this.clock.now())));
     this.wait(entry);
     if (offered === undefined || offerOf(offered) !== offerOf(state)) this.offer(entry);
   }
@@ -97,13 +100,13 @@ export class TaskBook {
     return this.waiting.get(tenant)?.size ?? 0;
   }
 
-  /** Who has declined long enough ago is told of the task again. */
+  /** Tasks whose time has come are told of now; who has declined long enough ago is told again. */
   returned(now: Time): void {
     for (let next = this.returning.peek(); next !== undefined && next.at <= now; next = this.returning.peek()) {
       this.returning.pop();
       const { entry, at } = next;
       if (entry.returns !== at || this.open.get(entry.stream) !== entry) continue;
-      this.returnAt(entry, declineEnds(entry.state, now));
+      this.returnAt(entry, returnsAt(entry.state, now));
       this.offer(entry);
     }
   }
@@ -249,6 +252,11 @@ export function waitsSince({ open_since, posted_at }: TaskState): Time | undefin
   return open_since ?? posted_at;
 }
 
+/** When somebody is told of the task who isn't now; undefined when time alone changes nothing of that. */
+function returnsAt(state: TaskState, now: Time): Time | undefined {
+  return earliest(delayedUntil(state, now), declineEnds(state, now));
+}
+
 /** What makes an offer another one: the task was opened again, or is ready at another time. */
 function offerOf({ attempts, awards, ready_at }: TaskState): string {
   return `${attempts} ${awards} ${ready_at}`;
@@ -260,7 +268,8 @@ function offerOf({ attempts, awards, ready_at }: TaskState): string {
  */
 function isOfferedTo(agent: AgentEntry, state: TaskState, now: Time): boolean {
   const { spec, ready_at } = state;
-  if (spec === undefined || hasBid(state, agent.id) || hasDeclined(state, agent.id, now)) return false;
+  if (spec === undefined || delayedUntil(state, now) !== undefined) return false;
+  if (hasBid(state, agent.id) || hasDeclined(state, agent.id, now)) return false;
   if (agent.state.profile?.offer !== null && !(spec.bid_seconds > 0 && ready_at > now)) return false;
   const obstacle = unfit(agent, spec, strengthOf(state, now), 'bid');
   return obstacle === undefined || obstacle === 'busy';

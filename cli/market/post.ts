@@ -30,6 +30,7 @@ export interface PostInput {
   readonly effort?: number;
   readonly estimatedCost?: number;
   readonly parent?: string;
+  readonly notBefore?: string;
   readonly deadline?: string;
   readonly payload?: string;
   readonly oversight?: string;
@@ -116,6 +117,7 @@ async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
     effort,
     estimated_cost_micro_usd: input.estimatedCost,
     parent,
+    not_before: input.notBefore === undefined ? undefined : timeOf(input.notBefore, 1),
     deadline: input.deadline === undefined ? undefined : timeOf(input.deadline, 1),
     payload: input.payload === undefined ? undefined : await jsonOf('--payload', input.payload, '{"invoice":4711}'),
     oversight:

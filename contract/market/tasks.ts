@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { CHALLENGE_STATUSES } from '../../domain/market/award-challenge';
 import { BID_SOURCES } from '../../domain/market/market';
-import { ATTEMPT_ENDS, MAX_EFFORT, TASK_STATUSES } from '../../domain/market/task';
+import { ATTEMPT_ENDS, MAX_DELAY, MAX_EFFORT, TASK_STATUSES } from '../../domain/market/task';
 import { OBSTACLES, WHY_CODES } from '../../domain/market/why-not';
 import {
   Anything,
@@ -80,6 +80,9 @@ export const TaskInput = z
       description:
         'The task that it is a part of, which the caller holds: what it costs is charged to what is reserved for that',
     }),
+    not_before: Timestamp.optional().meta({
+      description: `It is offered to nobody before this, which is at most ${MAX_DELAY} seconds ahead, a year; one that has passed changes nothing`,
+    }),
     deadline: Timestamp.optional(),
     payload: Anything.optional().meta({ description: 'The work itself; above 32 KB it is kept beside the receipt' }),
     bid_seconds: z
@@ -146,6 +149,10 @@ export const TaskSpec = z
     job: z.object({ id: Id, key: Id }).meta({ id: 'JobOfTask' }).optional().meta({
       description: 'The job that posted it, and its key there',
     }),
+    schedule: z.object({ id: Id, due: At }).meta({ id: 'ScheduleOfTask' }).optional().meta({
+      description: 'The schedule that posted it, and the time of the run',
+    }),
+    not_before: At.optional().meta({ description: 'It is offered to nobody before this' }),
     deadline: At.optional(),
     payload: Anything.optional(),
     payload_ref: z.string().optional().meta({ description: 'Where a large payload is kept: read it under blobs' }),
@@ -374,7 +381,15 @@ export const tasks = contract({
     tag,
     needs: 'read_write',
     work: 'new',
-    refuses: ['task-exists', 'cause-not-found', 'deadline-passed', 'not-the-holder', 'parent-not-found'],
+    refuses: [
+      'task-exists',
+      'cause-not-found',
+      'deadline-before-start',
+      'deadline-passed',
+      'not-before-too-far',
+      'not-the-holder',
+      'parent-not-found',
+    ],
     summary: 'Post a task',
     description:
       'The market awards it to the best agent at once, or after `bid_seconds`. With an `Idempotency-Key` a retry gets the first answer.',
@@ -502,6 +517,7 @@ export const tasks = contract({
       'award-declined',
       'bids-closed',
       'bids-full',
+      'task-delayed',
       'task-expired',
     ],
     summary: 'Bid for a task',

@@ -53,6 +53,10 @@ export interface TaskSpec {
   readonly parent?: string;
   /** The job that posted it, and its name there. */
   readonly job?: { readonly id: string; readonly key: string };
+  /** The schedule that posted it, and the time of the run. */
+  readonly schedule?: { readonly id: string; readonly due: Time };
+  /** It is offered to nobody before this. */
+  readonly not_before?: Time;
   readonly deadline?: Time;
   /** The work itself, or where it is kept. */
   readonly payload?: unknown;
@@ -102,6 +106,9 @@ export const MAX_HAND_OFFS = 10;
 
 /** Longest estimated effort, in seconds: a year. */
 export const MAX_EFFORT = 31_536_000;
+
+/** How far ahead of its posting a task may be offered, in seconds: a year, and a day for one that is a leap year. */
+export const MAX_DELAY = 31_622_400;
 
 export const ATTEMPT_ENDS = ['failed', 'lapsed', 'expired', 'lost', 'released'] as const;
 export type AttemptEnd = (typeof ATTEMPT_ENDS)[number];
@@ -314,29 +321,14 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     switch (event.type) {
       case 'TaskPosted': {
         const { spec, posted_at = at } = event.data;
-        const posted = {
-          ...state,
-          spec,
-          posted_at,
-          correlation_id: place.correlationId,
-          ready_at: plusSeconds(posted_at, spec.bid_seconds),
-        };
+        const posted = { ...state, spec, posted_at, correlation_id: place.correlationId };
         return spec.oversight === undefined
-          ? { ...posted, status: 'open', cleared: true, offered_at: posted_at, open_since: at }
-          : { ...posted, status: 'held' };
+          ? offeredFrom(posted, spec, posted_at, at)
+          : { ...posted, status: 'held', ready_at: plusSeconds(posted_at, spec.bid_seconds) };
       }
       case 'TaskCleared': {
         const { cleared_at = at } = event.data;
-        const spec = correctedBy(state.spec as TaskSpec, event.data);
-        return {
-          ...state,
-          status: 'open',
-          cleared: true,
-          spec,
-          ready_at: plusSeconds(cleared_at, spec.bid_seconds),
-          offered_at: cleared_at,
-          open_since: at,
-        };
+        return offeredFrom(state, correctedBy(state.spec as TaskSpec, event.data), cleared_at, at);
       }
       case 'BidPlaced': {
         const { agent, note } = event.data;
@@ -505,6 +497,20 @@ export const taskStream = streamsOf(taskDecider);
 /** Awards of which is remembered what was reserved for them in budgets: more are not over at once. */
 const MAX_BUDGETED = 20;
 
+/** The task once it may be done, `since` then: it is offered at once, or when its time comes. */
+function offeredFrom(state: TaskState, spec: TaskSpec, since: Time, at: Time): TaskState {
+  const offered_at = latest(since, spec.not_before);
+  return {
+    ...state,
+    status: 'open',
+    cleared: true,
+    spec,
+    ready_at: plusSeconds(offered_at, spec.bid_seconds),
+    offered_at,
+    open_since: latest(at, spec.not_before),
+  };
+}
+
 function budgetedWith(
   before: TaskState['budgeted'],
   award: number,
@@ -591,6 +597,12 @@ export function isKeptOut(state: TaskState, agent: string): boolean {
   return own(state.declined, agent)?.until === NEVER;
 }
 
+/** Until when the task is offered to nobody; undefined when that time has come, or there is none. */
+export function delayedUntil({ spec }: TaskState, now: Time): Time | undefined {
+  const { not_before } = spec ?? {};
+  return not_before !== undefined && not_before > now ? not_before : undefined;
+}
+
 /** The agents that the market leaves out now. */
 export function decliners(state: TaskState, now: Time): string[] {
   return Object.keys(state.declined).filter((agent) => hasDeclined(state, agent, now));
@@ -640,7 +652,12 @@ function stepDue(state: TaskState, now: Time, heartbeat: Time | undefined, until
   const { spec, holder } = state;
   if (spec === undefined || !isAlive(state)) return undefined;
   if (state.status === 'open')
-    return earliest(state.ready_at > now ? state.ready_at : undefined, declineEnds(state, now), spec.deadline);
+    return earliest(
+      delayedUntil(state, now),
+      state.ready_at > now ? state.ready_at : undefined,
+      declineEnds(state, now),
+      spec.deadline,
+    );
   if (state.status === 'held') return spec.deadline;
   if (state.status === 'awarded')
     return earliest(
@@ -724,7 +741,8 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
         `the deadline ${spec.deadline} is over at ${now}: give a later one`,
       );
     }
-    if (state.status === 'unknown') return [{ type: 'TaskPosted', v: 1, data: { spec, posted_at: now } }];
+    if (state.status === 'unknown')
+      return delayProblem(spec, now) ?? [{ type: 'TaskPosted', v: 1, data: { spec, posted_at: now } }];
     return refuse(
       'task-exists',
       'a task with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer',
@@ -736,6 +754,25 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
 export const MAX_BIDS = 900;
 
 /** An explicit bid. An agent bids once an attempt; bidding again changes nothing. */
+/** Why a task can't be offered from its time on, if it can't. */
+function delayProblem({ not_before, deadline }: TaskSpec, now: Time): Rejection | undefined {
+  if (not_before === undefined) return undefined;
+  const last = plusSeconds(now, MAX_DELAY);
+  if (not_before > last)
+    return new Rejection(
+      'invalid',
+      'not-before-too-far',
+      `a task is offered at most ${MAX_DELAY} seconds after it is posted, so by ${last}: post it later, or on a schedule`,
+    );
+  if (deadline !== undefined && deadline <= not_before)
+    return new Rejection(
+      'invalid',
+      'deadline-before-start',
+      `the deadline ${deadline} is over when the task is offered, at ${not_before}: give a later one`,
+    );
+  return undefined;
+}
+
 export function placeBid(bid: { agent: string; note?: string }, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
@@ -744,6 +781,9 @@ export function placeBid(bid: { agent: string; note?: string }, now: Time): Deci
       return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
     const late = tooLate(state, now);
     if (late !== undefined) return late;
+    const until = delayedUntil(state, now);
+    if (until !== undefined)
+      return refuse('task-delayed', `the task is offered from ${until} on: bid then`, { not_before: until });
     const out = leftOut(state, bid.agent, now);
     if (out !== undefined) return out;
     if (hasBid(state, bid.agent)) return [];

@@ -11,6 +11,7 @@ import { agentPause, type Pause, pauseOf, type PauseState } from './pause';
 import {
   type Decline,
   declineEnds,
+  delayedUntil,
   hasBid,
   hasDeclined,
   type Holder,
@@ -47,6 +48,7 @@ export const WHY_CODES = [
   'awaits-decision',
   'awaits-acceptance',
   'award-challenged',
+  'delayed',
   'type-paused',
   'bids-open',
   'retry-delay',
@@ -179,6 +181,8 @@ export function whyNot(state: TaskState, look: Look, now: Time, awaited?: Awaite
   }
   if (status === 'awarded') return unaccepted(state, holder as Holder);
   if (status !== 'open') return undefined;
+  const until = delayedUntil(state, now);
+  if (until !== undefined) return { code: 'delayed', text: `offered from ${until} on`, until };
   const pause = pauseOf(look.terms.pauses, 'task_type', spec.task_type);
   if (pause !== undefined)
     return { code: 'type-paused', text: `not awarded: tasks of ${spec.task_type} are ${pausedBy(pause)}` };

@@ -62,6 +62,16 @@ const KINDS: readonly { name: string; arrange: () => Promise<void>; due: number;
       follows: ['BidsClosed', 'TaskAwarded'],
     },
     {
+      name: 'a task that is not offered yet',
+      arrange: async () => {
+        await enter('ann', { presence_seconds: AGES });
+        await post('t', { not_before: later(stage.now, 9), accept_seconds: AGES });
+      },
+      due: 9,
+      stream: taskOf('t'),
+      follows: ['BidsClosed', 'TaskAwarded'],
+    },
+    {
       name: 'a retry that has to wait',
       arrange: async () => {
         await enter('ann', { presence_seconds: AGES });

@@ -176,6 +176,7 @@ lines(
     isKeptOut: 'no decision',
     decliners: 'no decision',
     declineEnds: 'no decision',
+    delayedUntil: 'no decision',
     freedSlot: 'no decision',
     editProblem: 'no decision',
     stands: 'no decision',

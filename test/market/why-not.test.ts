@@ -215,6 +215,7 @@ test.each<[WhyCode, string, Case]>([
     `bids are collected until ${AFTER}; 1 so far`,
     { state: { ready_at: AFTER, bids: { 'lev-1': { at: BEFORE } } } },
   ],
+  ['delayed', `offered from ${AFTER} on`, { state: { spec: { ...spec, not_before: AFTER }, ready_at: AFTER } }],
   [
     'retry-delay',
     `attempt 2 of 3 begins at ${AFTER}: lev-1 failed`,

@@ -51,7 +51,7 @@ class TaskFilter(TypedDict, total=False):
 def post(session: Session, task: models.TaskInput, **options: Unpack[CommandOptions]) -> Steps[TaskAnswer]:
     """Posts a task: the market awards it to the best agent at once, or after `bid_seconds`.
 
-    Problems: `task-exists`, `deadline-passed`, `parent-not-found` and what concerns limits and budgets.
+    Problems: `task-exists`, `deadline-passed`, `not-before-too-far`, `parent-not-found` and what concerns limits and budgets.
     """
     return session.command("POST", "/v1/tasks", task, **options)
 

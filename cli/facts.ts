@@ -5,6 +5,7 @@ import type { BudgetEvent } from '../domain/budgets/budget';
 import type { AccessEvent } from '../domain/identity/access';
 import type { CredentialEvent } from '../domain/identity/credential';
 import type { JobEvent } from '../domain/jobs/job';
+import type { ScheduleEvent } from '../domain/jobs/schedule';
 import type { Event } from '../domain/kernel/decider';
 import { shorten } from '../domain/kernel/text';
 import type { AgentEvent } from '../domain/market/agent';
@@ -33,6 +34,7 @@ import { count, percent, said, usd } from './words';
 type Known =
   | TaskEvent
   | JobEvent
+  | ScheduleEvent
   | AgentEvent
   | TrailEvent
   | ToolEvent
@@ -140,6 +142,14 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   JobCancelled: by,
   JobCompensating: ({ key }) => `by ${key}`,
   JobEnded: ({ status }) => status,
+  ScheduleCreated: ({ cron, time_zone, task, requester }) =>
+    `${task.task_type} at ${cron} in ${time_zone}, by ${requester}`,
+  SchedulePaused: by,
+  ScheduleResumed: ({ by: whom }) => `by ${whom}`,
+  ScheduleDeleted: ({ by: whom }) => `by ${whom}`,
+  RunsFellDue: ({ runs, missed }) => `${count(runs.length, 'run')}${missed > 0 ? `, ${missed} missed` : ''}`,
+  RunPosted: ({ due, task }) => `of ${due}: ${task}`,
+  RunRefused: ({ due, reason }) => `of ${due}: ${reason}`,
   AgentRegistered: profile,
   AgentRevised: profile,
   RoleAssigned: ({ pool, reason }) => `to pool ${pool}: ${reason}`,

@@ -45,7 +45,11 @@ export function derivedId(tenant: string, principal: string, key: string, part =
 }
 
 /** The id of what the product opens by itself because of `key`: always the same, and out of every caller's reach. */
-export function derivedSystemId(tenant: string, what: 'round' | 'challenge' | 'gate' | 'job', key: string): string {
+export function derivedSystemId(
+  tenant: string,
+  what: 'round' | 'challenge' | 'gate' | 'job' | 'schedule',
+  key: string,
+): string {
   return systemId(derivedId(tenant, what, key));
 }
 

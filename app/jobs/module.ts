@@ -1,10 +1,12 @@
 /**
- * Jobs: tasks that are posted as one thing, some of which come after others.
- * Owns jobs; in memory the plans used lately.
+ * Jobs: tasks that are posted as one thing, some of which come after others; and those that are posted on a schedule.
+ * Owns jobs and schedules; in memory the plans used lately.
  * Calls the market (tasks are posted, cancelled, read), notices (ends are told) and tenants.
  */
 import { isEnded, JOB_ENDS, JOB_STATUSES, jobDecider } from '../../domain/jobs/job';
+import { scheduleDecider } from '../../domain/jobs/schedule';
 import { jobs as jobsView } from '../../projections/jobs/jobs';
+import { schedules as schedulesView } from '../../projections/jobs/schedules';
 import { EndWaits } from '../engine/end-waits';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
@@ -16,6 +18,8 @@ import { Jobs } from './jobs';
 import { Offers } from './offers';
 import { Plans } from './plans';
 import { JobReactions } from './reactions';
+import { ScheduleRuns } from './schedule-runs';
+import { Schedules } from './schedules';
 
 export type { Jobs };
 
@@ -39,8 +43,17 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   const jobs = new Jobs({ jobs: jobsOf, plans, tasks, transactor, clock });
   const jobEnds = new EndWaits(transactor, jobsOf, isEnded);
   const offers = new Offers({ tasks, transactor, clock });
-  const jobReactions = new JobReactions({ transactor, deadlines, clock, report, jobsOf, jobs, offers });
+  const schedulesOf = engine.aggregate(scheduleDecider, { view: schedulesView });
+  const schedules = new Schedules({ schedules: schedulesOf, transactor, clock });
+  const scheduleRuns = new ScheduleRuns({ transactor, deadlines, clock, schedulesOf, tasks });
+  const also = { [scheduleDecider.category]: scheduleRuns.reaction };
+  const jobReactions = new JobReactions({ transactor, deadlines, clock, report, jobsOf, jobs, offers, also });
   const endNotices = new EndNotices({ transactor, deadlines, jobsOf, channelBook, deliveries, publicUrl });
+  windingUp.also({
+    aggregate: schedulesOf,
+    statuses: ['active', 'paused'],
+    end: (context, id) => schedules.remove(context, id),
+  });
   windingUp.also({
     aggregate: jobsOf,
     statuses: UNDER_WAY,
@@ -51,7 +64,7 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
     },
   });
   return {
-    services: { jobs, jobEnds, jobReactions, endNotices },
+    services: { jobs, jobEnds, jobReactions, endNotices, schedules },
     consumers: { reactions: [jobReactions, endNotices] },
     stop: () => jobEnds.stop(),
   } satisfies Module;

@@ -5,6 +5,7 @@
 import { isOffered, type JobState } from '../../domain/jobs/job';
 import type { Graph, PlannedTask } from '../../domain/jobs/plan';
 import { sha256 } from '../../domain/kernel/commit';
+import type { Rejection } from '../../domain/kernel/decider';
 import { toTime } from '../../domain/kernel/time';
 import { taskDecider, type TaskSpec, taskStream, withdraw } from '../../domain/market/task';
 import { TENANT_CLOSED, TENANT_LIMIT, TENANT_UNKNOWN } from '../../domain/tenants/tenant';
@@ -117,9 +118,9 @@ export class Offers {
     const posting = payload.value === undefined ? spec : { ...spec, payload: payload.value };
     const outcome = await this.deps.tasks.post({ ...context, command }, task, posting);
     if (outcome.ok || outcome.rejection.code === 'task-exists') return undefined;
-    const { kind, code, message } = outcome.rejection;
-    if (kind === 'unavailable' || code === STOPPED || WHOLE.has(code)) return refusalOf(outcome);
-    return refusalOf(await this.withdrawn(context, task, spec, NOT_POSTED + message));
+    const { rejection } = outcome;
+    if (endsByItself(rejection)) return refusalOf(outcome);
+    return refusalOf(await this.withdrawn(context, task, spec, NOT_POSTED + rejection.message));
   }
 
   /** Has a task that was not posted yet never be: see `withdraw` of the domain. Nothing is kept of its payload. */
@@ -154,6 +155,11 @@ export class Offers {
   private context({ tenant, state }: Offering, cause: Cause): RequestContext {
     return { principal: inNameOfJobs(tenant), cause, reaction: true, correlationId: state.correlation_id };
   }
+}
+
+/** Whether what keeps a task from being posted ends by itself, or by somebody's doing: it is asked for again then. */
+export function endsByItself({ kind, code }: Rejection): boolean {
+  return kind === 'unavailable' || code === STOPPED || WHOLE.has(code);
 }
 
 /** Whether a task is to be asked for again: the refusal ends by itself, or by somebody's doing. Throws on any other. */

@@ -64,6 +64,8 @@ export interface JobReactionsDeps extends Pick<Engine, 'transactor' | 'deadlines
   readonly jobsOf: Aggregate<JobState, JobEvent, unknown>;
   readonly jobs: Jobs;
   readonly offers: Offers;
+  /** What follows for streams of other categories. */
+  readonly also: ReactionsByCategory;
 }
 
 export class JobReactions implements Consumer {
@@ -75,13 +77,15 @@ export class JobReactions implements Consumer {
   private readonly rounds = new Recent<string, Round>(MOST_ROUNDS);
   /** Tasks that looks may still read before this time. */
   private budget: { readonly until: Time; left: number } = { until: toTime(0), left: 0 };
-  private readonly reactions: ReactionsByCategory = {
-    [jobDecider.category]: { react: (change) => this.job(change) },
-    [taskDecider.category]: { concerns: endsTask, react: (change) => this.task(change) },
-  };
+  private readonly reactions: ReactionsByCategory;
 
   constructor(private readonly deps: JobReactionsDeps) {
     this.due = deps.deadlines.on('job', (stream) => this.look(stream));
+    this.reactions = {
+      ...deps.also,
+      [jobDecider.category]: { react: (change) => this.job(change) },
+      [taskDecider.category]: { concerns: endsTask, react: (change) => this.task(change) },
+    };
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {

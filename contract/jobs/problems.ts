@@ -3,6 +3,7 @@ import { refusals } from '../problems';
 
 export const JOBS_REFUSALS = refusals('Jobs', [
   [404, 'job-not-found', 'there is no such job'],
+  [404, 'schedule-not-found', 'there is no such schedule'],
   [
     409,
     'job-exists',
@@ -10,6 +11,12 @@ export const JOBS_REFUSALS = refusals('Jobs', [
   ],
   [409, 'job-over', "the job is …: it can't be cancelled any more"],
   [409, 'not-the-holder', '… does not hold this task under award …: … does; if that is you, say so as the caller'],
+  [409, 'schedule-deleted', 'the schedule was deleted: create another one, under another id'],
+  [
+    409,
+    'schedule-exists',
+    'a schedule with this id was created before: use another id, or the Idempotency-Key of that request to get its answer',
+  ],
   [422, 'after-unknown', '… comes after …, and the job has no task with that key'],
   [422, 'cause-not-found', 'there is no receipt …: give stream@index as a receipt shows it'],
   [422, 'compensation-invalid', 'compensation names a task exactly where on_failure is compensate'],
@@ -22,4 +29,5 @@ export const JOBS_REFUSALS = refusals('Jobs', [
   [422, 'key-twice', 'two tasks of the job have the key …: each has its own'],
   [422, 'parent-not-found', 'there is no task … to be a part of'],
   [422, 'reference-invalid', 'the payload of … refers to …, which … does not come after'],
+  [422, 'schedule-invalid', 'what is wrong with cron or time_zone'],
 ]);

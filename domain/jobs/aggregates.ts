@@ -1,4 +1,5 @@
 /** The aggregates of jobs. */
 import { jobDecider } from './job';
+import { scheduleDecider } from './schedule';
 
-export const jobsAggregates = [jobDecider] as const;
+export const jobsAggregates = [jobDecider, scheduleDecider] as const;

@@ -10,6 +10,7 @@ const ENDING: ReadonlySet<string> = new Set([
   'job.cancel',
   'job.task-ended',
   'round.cancel',
+  'schedule.delete',
   'task.cancel',
   'task.give-back',
   // A deadline that has passed ends its task, which nobody can cancel then.

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { blocksOf, LEAST_SECONDS, pageOf, secondsIn, walkPage } from './walk';
 
-const [CLOSE] = blocksOf(pageOf('docs/jobs.md'), 'json') as [string];
+const [CLOSE, DAILY] = blocksOf(pageOf('docs/jobs.md'), 'json') as [string, string];
 
 test('nothing that they leave waiting lapses while one reads', () => {
   const seconds = secondsIn(CLOSE.replaceAll(': ', ':'));
@@ -12,6 +12,7 @@ test('nothing that they leave waiting lapses while one reads', () => {
 });
 
 test('every command prints what the page shows', () =>
-  walkPage('docs/jobs.md', ['npx formicary job', 'npx formicary complete'], (_, folder) =>
-    writeFileSync(join(folder, 'close.json'), CLOSE),
-  ));
+  walkPage('docs/jobs.md', ['npx formicary job', 'npx formicary complete', 'npx formicary schedule'], (_, folder) => {
+    writeFileSync(join(folder, 'close.json'), CLOSE);
+    writeFileSync(join(folder, 'daily-close.json'), DAILY);
+  }));

@@ -61,11 +61,23 @@ test('a colony has opened every aggregate, and opens none twice', async () => {
 });
 
 test('an id is looked for where callers name things, the likeliest first', () => {
-  const found = { category: 'reminder', causal: 10 };
-  const order = ['task', 'agent', 'action', 'round', 'approval', 'trail', 'tool', 'pool', 'job', 'reminder'];
+  const found = { category: 'reminder', causal: 11 };
+  const order = [
+    'task',
+    'agent',
+    'action',
+    'round',
+    'approval',
+    'trail',
+    'tool',
+    'pool',
+    'job',
+    'schedule',
+    'reminder',
+  ];
   expect(causalCategories([found, ...AGGREGATES])).toEqual(order);
   const turns = AGGREGATES.flatMap(({ causal }: Causal) => (causal === undefined ? [] : [causal]));
-  expect(turns.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(turns.toSorted()).toEqual([1, 10, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test.each(capabilities)(

@@ -11,6 +11,7 @@ import './api/operation';
 import './api/identity';
 import './api/stops';
 import './api/jobs';
+import './api/schedules';
 import './api/policy';
 import './api/budgets';
 import './api/tenants';

@@ -291,6 +291,7 @@ test('what the colony does by itself ends something, or is not done in a closed 
   expect(actions.flatMap(([action]) => (bringsToAnEnd(action) ? [action] : [])).sort()).toEqual([
     ...['action.refuse', 'agent.confirm', 'agent.deregister', 'agent.release', 'agent.release-challenge'],
     ...['approval.supersede', 'budget.confirm', 'budget.settle', 'job.cancel', 'job.task-ended', 'round.cancel'],
+    'schedule.delete',
     ...['task.cancel', 'task.give-back', 'task.time-passed', 'task.void-award', 'task.withdraw', 'token.revoke'],
   ]);
   const others = actions.filter(([action, { by }]) => by === 'system' && !bringsToAnEnd(action));
@@ -300,7 +301,8 @@ test('what the colony does by itself ends something, or is not done in a closed 
     ...['action.open-veto-window', 'action.settle-challenge', 'action.time-passed'],
     ...['agent.assign-role', 'agent.lose', 'agent.reserve', 'approval.extend', 'approval.reopen', 'approval.request'],
     ...['approval.time-passed', 'budget.reserve', 'delivery.attempt', 'delivery.request'],
-    ...['pool.observe', 'round.extend', 'round.time-passed', 'storage.return', 'storage.take', 'task.award'],
+    ...['pool.observe', 'round.extend', 'round.time-passed', 'schedule.run', 'storage.return', 'storage.take'],
+    'task.award',
     ...['task.clear', 'task.extend-challenge', 'task.settle-challenge', 'task.take-back'],
   ]);
 });

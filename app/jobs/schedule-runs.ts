@@ -1,0 +1,131 @@
+/**
+ * The runs of schedules: what falls due is written down, then posted, then written down as posted. Whatever is cut off
+ * in between is found in the state, and done again as the same task, so each run is posted once.
+ */
+import {
+  fallDue,
+  runPosted,
+  runRefused,
+  scheduleDecider,
+  type ScheduleEvent,
+  type ScheduleState,
+  type WaitingRun,
+} from '../../domain/jobs/schedule';
+import { type Commit, sha256 } from '../../domain/kernel/commit';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
+import { cut } from '../../domain/kernel/text';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import type { TaskSpec } from '../../domain/market/task';
+import type { Aggregate } from '../engine/aggregate';
+import type { RequestContext } from '../engine/command';
+import type { Reason } from '../engine/deadlines';
+import type { Engine } from '../engine/engine';
+import type { Change, Reaction } from '../engine/reacting';
+import type { TaskOutcome, Tasks } from '../market/module';
+import { endsByItself } from './offers';
+import { inNameOfSchedules, runIdOf } from './schedules';
+import { timetableOf } from './timetable';
+
+/** When what could not be posted is asked for again, in seconds. */
+const AGAIN_SECONDS = 10;
+/** Of what was missed so many more are looked at than are run, and counted: to reckon all of a year takes long. */
+const MOST_COUNTED = 10;
+/** Longest reason why a run was not posted, in characters. */
+const MAX_REASON = 500;
+
+export interface ScheduleRunsDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock'> {
+  readonly schedulesOf: Aggregate<ScheduleState, ScheduleEvent, unknown>;
+  readonly tasks: Pick<Tasks, 'post'>;
+}
+
+export class ScheduleRuns {
+  private readonly due: Reason;
+  /** Whatever begins a schedule has it looked at when its first run is due; each look tells when the next one is. */
+  readonly reaction: Reaction = { concerns: begins, react: (change) => this.begin(change) };
+
+  constructor(private readonly deps: ScheduleRunsDeps) {
+    this.due = deps.deadlines.on(scheduleDecider.category, (stream) => this.look(stream));
+  }
+
+  private async begin({ tenant, id, wish }: Change): Promise<void> {
+    const { state } = await this.deps.schedulesOf.load(tenant, id);
+    wish(this.due, nextRun(state));
+  }
+
+  private async look(stream: string): Promise<Time | undefined> {
+    const { tenant, id } = parseStream(stream);
+    const known = await this.deps.schedulesOf.current(tenant, id);
+    const state = await this.fallDue(stream, known.state);
+    if (state.status !== 'active') return undefined;
+    let isLeft = false;
+    for (const run of state.waiting) if (!(await this.post(tenant, id, state, run))) isLeft = true;
+    const next = nextRun(state);
+    const again = plusSeconds(this.now(), AGAIN_SECONDS);
+    return isLeft && (next === undefined || again < next) ? again : next;
+  }
+
+  /** Writes down what is due; answers the state after that. */
+  private async fallDue(stream: string, state: ScheduleState): Promise<ScheduleState> {
+    const { status, schedule, after } = state;
+    if (status !== 'active' || schedule === undefined) return state;
+    const now = this.now();
+    const most = (schedule.on_missed === 'all' ? schedule.catch_up : 1) + MOST_COUNTED;
+    const times = timetableOf(schedule.cron, schedule.time_zone).last({ after, until: now }, most);
+    if (times.length === 0) return state;
+    const { tenant, id } = parseStream(stream);
+    const cause = await this.deps.transactor.cause(tenant, commitRef(stream, 0));
+    const context = { principal: inNameOfSchedules(tenant), cause, reaction: true };
+    const outcome = await this.deps.schedulesOf.decide(context, id, 'schedule.run', fallDue(times, now));
+    if (!outcome.ok) throw new Error(`what is due of the schedule ${id} was refused: ${outcome.rejection.message}`);
+    return outcome.state;
+  }
+
+  /** Posts a run, once; answers false where it is to be asked for again. */
+  private async post(
+    tenant: string,
+    id: string,
+    { schedule, correlation_id }: ScheduleState,
+    { due, receipt }: WaitingRun,
+  ): Promise<boolean> {
+    if (schedule === undefined) throw new Error('a schedule that was never created has no runs');
+    const { requester, task: scheduled } = schedule;
+    const { deadline_seconds, ...task } = scheduled;
+    const cause = await this.deps.transactor.cause(tenant, receipt);
+    const context = { principal: inNameOfSchedules(tenant), cause, reaction: true, correlationId: correlation_id };
+    const deadline = deadline_seconds === undefined ? {} : { deadline: plusSeconds(due, deadline_seconds) };
+    const spec: TaskSpec = { ...task, ...deadline, requester, schedule: { id, due } };
+    const command = { key: `schedule:${id}`, hash: sha256(due) };
+    const name = runIdOf(tenant, id, due);
+    const outcome = await this.deps.tasks.post({ ...context, command }, name, spec);
+    if (!outcome.ok && endsByItself(outcome.rejection)) return false;
+    await this.conclude(context, id, { due, name, outcome });
+    return true;
+  }
+
+  private async conclude(
+    context: RequestContext,
+    id: string,
+    { due, name, outcome }: { readonly due: Time; readonly name: string; readonly outcome: TaskOutcome },
+  ): Promise<void> {
+    const isThere = outcome.ok || outcome.rejection.code === 'task-exists';
+    const told = isThere ? runPosted(due, name) : runRefused(due, cut(outcome.rejection.message, MAX_REASON));
+    const written = await this.deps.schedulesOf.decide(context, id, 'schedule.run', told);
+    if (!written.ok) throw new Error(`a run of the schedule ${id} was not noted: ${written.rejection.message}`);
+  }
+
+  private now(): Time {
+    return toTime(this.deps.clock.now());
+  }
+}
+
+/** When an active schedule is due next: what has fallen due meanwhile is due at once. */
+function nextRun({ status, schedule, after }: ScheduleState): Time | undefined {
+  if (status !== 'active' || schedule === undefined) return undefined;
+  return timetableOf(schedule.cron, schedule.time_zone).next(after, 1)[0];
+}
+
+function begins({ events }: Commit): boolean {
+  return (events as readonly ScheduleEvent[]).some(
+    ({ type }) => type === 'ScheduleCreated' || type === 'ScheduleResumed',
+  );
+}

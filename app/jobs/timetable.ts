@@ -1,0 +1,150 @@
+/**
+ * The times of a cron expression in a time zone. The expression is matched against what a clock on the wall there
+ * shows; which moment that is, is reckoned here, by rules that hold wherever one begins to look:
+ *
+ * - what the clock shows twice, when it is set back, is its first time;
+ * - what it never shows, when it is set forward, is the moment at which it is; several such fall into one.
+ */
+import { Cron } from 'croner';
+import { Recent } from '../../domain/kernel/recent';
+import { type Time, toMillis, toTime } from '../../domain/kernel/time';
+
+const DAY_MS = 86_400_000;
+/** Timetables that are kept. */
+const MOST_KEPT = 1_000;
+/** Five fields with a blank between. */
+const CRON = /^[\dA-Za-z*,/#-]+(?: [\dA-Za-z*,/#-]+){4}$/;
+const ZONE = /^[A-Za-z][A-Za-z0-9_+/-]*$/;
+
+const kept = new Recent<string, Timetable>(MOST_KEPT);
+
+/** The timetable of an expression in a zone. Throws `RangeError`, with what to change, where there is none. */
+export function timetableOf(cron: string, zone: string): Timetable {
+  const name = `${zone} ${cron}`;
+  const known = kept.get(name);
+  if (known !== undefined) return known;
+  const made = new Timetable(patternOf(cron), clockOf(zone));
+  kept.set(name, made);
+  return made;
+}
+
+function patternOf(cron: string): Cron {
+  const form =
+    'cron must have five fields: minute, hour, day of the month, month, day of the week, such as 30 2 * * MON-FRI';
+  if (!CRON.test(cron)) throw new RangeError(form);
+  let pattern: Cron;
+  try {
+    // What a clock on the wall shows is handled as if it were UTC.
+    pattern = new Cron(cron, { paused: true, timezone: 'UTC', mode: '5-part' });
+  } catch (error) {
+    throw new RangeError(`${form}; ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (pattern.nextRun() === null) throw new RangeError(`cron ${cron} never comes: name a day that there is`);
+  return pattern;
+}
+
+function clockOf(zone: string): Intl.DateTimeFormat {
+  try {
+    if (!ZONE.test(zone)) throw new RangeError(zone);
+    return new Intl.DateTimeFormat('en-US', {
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+  } catch {
+    throw new RangeError('time_zone must be a name of the IANA database, such as Europe/Berlin or UTC');
+  }
+}
+
+/** Wall times are milliseconds, as if what the clock shows were UTC. */
+export class Timetable {
+  constructor(
+    private readonly pattern: Cron,
+    private readonly clock: Intl.DateTimeFormat,
+  ) {}
+
+  /** The first `most` times after one, the earliest first. */
+  next(after: Time, most: number): Time[] {
+    const times: number[] = [];
+    const start = toMillis(after);
+    for (const at of this.from(start)) {
+      if (times.length === most) break;
+      if (at > (times.at(-1) ?? start)) times.push(at);
+    }
+    return times.map(toTime);
+  }
+
+  /** The last `most` times after `after` and up to `until`, the earliest first. */
+  last({ after, until }: { readonly after: Time; readonly until: Time }, most: number): Time[] {
+    const [start, end] = [toMillis(after), toMillis(until)];
+    const times = new Set<number>();
+    // While the clock shows an hour for the second time, it shows less than it has shown.
+    for (const at of this.from(end)) {
+      if (at > end) break;
+      if (at > start) times.add(at);
+    }
+    for (const at of this.backFrom(end)) {
+      if (at <= start || times.size >= most) break;
+      if (at <= end) times.add(at);
+    }
+    const found = [...times].sort((a, b) => a - b);
+    return found.slice(-most).map(toTime);
+  }
+
+  /** The moments of what the clock shows from one on, never going back; the first may lie before it. */
+  private *from(moment: number): Generator<number> {
+    let wall = new Date(this.wallAt(moment));
+    for (;;) {
+      const next = this.pattern.nextRun(wall);
+      if (next === null) return;
+      yield this.momentOf(next.getTime());
+      wall = next;
+    }
+  }
+
+  /** The moments of what the clock has shown up to one, never going forward. */
+  private *backFrom(moment: number): Generator<number> {
+    // The one that it shows right now is among them.
+    let wall = new Date(this.wallAt(moment) + 1_000);
+    for (;;) {
+      const [before] = this.pattern.previousRuns(1, wall);
+      if (before === undefined) return;
+      yield this.momentOf(before.getTime());
+      wall = before;
+    }
+  }
+
+  /** What the clock shows at a moment. */
+  private wallAt(moment: number): number {
+    const shown: Record<string, number> = {};
+    for (const { type, value } of this.clock.formatToParts(moment)) shown[type] = Number(value);
+    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = shown;
+    return Date.UTC(year, month - 1, day, hour, minute, second) + (((moment % 1_000) + 1_000) % 1_000);
+  }
+
+  private offsetAt(moment: number): number {
+    return this.wallAt(moment) - moment;
+  }
+
+  /** The first moment at which the clock shows this, or something later. */
+  private momentOf(wall: number): number {
+    // Before a change, and after it.
+    const [first = wall, second = wall] = [wall - DAY_MS, wall + DAY_MS]
+      .map((near) => wall - this.offsetAt(near))
+      .sort((a, b) => a - b);
+    const shows = [first, second].find((moment) => this.wallAt(moment) === wall);
+    if (shows !== undefined) return shows;
+    let [before, after] = [first, second];
+    while (after - before > 1) {
+      const middle = Math.floor((before + after) / 2);
+      if (this.wallAt(middle) < wall) before = middle;
+      else after = middle;
+    }
+    return after;
+  }
+}

@@ -400,6 +400,66 @@ class JobTask(TypedDict):
     """Why it was over without being completed"""
 
 
+class PausedBy(TypedDict):
+    by: str
+    reason: str
+
+
+class Require(TypedDict):
+    capability: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    level: float
+
+
+Impact: TypeAlias = Literal['low', 'medium', 'high', 'critical']
+"""How much it changes"""
+
+
+Features: TypeAlias = dict[str, float | str]
+"""What it is measured by, such as amounts, names, places: how far it is from what was done before is its novelty"""
+
+
+class PastRun(TypedDict):
+    due: str
+    """UTC with milliseconds"""
+
+    task: NotRequired[str]
+    """The task that it has posted"""
+
+    reason: NotRequired[str]
+    """Why it has posted none"""
+
+
+class TaskScheduleSummary(TypedDict):
+    """A schedule as lists show it"""
+
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    name: NotRequired[str]
+    status: Literal['active', 'paused', 'deleted']
+    cron: str
+    time_zone: str
+    task_type: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    requester: str
+    """Who created it: its tasks are theirs"""
+
+    posted: int
+    """Runs that have posted their task"""
+
+    refused: int
+    """Runs whose task could not be posted"""
+
+    missed: int
+    """Runs that were missed and not made up for; of one outage the last ten"""
+
+    created_at: str
+    """UTC with milliseconds"""
+
+
 class Record(TypedDict):
     wins: int
     tries: int
@@ -493,13 +553,6 @@ class Held(TypedDict):
     """Not accepted yet"""
 
 
-class Require(TypedDict):
-    capability: str
-    """An id: ASCII letters, digits and . _ ~ : -"""
-
-    level: float
-
-
 class JobOfTask(TypedDict):
     id: str
     """An id: ASCII letters, digits and . _ ~ : -"""
@@ -508,12 +561,12 @@ class JobOfTask(TypedDict):
     """An id: ASCII letters, digits and . _ ~ : -"""
 
 
-Impact: TypeAlias = Literal['low', 'medium', 'high', 'critical']
-"""How much it changes"""
+class ScheduleOfTask(TypedDict):
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
 
-
-Features: TypeAlias = dict[str, float | str]
-"""What it is measured by, such as amounts, names, places: how far it is from what was done before is its novelty"""
+    due: str
+    """UTC with milliseconds"""
 
 
 class Progress(TypedDict):
@@ -818,7 +871,7 @@ class AwardChallenge(TypedDict):
 class Why(TypedDict):
     """Why no agent is at work on it"""
 
-    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
+    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
     """Stable"""
 
     text: str
@@ -1014,7 +1067,7 @@ class ViewStatus(TypedDict):
 
 
 class Group(TypedDict):
-    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
+    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
     count: int
     example: str
     """The task that has waited longest"""
@@ -2558,6 +2611,45 @@ class TaskOversightInput(TypedDict):
     features: NotRequired[Features]
 
 
+class ScheduledTaskInput(TypedDict):
+    """The task that each run posts; its id is made from schedule and time"""
+
+    task_type: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    priority: NotRequired[float]
+    urgency: NotRequired[float]
+    """Rises to 1 at the deadline"""
+
+    requires: NotRequired[list[Requirement]]
+    """Capabilities an agent needs; by default to be of the type task_type"""
+
+    location: NotRequired[str]
+    """A place: ids separated by slashes"""
+
+    effort: NotRequired[float]
+    """Estimated seconds of work"""
+
+    estimated_cost_micro_usd: NotRequired[int]
+    """What it is estimated to cost, in millionths of a US dollar; without it: `effort` at the price of the type of agent that does it. With a margin it is reserved in the budgets that it concerns"""
+
+    payload: NotRequired[Any]
+    """The work itself; above 32 KB it is kept beside the receipt"""
+
+    bid_seconds: NotRequired[float]
+    """How long explicit bids are collected; 0 awards at once by standing offers"""
+
+    accept_seconds: NotRequired[float]
+    lease_seconds: NotRequired[float]
+    max_attempts: NotRequired[int]
+    retry_seconds: NotRequired[float]
+    """Delay of the second attempt; doubles with each further one"""
+
+    oversight: NotRequired[TaskOversightInput]
+    deadline_seconds: NotRequired[float]
+    """The deadline of each task, in seconds from the time of its run"""
+
+
 Capability: TypeAlias = str
 """An id: ASCII letters, digits and . _ ~ : -"""
 
@@ -2815,6 +2907,9 @@ class TaskInput(TypedDict):
 
     parent: NotRequired[str]
     """The task that it is a part of, which the caller holds: what it costs is charged to what is reserved for that"""
+
+    not_before: NotRequired[str]
+    """It is offered to nobody before this, which is at most 31622400 seconds ahead, a year; one that has passed changes nothing"""
 
     deadline: NotRequired[str]
     """RFC 3339: in with any offset, out in UTC with milliseconds"""
@@ -3147,6 +3242,19 @@ class Job(TypedDict):
     """Of the job and of all its tasks"""
 
 
+class TaskOversight(TypedDict):
+    """What the task is held for until it is cleared"""
+
+    kind: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    why: str
+    confidence: float
+    impact: Impact
+    risk: float
+    features: Features
+
+
 class Agent(TypedDict):
     """An agent: what it says of itself, its status, the tasks that hold its slots"""
 
@@ -3193,17 +3301,64 @@ class Agent(TypedDict):
     """What has come of its tasks, by type"""
 
 
-class TaskOversight(TypedDict):
-    """What the task is held for until it is cleared"""
+class TaskSpec(TypedDict):
+    """What is to be done, with every default filled in"""
 
-    kind: str
+    task_type: str
     """An id: ASCII letters, digits and . _ ~ : -"""
 
-    why: str
-    confidence: float
-    impact: Impact
-    risk: float
-    features: Features
+    priority: float
+    urgency: float
+    """When posted; rises to 1 at the deadline"""
+
+    requires: list[Require]
+    location: NotRequired[str]
+    effort: NotRequired[float]
+    """Estimated seconds of work"""
+
+    estimated_cost_micro_usd: NotRequired[int]
+    """In millionths of a US dollar"""
+
+    parent: NotRequired[str]
+    """The task that it is a part of"""
+
+    job: NotRequired[JobOfTask]
+    """The job that posted it, and its key there"""
+
+    schedule: NotRequired[ScheduleOfTask]
+    """The schedule that posted it, and the time of the run"""
+
+    not_before: NotRequired[str]
+    """It is offered to nobody before this"""
+
+    deadline: NotRequired[str]
+    """UTC with milliseconds"""
+
+    payload: NotRequired[Any]
+    payload_ref: NotRequired[str]
+    """Where a large payload is kept: read it under blobs"""
+
+    requester: str
+    bid_seconds: float
+    accept_seconds: float
+    lease_seconds: float
+    max_attempts: int
+    retry_seconds: float
+    oversight: NotRequired[TaskOversight]
+
+
+class Offer(TypedDict):
+    """A task that the agent may bid for"""
+
+    kind: Literal['offer']
+    task: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    bids_close_at: str
+    """When the market chooses among the bids; when that is over, the first bid that fits gets the task at once"""
+
+    strength: float
+    spec: TaskSpec
 
 
 class RegisteredAgent(TypedDict):
@@ -3214,6 +3369,47 @@ class RegisteredAgent(TypedDict):
 
     receipt: NotRequired[Receipt]
     problem: NotRequired[Problem]
+
+
+class Items(TypedDict):
+    kind: Literal['assignment']
+    task: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    award: int
+    accept_by: str
+    """UTC with milliseconds"""
+
+    attempt: int
+    lease_seconds: float
+    spec: TaskSpec
+    agent: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+
+class Items2(TypedDict):
+    kind: Literal['offer']
+    task: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    bids_close_at: str
+    """When the market chooses among the bids; when that is over, the first bid that fits gets the task at once"""
+
+    strength: float
+    spec: TaskSpec
+    agent: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+
+class GatewayInbox(TypedDict):
+    """What waits for the agents, each item with its agent"""
+
+    items: list[Items | Items1 | Items2 | Items3]
+    after: str
+    """Give it back as `after`: it says that this answer has arrived"""
+
+    more: bool
+    """Whether more waits that had no room: ask again at once"""
 
 
 class Pool(TypedDict):
@@ -3259,6 +3455,12 @@ class Task(TypedDict):
 
     job: NotRequired[JobOfTask]
     """The job that posted it, and its key there"""
+
+    schedule: NotRequired[ScheduleOfTask]
+    """The schedule that posted it, and the time of the run"""
+
+    not_before: NotRequired[str]
+    """It is offered to nobody before this"""
 
     deadline: NotRequired[str]
     """UTC with milliseconds"""
@@ -3786,6 +3988,9 @@ class JobTaskInput(TypedDict):
     estimated_cost_micro_usd: NotRequired[int]
     """What it is estimated to cost, in millionths of a US dollar; without it: `effort` at the price of the type of agent that does it. With a margin it is reserved in the budgets that it concerns"""
 
+    not_before: NotRequired[str]
+    """It is offered to nobody before this, which is at most 31622400 seconds ahead, a year; one that has passed changes nothing"""
+
     deadline: NotRequired[str]
     """RFC 3339: in with any offset, out in UTC with milliseconds"""
 
@@ -3810,6 +4015,26 @@ class JobTaskInput(TypedDict):
 
     when: NotRequired[Literal['all', 'any']]
     """Whether all of them have to be completed, or one"""
+
+
+class TaskScheduleInput(TypedDict):
+    id: NotRequired[str]
+    """Your own id; without one a new id is made (from the Idempotency-Key, when there is one)"""
+
+    name: NotRequired[str]
+    cron: str
+    """Five fields: minute, hour, day of the month (or `L`, the last), month, day of the week (also `FRI#2`, the second Friday). Where both days are given, either is enough"""
+
+    time_zone: NotRequired[str]
+    """A name of the IANA database. When the clock there is set back, a time that it shows twice runs once, the first time; when it is set forward, a time that it never shows runs at that moment"""
+
+    on_missed: NotRequired[Literal['skip', 'once', 'all']]
+    """A run is missed when nothing ran at its time, or a stop stood, for more than 300 seconds, or until the next was due as well. `skip`: it never is; `once`: the last of them is; `all`: each of them is, the last `catch_up`"""
+
+    catch_up: NotRequired[int]
+    """With `all`: how many missed runs are made up for at once, at most"""
+
+    task: ScheduledTaskInput
 
 
 class Electorate1(TypedDict):
@@ -3897,8 +4122,8 @@ class DeployInput(TypedDict):
     """A place: ids separated by slashes"""
 
 
-class TaskSpec(TypedDict):
-    """What is to be done, with every default filled in"""
+class ScheduledTask(TypedDict):
+    """The task that each run posts, with every default filled in"""
 
     task_type: str
     """An id: ASCII letters, digits and . _ ~ : -"""
@@ -3915,43 +4140,20 @@ class TaskSpec(TypedDict):
     estimated_cost_micro_usd: NotRequired[int]
     """In millionths of a US dollar"""
 
-    parent: NotRequired[str]
-    """The task that it is a part of"""
-
-    job: NotRequired[JobOfTask]
-    """The job that posted it, and its key there"""
-
-    deadline: NotRequired[str]
-    """UTC with milliseconds"""
-
     payload: NotRequired[Any]
-    payload_ref: NotRequired[str]
-    """Where a large payload is kept: read it under blobs"""
-
-    requester: str
     bid_seconds: float
     accept_seconds: float
     lease_seconds: float
     max_attempts: int
     retry_seconds: float
     oversight: NotRequired[TaskOversight]
+    deadline_seconds: NotRequired[float]
+    """The deadline of each task, in seconds from the time of its run"""
 
 
-class Offer(TypedDict):
-    """A task that the agent may bid for"""
+class Assignment(TypedDict):
+    """An award that waits for acceptance"""
 
-    kind: Literal['offer']
-    task: str
-    """An id: ASCII letters, digits and . _ ~ : -"""
-
-    bids_close_at: str
-    """When the market chooses among the bids; when that is over, the first bid that fits gets the task at once"""
-
-    strength: float
-    spec: TaskSpec
-
-
-class Items(TypedDict):
     kind: Literal['assignment']
     task: str
     """An id: ASCII letters, digits and . _ ~ : -"""
@@ -3963,33 +4165,6 @@ class Items(TypedDict):
     attempt: int
     lease_seconds: float
     spec: TaskSpec
-    agent: str
-    """An id: ASCII letters, digits and . _ ~ : -"""
-
-
-class Items2(TypedDict):
-    kind: Literal['offer']
-    task: str
-    """An id: ASCII letters, digits and . _ ~ : -"""
-
-    bids_close_at: str
-    """When the market chooses among the bids; when that is over, the first bid that fits gets the task at once"""
-
-    strength: float
-    spec: TaskSpec
-    agent: str
-    """An id: ASCII letters, digits and . _ ~ : -"""
-
-
-class GatewayInbox(TypedDict):
-    """What waits for the agents, each item with its agent"""
-
-    items: list[Items | Items1 | Items2 | Items3]
-    after: str
-    """Give it back as `after`: it says that this answer has arrived"""
-
-    more: bool
-    """Whether more waits that had no room: ask again at once"""
 
 
 class JobInput(TypedDict):
@@ -4011,20 +4186,48 @@ class JobInput(TypedDict):
     """Key of the task that makes good what was done; it is posted then, and only then"""
 
 
-class Assignment(TypedDict):
-    """An award that waits for acceptance"""
-
-    kind: Literal['assignment']
-    task: str
+class TaskSchedule(TypedDict):
+    id: str
     """An id: ASCII letters, digits and . _ ~ : -"""
 
-    award: int
-    accept_by: str
+    name: NotRequired[str]
+    status: Literal['active', 'paused', 'deleted']
+    cron: str
+    time_zone: str
+    task_type: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    requester: str
+    """Who created it: its tasks are theirs"""
+
+    posted: int
+    """Runs that have posted their task"""
+
+    refused: int
+    """Runs whose task could not be posted"""
+
+    missed: int
+    """Runs that were missed and not made up for; of one outage the last ten"""
+
+    created_at: str
     """UTC with milliseconds"""
 
-    attempt: int
-    lease_seconds: float
-    spec: TaskSpec
+    version: int
+    on_missed: Literal['skip', 'once', 'all']
+    catch_up: int
+    task: ScheduledTask
+    paused_by: NotRequired[PausedBy]
+    next_runs: list[str]
+    """When it runs next, as many as were asked for; none while it is paused"""
+
+    waiting: list[str]
+    """Runs that have fallen due and are kept out still, by a limit or a stop"""
+
+    recent: list[PastRun]
+    """The last runs, the latest last"""
+
+    correlation_id: str
+    """Of the schedule and of all its tasks"""
 
 
 class Inbox(TypedDict):

@@ -64,6 +64,8 @@ export async function* exportLines(
 ): AsyncGenerator<LogLine | EntriesLine> {
   if (file !== '-' && !existsSync(file))
     throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
+  if (file !== '-' && statSync(file).isDirectory())
+    throw new UsageError(`${file} is a folder, and no export`, `A data folder is given with --data ${file}.`);
   let number = 0;
   for await (const line of textLines(file, onProgress)) {
     number += 1;

@@ -2,9 +2,10 @@
 """Verifies an export of Formicary by a pinned key: python3 verify.py EXPORT VKEY [CHECKPOINT...]
 
 Needs nothing but Python 3.9. EXPORT is .jsonl or .jsonl.gz, VKEY a verifier key (c2sp.org/signed-note) that you have from
-elsewhere or a file with one or several of a log, a line each, CHECKPOINT files with checkpoints that you kept. Prints a line for each fault; ends with 1 when there is one.
+elsewhere or a file with one or several of a log, a line each, CHECKPOINT files with checkpoints that you kept. Prints a line for each fault; ends with 1 when there is one, with 2 when nothing could be verified.
 """
-import base64, gzip, hashlib, json, re, sys
+import base64, gzip, hashlib, json, re, sys, zlib
+from collections import Counter
 from datetime import datetime, timedelta
 
 sha = lambda data: hashlib.sha256(data).digest()
@@ -97,11 +98,11 @@ def parse_vkey(text):
             verifies = lambda text, signature, key=data[1:]: ed25519(key, text, signature)
         elif data[:1] == b"\x02" and data[1:28] == SPKI and len(data) == 92 and sha(data[1:])[:4].hex() == keyid:
             x, y = int.from_bytes(data[28:60], "big"), int.from_bytes(data[60:], "big")
-            if not (x < Q and y < Q and (y * y - x * x * x + 3 * x - B) % Q == 0): sys.exit("that key is no point of P-256")
+            if not (x < Q and y < Q and (y * y - x * x * x + 3 * x - B) % Q == 0): raise ValueError("that key is no point of P-256")
             verifies = lambda text, signature, key=(x, y): p256(key, text, signature)
-        else: sys.exit("that is no verifier key of Ed25519 or of ECDSA on P-256")
+        else: raise ValueError("that is no verifier key of Ed25519 or of ECDSA on P-256")
         names.add(name); keys[keyid] = verifies
-    if len(names) != 1: sys.exit("give the keys of one log")
+    if len(names) != 1: raise ValueError("give the keys of one log")
     return names.pop(), keys
 
 def checkpoint(source, note, vkey):
@@ -158,7 +159,7 @@ def line_of(number, text):
     if isinstance(line, dict):
         if isinstance(line.get("log"), str) and type(line.get("first")) is int and isinstance(line.get("entries"), list) and all(isinstance(entry, str) for entry in line["entries"]): return line
         if "log" not in line and type(line.get("index")) is int and all(isinstance(line.get(name), str) for name in ("stream", "hash", "body")): return line
-    print(f"line {number} is none of an export", file=sys.stderr); sys.exit(2)
+    raise ValueError(f"line {number} is none of an export")
 
 def time_of(at):
     """Nothing where it is no time as receipts have it."""
@@ -167,39 +168,54 @@ def time_of(at):
     except ValueError: return ""
     return at
 
+def commit_of(body):
+    """What the bytes of a receipt say; an empty object when they are none."""
+    try: commit = json.loads(body, object_pairs_hook=once)
+    except (ValueError, RecursionError): return {}, False
+    if not isinstance(commit, dict): return {}, False
+    stream, at, previous = commit.get("stream"), commit.get("at"), commit.get("previousHash", 0)
+    return commit, isinstance(stream, str) and bool(re.fullmatch("[^/]+/[^/]+/[^/]+", stream)) and isinstance(at, str) and (previous is None or isinstance(previous, str))
+
 def events_of(commit):
     events = commit.get("events")
     return [event for event in events if isinstance(event, dict) and isinstance(event.get("data"), dict)] if isinstance(events, list) else []
 
 def main(export, vkey, kept_files):
     vkey = parse_vkey(open(vkey).read() if "+" not in vkey else vkey)
-    receipts, entries, shown, tenants = {}, {}, {}, set()
-    with (gzip.open if export.endswith(".gz") else open)(export, "rt", encoding="utf-8", newline="\n") as lines:
-        for line in (line_of(number, text) for number, text in enumerate(lines, 1) if text.strip()):
+    receipts, lines_of, entries, shown, tenants, end = {}, {}, {}, {}, set(), float("inf")
+    with (gzip.open if export.endswith(".gz") else open)(export, "rt", encoding="utf-8", errors="replace", newline="\n") as lines:
+        for number, line in ((number, line_of(number, text)) for number, text in enumerate(lines, 1) if text != "\n"):
             if "log" in line:
                 if line["log"] == vkey[0]:
-                    for i, entry in enumerate(line["entries"]):
-                        if entries.setdefault(line["first"] + i, entry) is not entry: fault("log-altered", f"leaf {line['first'] + i} stands there twice")
+                    for leaf, entry in enumerate(line["entries"], line["first"]):
+                        if leaf in entries: fault("log-altered", f"leaf {leaf} stands there twice"); end = min(end, leaf + 1)
+                        else: entries[leaf] = entry
                 continue
             place = (line["stream"], line["index"])
-            if place in receipts: fault("inserted", f"{place[0]}@{place[1]} stands there twice")
-            receipts[place] = (line["hash"], line["body"])
+            if place in receipts: fault("inserted", f"{place[0]}@{place[1]} stands there twice"); continue
+            receipts[place], lines_of[place] = (line["hash"], line["body"]), number
+    if not receipts: raise ValueError(f"{export} holds no receipt")
     streams = {}
     for (stream, index), _ in receipts.items(): streams.setdefault(stream, []).append(index)
-    times_of = {}
+    times_of, whole = {}, set()
     for stream, indexes in streams.items():                                       # the chain of each stream
-        previous, expected = None, 0
+        previous, before, expected, last = None, "", 0, 0
         for index in sorted(indexes):
             said, body = receipts[stream, index]; ref = f"{stream}@{index}"
-            if sha(body.encode()).hex() != said: fault("altered", f"{ref}: its bytes have another hash")
-            try: commit = json.loads(body, object_pairs_hook=once)
-            except ValueError: commit = None
-            if not isinstance(commit, dict): fault("unreadable", ref); commit = {}
-            if (commit.get("stream"), commit.get("index")) != (stream, index): fault("misplaced", f"{ref}: says that it is {commit.get('stream')}@{commit.get('index')}")
-            if index != expected: fault("missing", f"{ref}: {expected} to {index - 1} before it are not there")
-            elif commit.get("previousHash") != previous: fault("inserted", f"{ref}: does not follow from the one before it")
-            previous, expected = said, index + 1
-            times_of[stream, index] = time_of(commit.get("at")) if sha(body.encode()).hex() == said else ""
+            if sha(body.encode()).hex() == said: whole.add((stream, index))
+            else: fault("altered", f"{ref}: its bytes have another hash")
+            commit, readable = commit_of(body)
+            at = commit["at"] if readable else before
+            if not readable: fault("unreadable", f"{ref}: its bytes are no receipt")
+            else:
+                if (commit["stream"], commit.get("index")) != (stream, index): fault("misplaced", f"{ref}: says that it is {commit['stream']}@{commit.get('index')}")
+                if index > expected: fault("missing", f"{ref}: {expected} to {index - 1} before it are not there")
+                elif index < expected: fault("reordered", f"{ref}: no stream begins there")
+                elif commit["previousHash"] != previous: fault("inserted", f"{ref}: does not follow from the one before it")
+                if at < before: fault("backdated", f"{ref}: is of {at}, and the one before it of {before}")
+            if lines_of[stream, index] < last: fault("reordered", f"{ref}: stands before the one that it follows")
+            previous, before, expected, last = said, at, index + 1, lines_of[stream, index]
+            times_of[stream, index] = time_of(commit.get("at"))
             for event in events_of(commit) if re.fullmatch("[^/]+/log/checkpoints", stream) else []:
                 data = event["data"]
                 if event.get("type") == "CheckpointSigned" and data.get("origin") == vkey[0] and isinstance(data.get("note"), str):
@@ -214,10 +230,10 @@ def main(export, vkey, kept_files):
     newest = max(shown, default=0)
 
     tree, heads, logged, believed = Tree(), {}, {}, 0                              # the entries give the signed roots
-    for leaf in range(len(entries)):
+    for leaf in range(min(len(entries), end)):
         if leaf not in entries: fault("log-altered", f"leaf {leaf} is not there"); break
         entry = entries[leaf]; tree.push(entry)
-        read = re.fullmatch(r"commit (\S+)@(\d+) ([0-9a-f]{64})", entry)
+        read = re.fullmatch(r"commit (\S+)@([0-9]{1,12}) ([0-9a-f]{64})", entry)
         if read:
             place = (read[1], int(read[2])); heads[read[1]] = (place[1], read[3])
             if place in logged: fault("log-altered", f"{read[1]}@{read[2]} is in the log twice")
@@ -239,19 +255,25 @@ def main(export, vkey, kept_files):
     ends = {}
     for stream, index in logged: ends[stream] = max(index, ends.get(stream, -1))
     for (stream, index), said in logged.items():
-        if stream not in streams: fault("missing", f"{stream} was deleted")
-        elif (stream, index) not in receipts: fault("missing", f"{stream}@{index} was dropped")
-        elif receipts[stream, index][0] != said: fault("rewritten", f"{stream}@{index} is another one than was logged")
+        if stream not in streams and index == ends[stream]: fault("missing", f"{stream} was deleted")
+        elif stream in streams and (stream, index) not in receipts: fault("missing", f"{stream}@{index} was dropped")
+        elif stream in streams and receipts[stream, index][0] != said: fault("rewritten", f"{stream}@{index} is another one than was logged")
     covered = [place for place in logged if place in receipts and receipts[place][0] == logged[place]]
-    latest = max((times_of[place] for place in covered), default="")
+    latest = max((times_of[place] for place in covered if place in whole), default="")            # of altered bytes it is nobody's
     early = (datetime.strptime(latest, "%Y-%m-%dT%H:%M:%S.%fZ") - timedelta(seconds=300)).isoformat(timespec="milliseconds") + "Z" if latest else ""
     newer = [place for place in receipts if place not in logged and place[0].split("/")[0] in tenants]
     for stream, index in newer:
         if index <= ends.get(stream, -1) or times_of[stream, index] < early: fault("inserted", f"{stream}@{index} is not in the log, which is newer")
     for kind, message in faults: print(f"{kind:12} {message}")
-    print(f"{vkey[0]}: {len(shown)} checkpoints, {tree.size} leaves, {len(covered)} receipts as logged, {len(newer)} not in the log: {'it does NOT hold' if faults else 'it holds'}")
+    others = Counter(tenant for tenant in (stream.split("/")[0] for stream, _ in receipts) if tenants and tenant not in tenants)
+    holds = "it does NOT hold" if faults else "it holds"
+    print(f"{vkey[0]}: {len(shown)} checkpoints, {tree.size} leaves, {len(covered)} receipts as logged, {len(newer)} not in the log"
+          + (f"; {sum(others.values())} of other tenants ({', '.join(sorted(others))}) are NOT covered by this key; of the rest: {holds}" if others else f": {holds}"))
     return 1 if faults else 0
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3: sys.exit(__doc__)
-    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
+    try:
+        if len(sys.argv) < 3: raise ValueError(__doc__)
+        code = main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    except (OSError, EOFError, ValueError, zlib.error) as error: print(error, file=sys.stderr); code = 2
+    sys.exit(code)

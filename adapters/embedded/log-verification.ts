@@ -28,6 +28,8 @@ export interface LogAudit {
   readonly covered: number;
   /** Receipts of the tenant that are newer than the log: nothing is proven of them. */
   readonly newer: number;
+  /** Receipts of tenants that have another log, by tenant: this log and its key say nothing of them. */
+  readonly others: readonly { readonly tenant: string; readonly receipts: number }[];
 }
 
 /** Where entries of logs stand: with the name of their log, in order. */
@@ -45,6 +47,7 @@ export class LogWalk {
   private readonly newer: StatementSync;
   private stream: { readonly name: string; readonly left: Map<number, string>; readonly end: number } | undefined;
   private covered = 0;
+  private readonly others = new Map<string, number>();
   private newest = '';
   private readonly own: LogFault[] = [];
 
@@ -68,7 +71,10 @@ export class LogWalk {
   next(stream: string, index: number, { hash, body }: { readonly hash: unknown; readonly body: unknown }): LogFault[] {
     const before = stream === this.stream?.name ? [] : this.enter(stream);
     const current = this.stream;
-    if (current === undefined) return before;
+    if (current === undefined) {
+      this.countOther(stream);
+      return before;
+    }
     const ref = commitRef(stream, index);
     const logged = current.left.get(index);
     current.left.delete(index);
@@ -118,6 +124,7 @@ export class LogWalk {
         checkpoints: this.verifier.checkpoints,
         covered: this.covered,
         newer: count - late.length,
+        others: [...this.others].map(([tenant, receipts]) => ({ tenant, receipts })),
       },
     };
   }
@@ -177,6 +184,13 @@ export class LogWalk {
     const left = new Map(rows.map(({ idx, hash }) => [idx, hash] as const));
     this.stream = { name: stream, left, end: Math.max(-1, ...left.keys()) };
     return before;
+  }
+
+  /** Where it is not known whose log this is, nothing is of another one. */
+  private countOther(stream: string): void {
+    if (this.tenant === undefined) return;
+    const tenant = stream.split('/', 1)[0] as string;
+    this.others.set(tenant, (this.others.get(tenant) ?? 0) + 1);
   }
 
   private leave(): LogFault[] {

@@ -54,6 +54,7 @@ export const NOT_SHOWN = [
 /** What a signed log can't show. */
 export const NOT_SHOWN_SIGNED = [
   'receipts that are newer than the newest checkpoint, and what was done to them',
+  'receipts of other tenants: each has a log and a key of its own',
   'a log that was taken back as a whole to an older checkpoint, or written anew by whoever holds its key: only a checkpoint that was kept elsewhere shows it',
 ];
 

@@ -38,14 +38,26 @@ export async function verifyReport(context: Context, given: string, pinned: Pinn
   if (verifier === undefined) throw noReport(file);
   add(verifier.finish(lines));
   if (faults > 0) context.foundWrong();
-  const { proven, unproven } = verifier;
-  if (context.json) return printJson({ source: file, entries: lines, proven, unproven, faults, named });
+  const { proven, unproven, bare } = verifier;
+  if (context.json) return printJson({ source: file, entries: lines, proven, unproven, bare, faults, named });
   for (const { kind, message } of named) print(`${bad(kind.padEnd(10))}  ${message}`);
   if (faults > named.length) print(dim(`and ${faults - named.length} more`));
   print(
-    `${bold(file)}: ${count(lines, 'entry', 'entries')}, ${proven.toLocaleString('en')} in the log that the key has signed${unproven === 0 ? '' : `, ${unproven.toLocaleString('en')} without a proof`}, ${faults === 0 ? good('no faults') : bad(count(faults, 'fault'))}`,
+    `${bold(file)}: ${count(lines, 'entry', 'entries')}, ${proven.toLocaleString('en')} in the log that the key has signed${unproven === 0 ? '' : `, ${unproven.toLocaleString('en')} without a proof`}, ${verdict(faults, bare)}`,
   );
+  if (bare > 0)
+    print(
+      bad(
+        `NOT proven: what ${count(bare, 'entry says', 'entries say')} of who, what and when. They come without their receipts, so only their hashes are held against the log.`,
+      ),
+      dim(`Ask for a report that was made with \`${CALL} report --with-payloads\`, or for the export.`),
+    );
   print(dim(NOT_SHOWN));
+}
+
+function verdict(faults: number, bare: number): string {
+  if (faults > 0) return bad(count(faults, 'fault'));
+  return bare > 0 ? 'no faults in their hashes' : good('no faults');
 }
 
 function headOf(value: unknown, file: string): EntriesHead {

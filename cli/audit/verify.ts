@@ -144,12 +144,23 @@ function readGiven(file: string): string {
   }
 }
 
-function printSigned({ origin, entries, checkpoints, covered, newer }: LogAudit, holds: boolean): void {
+/** Other tenants whose names are printed; --json has all. */
+const MOST_TENANTS = 5;
+
+function printSigned({ origin, entries, checkpoints, covered, newer, others }: LogAudit, holds: boolean): void {
   print(
     `${bold(origin)}: ${count(checkpoints, 'checkpoint')}, ${count(entries, 'leaf', 'leaves')}, ${count(covered, 'receipt')} as logged${newer === 0 ? '' : `, ${newer} newer than the log`}`,
   );
+  const which = others.length === 0 ? 'these receipts' : `the ${count(covered, 'receipt')} of its tenant`;
+  print(holds ? good(`The log is signed by the key, and holds ${which}.`) : bad('The log does not vouch for it.'));
+  if (others.length === 0) return;
+  const names = others.slice(0, MOST_TENANTS).map(({ tenant }) => tenant);
+  const more = others.length > names.length ? ` and ${others.length - names.length} more` : '';
+  const receipts = others.reduce((sum, other) => sum + other.receipts, 0);
   print(
-    holds ? good('The log is signed by the key, and holds these receipts.') : bad('The log does not vouch for it.'),
+    bad(
+      `NOT covered by this key: ${count(receipts, 'receipt')} of other tenants (${names.join(', ')}${more}). Verify each with the key of its own log.`,
+    ),
   );
 }
 

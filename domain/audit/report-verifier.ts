@@ -1,6 +1,7 @@
 /**
  * Verifies the entries of a report by a key that the verifier brings along: each receipt has to be in the log whose
- * checkpoint the key has signed. Where an entry comes with the bytes of its receipt, it has to say what they say.
+ * checkpoint the key has signed. Where an entry comes with the bytes of its receipt, it has to say what they say; where
+ * it does not, nothing binds what it says to the hash that is proven, and it is counted as bare.
  */
 import { canonicalize, sha256, unseal } from '../kernel/commit';
 import { parseCommitRef } from '../kernel/ids';
@@ -56,6 +57,8 @@ const OF_EARLIER: readonly string[] = ['input', 'duration_ms'] satisfies (keyof 
 export class ReportVerifier {
   proven = 0;
   unproven = 0;
+  /** Entries without the bytes of their receipt: their hash may be proven, and nothing else that they say. */
+  bare = 0;
   private readonly checkpoint: Checkpoint | undefined;
   private readonly first: readonly ReportFault[];
   /** Entries without a proof that no proven one has come after by so much that it shows what is wrong with them. */
@@ -111,7 +114,8 @@ export class ReportVerifier {
         faults.push(...this.inserted(timestamp));
       } else add('rewritten', 'is not the receipt that was logged: its proof does not lead to the checkpoint');
     }
-    if (line.body !== undefined) for (const what of this.ofBody(line, line.body)) add('altered', what);
+    if (line.body === undefined) this.bare += 1;
+    else for (const what of this.ofBody(line, line.body)) add('altered', what);
     return faults;
   }
 

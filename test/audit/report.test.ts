@@ -269,3 +269,23 @@ test('an entry without a proof is none where the log holds what is five minutes 
   expect(kinds(null, early, proven, newer)).toEqual(['unproven']);
   expect(kinds(null)).toEqual([]);
 });
+
+test('an entry without the bytes of its receipt is counted: nothing binds what it says to what is proven', () => {
+  const signer = new Ed25519LogSigner(Buffer.alloc(32, 9).toString('base64'));
+  const origin = 'example.org/log/t';
+  const logged = receipt('t/task/b', 0, 20, [['TaskAccepted', { agent: 'x', award: 1 }]]);
+  const text = checkpointText({ origin, size: 1, root: leafHash(commitEntry(logged)) });
+  const note = noteOf(text, signer.sign(origin, text));
+  const [entry] = entriesOf([logged]) as [AuditEntry];
+  const { hash: _, ...unsealed } = logged;
+  const changed: EntryLine = { ...entry, user: 'human:mallory', proof: { leaf: 0, path: [] } };
+  const found = (line: EntryLine) => {
+    const period = { from: '2026-11-21T00:00:00.000Z', to: '2026-11-22T00:00:00.000Z' };
+    const head = { format: REPORT_FORMAT, tenant: 't', ...period, receipts: 1, checkpoint: { origin, size: 1, note } };
+    const verifier = new ReportVerifier(head, parseVerifierKeys(signer.verifierKeys(origin)[0]!) as VerifierKeys);
+    const kinds = [...verifier.next(line), ...verifier.finish(1)].map(({ kind }) => kind);
+    return { kinds, bare: verifier.bare };
+  };
+  expect(found(changed)).toEqual({ kinds: [], bare: 1 });
+  expect(found({ ...changed, body: canonicalize(unsealed) })).toEqual({ kinds: ['altered'], bare: 0 });
+});

@@ -542,7 +542,8 @@ describe('a program of an auditor', () => {
     for (const args of [[], [fileOf(whole)], [fileOf(whole), 'a+b+c'], [fileOf(whole), join(folder, 'absent.vkey')]])
       expect([args, ran(...args).map(told)]).toEqual([args, programs.map(() => [2, '', true])]);
     await expect(loadExport(folder)).rejects.toThrow(/is a folder, and no export/);
-  });
+    // So many programs begin slowly where the machine has more to do.
+  }, 120_000);
 
   /** How it ended, what it found, and whether it said why, in words. */
   const told = ({ status, stdout, stderr }: { status: number | null; stdout: string; stderr: string }) => [

@@ -9,7 +9,7 @@ import { type EntriesLine, type LogLine, ReadOnlyLog } from '../adapters/embedde
 import type { Commit } from '../domain/kernel/commit';
 import { readJson } from '../domain/kernel/json';
 import { dataFolders } from './data-folder';
-import { CALL, UsageError } from './terminal';
+import { CALL, call, UsageError } from './terminal';
 
 /** The folder that is meant: the first of them that holds a log. */
 export function dataFolder(given: string | boolean | undefined): string {
@@ -50,7 +50,7 @@ export async function loadExport(
   log.close();
   throw new UsageError(
     `${file === '-' ? 'standard input' : file} holds no receipt`,
-    `An export has a line for each; make one with \`${CALL} export FILE\`.`,
+    `An export has a line for each; make one with \`${call()} export FILE\`.`,
   );
 }
 
@@ -63,7 +63,7 @@ export async function* exportLines(
   onProgress: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<LogLine | EntriesLine> {
   if (file !== '-' && !existsSync(file))
-    throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
+    throw new UsageError(`there is no file ${file}`, `Make one with \`${call()} export FILE\`.`);
   if (file !== '-' && statSync(file).isDirectory())
     throw new UsageError(`${file} is a folder, and no export`, `A data folder is given with --data ${file}.`);
   let number = 0;
@@ -126,7 +126,7 @@ function parseLine(line: string, place: string): LogLine | EntriesLine {
   ) {
     throw new UsageError(
       `${place} is not a line of an export`,
-      `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, or {"log":…,"first":…,"entries":[…]}, as \`${CALL} export\` writes it.`,
+      `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, or {"log":…,"first":…,"entries":[…]}, as \`${call()} export\` writes it.`,
     );
   }
   return { stream, index: index as number, hash, body };
@@ -152,7 +152,7 @@ export function receiptOf(text: string, place: string): Commit {
   if (typeof stream !== 'string' || typeof index !== 'number' || !Array.isArray(events) || typeof hash !== 'string') {
     throw new UsageError(
       `${place} holds no receipt`,
-      `Give one receipt as JSON: \`${CALL} recompute TASK --save FILE\` writes it, so does a line of an export.`,
+      `Give one receipt as JSON: \`${call()} recompute TASK --save FILE\` writes it, so does a line of an export.`,
     );
   }
   return commit as unknown as Commit;

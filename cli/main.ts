@@ -10,7 +10,7 @@ import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { nearest } from '../domain/kernel/nearest';
 import { declareAll } from './additions';
 import { asCalled, EXIT_CODES } from './define';
-import { bold, CALL, type Globals, note, RefusedError, styled, UsageError } from './terminal';
+import { bold, CALL, call, calledWith, type Globals, note, RefusedError, styled, UsageError } from './terminal';
 import { endWithParent } from './tether';
 
 const FILE_FAULTS: Readonly<Record<string, string>> = {
@@ -97,7 +97,7 @@ function explained(error: unknown): [message: string, hints: string[]] {
     return [
       error.problem.detail,
       [
-        `\`${CALL} login\` keeps the owner's key, which the first start of the host has printed;`,
+        `\`${call()} login\` keeps the owner's key, which the first start of the host has printed;`,
         'FORMICARY_TOKEN shows a token.',
       ],
     ];
@@ -157,5 +157,9 @@ for (const name of Object.keys(process.env)) {
   if (meant !== undefined) note(`formicary: the variable ${name} is not known, and not used: did you mean ${meant}?`);
 }
 
+program.hook('preAction', () => {
+  const typed = (['url', 'tenant', 'principal'] as const).filter((name) => program.getOptionValueSource(name) === 'cli');
+  calledWith(Object.fromEntries(typed.map((name) => [name, program.opts<Globals>()[name] as string])));
+});
 throwInstead(program);
 program.parseAsync().catch((error: unknown) => (process.exitCode = report(error)));

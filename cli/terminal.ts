@@ -23,6 +23,26 @@ export const CALL =
       ? 'npx ./formicary-*.tgz'
       : 'npx formicary';
 
+/** Global options that stand on the command line, ready to be typed again. */
+let given: readonly (readonly [option: keyof Globals, text: string])[] = [];
+
+/** Takes note of the global options that were typed: one from the environment acts again by itself. */
+export function calledWith(options: Readonly<Partial<Record<keyof Globals, string>>>): void {
+  given = Object.entries(options).map(([name, value]) => [
+    name as keyof Globals,
+    `--${name} ${/^[\w.:/@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`}`,
+  ]);
+}
+
+/**
+ * How a command that asks a host is called in a hint: with the global options of this call, so that it does, typed as it
+ * stands, what the hint says. What reads a folder or makes one (`start`, `verify`) is called by `CALL` alone.
+ * @param by `another`: a second person has to type it, so it doesn't say in whose name
+ */
+export function call(by: 'same' | 'another' = 'same'): string {
+  return [CALL, ...given.flatMap(([name, text]) => (by === 'another' && name === 'principal' ? [] : [text]))].join(' ');
+}
+
 /** What every command understands. */
 export interface Globals {
   readonly url: string;

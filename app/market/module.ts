@@ -97,7 +97,7 @@ export function marketModule(
   });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
   const inboxPush = new InboxPush({ push: ports.push, transactor, agents, book: market.agents, duty, clock });
-  const whyNots = new WhyNots(transactor, market, clock);
+  const whyNots = new WhyNots(transactor, market, stopBook, clock);
   const tasks = new Tasks({
     tasks: tasksOf,
     transactor,

@@ -1,6 +1,7 @@
 /** Why tasks do not move: looks that are bounded, at what the market's books hold, and at the gate of what is held. */
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { parseCommitRef, parseStream, streamName } from '../../domain/kernel/ids';
+import { cut } from '../../domain/kernel/text';
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import { type AgentProfile, levelOf, slotsInUse } from '../../domain/market/agent';
 import type { Bidder } from '../../domain/market/fit';
@@ -20,11 +21,13 @@ import { actionDecider, actionStream } from '../../domain/oversight/action';
 import { approvalDecider, approvalStream, deadlineOf } from '../../domain/oversight/approval';
 import { ballotHolders, type Electorate } from '../../domain/oversight/consensus';
 import { roundDecider } from '../../domain/oversight/round';
+import { saidOf, type Stop } from '../../domain/stops/stop';
 import { type TaskDoc, taskRow } from '../../projections/market/tasks';
 import type { Page } from '../engine/aggregate';
 import { derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
+import type { StopBook } from '../stops/module';
 import { MAX_CANDIDATES } from './agent-book';
 import type { Market } from './market';
 import { waitsSince } from './task-book';
@@ -36,6 +39,8 @@ export const MAX_WHYS = 100;
 const MAX_GROUPED = 500;
 /** Tasks that one page of a filtered list walks through at most. */
 const MAX_WALKED = 5_000;
+/** As much of a stop, its reason among it, as stands in the sentence. */
+const LONGEST_STOP = 300;
 
 /** An agent that has the capability that a task asks for first: whether it could take the task now. */
 export interface Candidate {
@@ -87,6 +92,7 @@ export class WhyNots {
   constructor(
     private readonly transactor: Transactor,
     private readonly market: Market,
+    private readonly stops: Pick<StopBook, 'ofStream' | 'ofAgent'>,
     private readonly clock: Clock,
   ) {}
 
@@ -114,11 +120,11 @@ export class WhyNots {
     limit: number,
     after?: string,
   ): { candidates: readonly Candidate[]; able: number; continuation?: string } {
-    const { tenant, id } = parseStream(stream);
+    const { tenant } = parseStream(stream);
     const spec = state.spec as TaskSpec;
     const { capability } = spec.requires[0] ?? { capability: spec.task_type };
     const now = this.now();
-    const terms = this.terms(tenant, id, spec);
+    const terms = this.terms(stream, spec);
     const candidates: Candidate[] = [];
     const able = this.market.agents.count(tenant, capability);
     for (const bidder of this.market.agents.able(tenant, capability, after)) {
@@ -214,9 +220,9 @@ export class WhyNots {
 
   /** Whoever has bid, and as many of those that have the scarcest capability as an award considers. */
   private look(stream: string, { spec, bids }: TaskState): Look {
-    const { tenant, id } = parseStream(stream);
+    const { tenant } = parseStream(stream);
     const { agents } = this.market;
-    const terms = this.terms(tenant, id, spec as TaskSpec);
+    const terms = this.terms(stream, spec as TaskSpec);
     const able = (spec?.requires ?? []).map(({ capability }) => ({
       capability,
       agents: agents.count(tenant, capability),
@@ -244,8 +250,11 @@ export class WhyNots {
     };
   }
 
-  private terms(tenant: string, task: string, spec: TaskSpec): Terms {
+  private terms(stream: string, spec: TaskSpec): Terms {
+    const { tenant, id: task } = parseStream(stream);
     return {
+      still: inBrief(this.stops.ofStream(stream)),
+      stopOf: ({ id, state }) => inBrief(this.stops.ofAgent(tenant, id, state.profile?.agent_type)),
       pauses: this.market.pauses.known(tenant),
       shortage: (bidder) => this.market.shortage(tenant, bidder, { task, spec })?.message,
     };
@@ -294,6 +303,11 @@ export class WhyNots {
   private now(): Time {
     return toTime(this.clock.now());
   }
+}
+
+/** A stop as it says itself, within one line of a sentence. */
+function inBrief(stop: Stop | undefined): string | undefined {
+  return stop === undefined ? undefined : cut(saidOf(stop).replaceAll(/\s+/g, ' '), LONGEST_STOP);
 }
 
 function candidateOf(state: TaskState, spec: TaskSpec, bidder: Bidder, terms: Terms, now: Time): Candidate {

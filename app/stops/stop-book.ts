@@ -94,6 +94,11 @@ export class StopBook implements Stopping {
     });
   }
 
+  /** What stops all that the stream is about, itself, its tenant or everything, as far as is known here. */
+  ofStream(stream: string): Stop | undefined {
+    return stillOf(this.known(parseStream(stream).tenant), stream);
+  }
+
   /** How many things are stopped, by kind, as far as is known here. */
   counts(): ReadonlyMap<Stoppable, number> {
     const counts = new Map<Stoppable, number>(STOPPABLE.map((kind) => [kind, 0]));

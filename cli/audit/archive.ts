@@ -23,7 +23,7 @@ import { AlteredReceipt, checkChained, type Commit } from '../../domain/kernel/c
 import { stateOf } from '../../domain/kernel/fold';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { dataFolder } from '../log-file';
-import { bold, CALL, type Context, count, dim, good, note, print, printJson, UsageError } from '../terminal';
+import { bold, CALL, call, type Context, count, dim, good, note, print, printJson, UsageError } from '../terminal';
 
 export interface ArchiveInput {
   readonly data?: string;
@@ -47,7 +47,7 @@ export async function archive(context: Context, { data, dryRun = false }: Archiv
     note(`archive/${each} is named by no marker, and holds what the database does not: it was left there`);
   if (done.policies === 0)
     return print(
-      `No tenant has a policy of retention: nothing is archived. Set one, while the host runs, with: ${CALL} retention --set '{"task":365}'`,
+      `No tenant has a policy of retention: nothing is archived. Set one, while the host runs, with: ${call()} retention --set '{"task":365}'`,
     );
   const what = `${count(done.receipts, 'receipt')} of ${count(done.streams, 'stream')}`;
   if (dryRun)

@@ -1,6 +1,6 @@
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { type NoteKey, parseVerifierKeys } from '../../domain/kernel/note';
-import { bold, CALL, type Context, count, dim, print, printJson, printTable, UsageError } from '../terminal';
+import { bold, call, type Context, count, dim, print, printJson, printTable, UsageError } from '../terminal';
 
 export interface CheckpointInput {
   readonly list?: boolean;
@@ -24,7 +24,7 @@ export async function checkpoint({ client, json }: Context, { list, keys }: Chec
   if (keys === true) {
     // An empty file would be taken for the keys.
     if (answer.keys.length === 0)
-      throw new UsageError('the log was not signed yet', `\`${CALL} checkpoint\` signs it; then it has a key.`);
+      throw new UsageError('the log was not signed yet', `\`${call()} checkpoint\` signs it; then it has a key.`);
     return printKeys(answer.keys);
   }
   if (answer.value.length === 0) return print('There is no checkpoint yet.');

@@ -7,7 +7,7 @@ import { hasLog } from '../../adapters/embedded/log';
 import type { LogLine } from '../../adapters/embedded/read-only-log';
 import { salvagedLines } from '../../adapters/embedded/salvaged';
 import { dataFolder } from '../log-file';
-import { type Bar, bar, CALL, type Context, count, note, UsageError } from '../terminal';
+import { type Bar, bar, CALL, call, type Context, count, note, UsageError } from '../terminal';
 import { folderLines, hostLines, LINES_AT_ONCE } from './export-lines';
 
 export interface ExportInput {
@@ -58,7 +58,7 @@ export async function exportLog(context: Context, { file, data, salvage: damaged
     note(`${count(receipts, 'receipt')} ${whose} in ${file}; check them with: ${CALL} verify --export ${file}`);
   if (data === undefined)
     note(
-      `A host answers for one tenant: \`${CALL} export FILE --data FOLDER\` writes those of all, also while the host runs.`,
+      `A host answers for one tenant: \`${call()} export FILE --data FOLDER\` writes those of all, also while the host runs.`,
     );
 }
 

@@ -8,7 +8,7 @@ import { dataFolder, openFolder, receiptOf } from '../log-file';
 import {
   bad,
   bold,
-  CALL,
+  call,
   type Context,
   dim,
   good,
@@ -33,7 +33,7 @@ export interface RecomputeInput {
 export async function recompute(context: Context, input: RecomputeInput): Promise<void> {
   const { task, file, save } = input;
   if ((task === undefined) === (file === undefined))
-    throw new UsageError('give a TASK, or a receipt with --file', `For example: ${CALL} recompute invoice-4711`);
+    throw new UsageError('give a TASK, or a receipt with --file', `For example: ${call()} recompute invoice-4711`);
   const commit =
     file === undefined ? await awardOf(context, input) : receiptOf(Buffer.from(await fileOf(file)).toString(), file);
   if (save !== undefined) {
@@ -42,7 +42,7 @@ export async function recompute(context: Context, input: RecomputeInput): Promis
   }
   const result = recomputeReceipt(commit);
   if (result instanceof Rejection)
-    throw new UsageError(result.message, `Give the receipt that closed the bids; \`${CALL} recompute TASK\` finds it.`);
+    throw new UsageError(result.message, `Give the receipt that closed the bids; \`${call()} recompute TASK\` finds it.`);
   if (!result.agrees) context.foundWrong();
   if (context.json) printJson(result);
   else show(commit, result);
@@ -74,7 +74,7 @@ async function awardOf({ client, globals }: Context, { task = '', award, data }:
   if (found !== undefined) return found;
   throw new RefusedError(
     award === undefined ? `the market has not awarded ${task} yet` : `the market has made no award ${award} of ${task}`,
-    `See \`${CALL} tasks ${task}\`.`,
+    `See \`${call()} tasks ${task}\`.`,
   );
 }
 

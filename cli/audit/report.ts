@@ -11,6 +11,7 @@ import {
   bar,
   bold,
   CALL,
+  call,
   type Context,
   count,
   dim,
@@ -148,5 +149,5 @@ function tell(context: Context, out: string, made: Report, goesOn: boolean): voi
       ? bad('The log does NOT hold; the report says so.')
       : good(key === undefined ? 'Every chain holds.' : 'Every chain holds, and the log is signed by the key.'),
   );
-  if (proven < receipts) note(dim(`What has no proof is in no checkpoint yet: \`${CALL} checkpoint\` makes one.`));
+  if (proven < receipts) note(dim(`What has no proof is in no checkpoint yet: \`${call()} checkpoint\` makes one.`));
 }

@@ -5,7 +5,7 @@ import type { Pinned } from '../../adapters/embedded/log-verification';
 import { type EntriesHead, REPORT_FORMAT, type ReportFault, ReportVerifier } from '../../domain/audit/report-verifier';
 import { JsonError, readJson } from '../../domain/kernel/json';
 import { textLines } from '../log-file';
-import { bad, bold, CALL, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
+import { bad, bold, call, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
 import { ENTRIES_FILE } from './report-files';
 
 const MOST_PRINTED = 50;
@@ -16,7 +16,7 @@ const NOT_SHOWN =
 export async function verifyReport(context: Context, given: string, pinned: Pinned | undefined): Promise<void> {
   if (pinned === undefined || pinned.kept.length > 0)
     throw new UsageError('--report needs --key, and goes without --checkpoint', 'An export is held against those.');
-  if (!existsSync(given)) throw new UsageError(`there is no file ${given}`, `Make one with \`${CALL} report\`.`);
+  if (!existsSync(given)) throw new UsageError(`there is no file ${given}`, `Make one with \`${call()} report\`.`);
   const file = statSync(given).isDirectory() ? join(given, ENTRIES_FILE) : given;
   let verifier: ReportVerifier | undefined;
   let lines = 0;
@@ -78,6 +78,6 @@ function parsed(text: string, file: string): unknown {
 function noReport(file: string): UsageError {
   return new UsageError(
     `${file} holds no entries of a report`,
-    `\`${CALL} report\` makes a folder with ${ENTRIES_FILE}.`,
+    `\`${call()} report\` makes a folder with ${ENTRIES_FILE}.`,
   );
 }

@@ -12,6 +12,7 @@ import {
   bar,
   bold,
   CALL,
+  call,
   type Context,
   count,
   dim,
@@ -118,7 +119,7 @@ export function pinnedOf({
   }
   const parsed = parseVerifierKeys(key.includes('+') ? key : readGiven(key));
   if ('fault' in parsed)
-    throw new UsageError(`the key ${parsed.fault}`, `\`${CALL} checkpoint --keys\` shows the keys of a host.`);
+    throw new UsageError(`the key ${parsed.fault}`, `\`${call()} checkpoint --keys\` shows the keys of a host.`);
   const kept = checkpoint.map((file) => ({ from: file, note: readGiven(file) }));
   return { keys: parsed, kept: anchor === undefined ? kept : [...kept, ...anchored(anchor, parsed.name)] };
 }

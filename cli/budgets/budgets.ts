@@ -1,6 +1,6 @@
 /** What the commands on budgets do. */
 import type { Budget, Budgeted } from '../../client/budgets';
-import { ago, bold, CALL, type Context, dim, print, printJson, printTable, said, usd } from '../terminal';
+import { ago, bold, call, type Context, dim, print, printJson, printTable, said, usd } from '../terminal';
 
 export interface BudgetsInput {
   readonly reservations?: boolean;
@@ -50,7 +50,7 @@ async function reserved({ client, json }: Context): Promise<void> {
     ['AWARD', 'RESERVED', 'SPENT', 'SUB-TASKS'],
     'Nothing is reserved.',
   );
-  if (page.nextLink !== undefined) print(dim(`There are more: \`${CALL} budgets --reservations --json\` shows how.`));
+  if (page.nextLink !== undefined) print(dim(`There are more: \`${call()} budgets --reservations --json\` shows how.`));
 }
 
 function limitOf({ limit_micro_usd, period }: Pick<Budget, 'limit_micro_usd' | 'period'>): string {

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import type { JobAnswer, JobInput, JobRow } from '../../client/jobs';
 import { fileOf, parseJson } from '../json';
 import { firstOf, printDetails } from '../lists';
-import { ago, bold, CALL, type Context, dim, lineOf, print, printJson, printTable, said } from '../terminal';
+import { ago, bold, call, type Context, dim, lineOf, print, printJson, printTable, said } from '../terminal';
 
 export interface PostInput {
   readonly file: string;
@@ -18,7 +18,7 @@ export async function post({ client, json }: Context, { file, key }: PostInput):
   const answer = await client.jobs.post(job as JobInput, { idempotencyKey: key });
   if (json) return printJson(answer);
   printStatus(answer);
-  print(dim(`\`${CALL} job show ${said(answer.job.id)} --tasks\` shows how far it is.`));
+  print(dim(`\`${call()} job show ${said(answer.job.id)} --tasks\` shows how far it is.`));
 }
 
 function printStatus({ job: { id, status, left, tasks } }: JobAnswer): void {

@@ -5,7 +5,7 @@ import {
   bad,
   bar,
   bold,
-  CALL,
+  call,
   type Context,
   count,
   dim,
@@ -57,7 +57,7 @@ export async function post(context: Context, input: PostInput): Promise<void> {
   else
     throw new UsageError(
       'give the TASK_TYPE of a task, or tasks as JSON with --file or on standard input',
-      `See \`${CALL} post --help\` for examples.`,
+      `See \`${call()} post --help\` for examples.`,
     );
 }
 

@@ -4,7 +4,7 @@ import { jsonOf } from '../json';
 import {
   ago,
   bold,
-  CALL,
+  call,
   type Context,
   namedNumber,
   print,
@@ -40,7 +40,7 @@ export async function register(
   });
   if (json) return printJson(answer);
   print(
-    `${bold(said(answer.agent.id))} is registered as ${said(type)}. \`${CALL} inbox ${said(answer.agent.id)} --wait 30\` waits for work.`,
+    `${bold(said(answer.agent.id))} is registered as ${said(type)}. \`${call()} inbox ${said(answer.agent.id)} --wait 30\` waits for work.`,
   );
 }
 
@@ -102,7 +102,7 @@ async function claimOf(
   if (agent !== undefined && award !== undefined) return { agent, award };
   const { holder, status } = await client.tasks.get(task);
   if (holder === undefined)
-    throw new RefusedError(`nobody holds ${task}: it is ${status}`, `${CALL} why ${task} tells what happened.`);
+    throw new RefusedError(`nobody holds ${task}: it is ${status}`, `${call()} why ${task} tells what happened.`);
   return { agent: agent ?? holder.agent, award: award ?? holder.award };
 }
 

@@ -5,7 +5,7 @@ import { isHeld } from '../../adapters/embedded/folder';
 import { type Formicary, FormicaryError } from '../../client/client';
 import { type Health, healthOf } from '../health';
 import { dataFolder } from '../log-file';
-import { bad, CALL, type Context, count, dim, good, print, printJson, said } from '../terminal';
+import { bad, CALL, call, type Context, count, dim, good, print, printJson, said } from '../terminal';
 
 export interface DoctorInput {
   readonly data?: string;
@@ -115,7 +115,17 @@ async function colony(client: Formicary): Promise<Finding[]> {
     for await (const _ of client.agents.all({ status })) agents[status] += 1;
   let dead = 0;
   for await (const _ of client.tasks.all({ status: 'dead' })) dead += 1;
+  const stopped = await client.stops.list();
   return [
+    {
+      check: 'stops',
+      ok: stopped.length === 0,
+      detail:
+        stopped.length === 0
+          ? 'nothing is stopped'
+          : `stopped: ${stopped.map(({ kind, name }) => (kind === 'global' ? 'everything' : `${kind} ${name}`)).join(', ')}`,
+      advice: `What is stopped does nothing and counts no time; \`${call()} stops\` says why, by whom and since when.`,
+    },
     {
       check: 'feed',
       ok: late.length === 0,
@@ -123,13 +133,13 @@ async function colony(client: Formicary): Promise<Finding[]> {
         late.length === 0
           ? 'every consumer keeps up'
           : `late: ${late.map(({ consumer, delay_seconds }) => `${consumer} by ${Math.round(delay_seconds ?? 0)} s`).join(', ')}`,
-      advice: `It works off what has come in; \`${CALL} status\` shows whether it gets less.`,
+      advice: `It works off what has come in; \`${call()} status\` shows whether it gets less.`,
     },
     {
       check: 'parked',
       ok: parked === 0,
       detail: count(parked, 'commit'),
-      advice: `\`${CALL} parked\` says which and why; \`${CALL} parked --redrive-all\` tries them again.`,
+      advice: `\`${call()} parked\` says which and why; \`${call()} parked --redrive-all\` tries them again.`,
     },
     {
       check: 'agents',
@@ -141,7 +151,7 @@ async function colony(client: Formicary): Promise<Finding[]> {
       check: 'tasks',
       ok: dead === 0,
       detail: `${open_tasks} open, ${dead} dead`,
-      advice: `\`${CALL} tasks --status dead\` lists them, \`${CALL} redrive --all\` brings them back.`,
+      advice: `\`${call()} tasks --status dead\` lists them, \`${call()} redrive --all\` brings them back.`,
     },
   ];
 }

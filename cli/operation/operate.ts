@@ -6,7 +6,7 @@ import {
   ago,
   bad,
   bold,
-  CALL,
+  call,
   type Context,
   count,
   dim,
@@ -44,7 +44,7 @@ export async function redrive(context: Context, { tasks, type, all, deadline }: 
   if ((tasks.length > 0 ? 1 : 0) + (type === undefined ? 0 : 1) + (all === true ? 1 : 0) !== 1) {
     throw new UsageError(
       'give TASKS, or --type TYPE, or --all',
-      `${CALL} tasks --status dead shows what could be brought back.`,
+      `${call()} tasks --status dead shows what could be brought back.`,
     );
   }
   const until = deadline === undefined ? undefined : timeOf(deadline, 1);
@@ -113,7 +113,7 @@ export async function parked(
     // Whoever copies the id from the list need not copy the consumer: an id that several have parked is tried again by
     // each.
     const named = found.filter((item) => item.id === id).map((item) => item.consumer);
-    if (named.length === 0) throw new UsageError(`${id} is not parked`, `${CALL} parked shows what is, and why.`);
+    if (named.length === 0) throw new UsageError(`${id} is not parked`, `${call()} parked shows what is, and why.`);
     for (const one of named) await client.operation.redrive(one, id);
     return json
       ? printJson(named.map((one) => ({ consumer: one, id })))
@@ -157,7 +157,7 @@ export async function rebuild({ client, json }: Context, { view }: { view: strin
   const answer = await client.operation.rebuildView(view);
   if (json) return printJson(answer);
   print(
-    `${bold(said(answer.view))} is built anew; ${said(answer.serving)} serves meanwhile. \`${CALL} status\` shows how far it is.`,
+    `${bold(said(answer.view))} is built anew; ${said(answer.serving)} serves meanwhile. \`${call()} status\` shows how far it is.`,
   );
 }
 
@@ -254,7 +254,7 @@ export async function blob({ client }: Context, { task, which }: { task: string;
   };
   const reference = which.startsWith('sha256:') ? which : named[which];
   if (reference === undefined)
-    throw new UsageError(`${task} has no ${which} that is kept apart`, `${CALL} tasks ${task} shows what it has.`);
+    throw new UsageError(`${task} has no ${which} that is kept apart`, `${call()} tasks ${task} shows what it has.`);
   printJson(await client.tasks.blob(task, reference));
 }
 
@@ -271,7 +271,7 @@ export async function pause(
 ): Promise<void> {
   const answer = await client.pauses.pause(KINDS[kind] as Kind, name, reason);
   if (json) return printJson(answer);
-  print(`${kind} ${bold(said(name))} is paused. \`${CALL} resume ${kind} ${said(name)}\` ends that.`);
+  print(`${kind} ${bold(said(name))} is paused. \`${call()} resume ${kind} ${said(name)}\` ends that.`);
 }
 
 /** Ends a pause. */
@@ -325,7 +325,7 @@ export async function drain({ client, json }: Context, { kind, name, reason, wai
           ? `${kind} ${bold(said(name))} is drained: it holds nothing.`
           : `${kind} ${bold(said(name))} drains: it still holds ${count(held, 'task')}.`,
       );
-      return print(dim(`\`${CALL} resume ${kind} ${said(name)}\` gives it work again.`));
+      return print(dim(`\`${call()} resume ${kind} ${said(name)}\` gives it work again.`));
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }

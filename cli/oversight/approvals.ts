@@ -6,7 +6,7 @@ import {
   ago,
   bad,
   bold,
-  CALL,
+  call,
   type Context,
   dim,
   lineOf,
@@ -151,7 +151,7 @@ export async function approval(context: Context, { id }: { id: string }): Promis
   const which = choices !== undefined && leader === undefined ? ' --choice …' : '';
   print(
     dim(
-      `Decide:  ${CALL} approve ${id}${which} --hash ${shortHash(hash)} --reason …\n         ${CALL} reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     ${CALL} ask ${id} QUESTION`,
+      `Decide:  ${call()} approve ${id}${which} --hash ${shortHash(hash)} --reason …\n         ${call()} reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     ${call()} ask ${id} QUESTION`,
     ),
   );
 }
@@ -191,7 +191,7 @@ async function seen({ client }: Context, { id, hash }: DecideInput): Promise<App
   if (hash !== undefined && !asked.hash.startsWith(hash))
     throw new UsageError(
       `${id} is not what you looked at any more: it is ${shortHash(asked.hash)} now`,
-      `Look again: ${CALL} approval ${id}`,
+      `Look again: ${call()} approval ${id}`,
     );
   return asked;
 }

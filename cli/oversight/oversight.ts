@@ -1,6 +1,6 @@
 import type { OversightRules } from '../../client/client';
 import { jsonOf } from '../json';
-import { bold, CALL, type Context, dim, print, printJson, printTable, shortHash, UsageError } from '../terminal';
+import { bold, call, type Context, dim, print, printJson, printTable, shortHash, UsageError } from '../terminal';
 
 export interface OversightInput {
   readonly kind?: string;
@@ -14,7 +14,7 @@ export async function oversight(context: Context, { kind, set }: OversightInput)
     if (kind === undefined)
       throw new UsageError(
         'name the KIND whose rules are to be set',
-        `For example: ${CALL} oversight erp.order --set @rules.json`,
+        `For example: ${call()} oversight erp.order --set @rules.json`,
       );
     const answer = await client.oversight.set(
       kind,

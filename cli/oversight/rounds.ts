@@ -4,7 +4,7 @@ import {
   ago,
   bad,
   bold,
-  CALL,
+  call,
   type Context,
   count,
   dim,
@@ -99,8 +99,8 @@ async function show({ client, json }: Context, id: string): Promise<void> {
   print(
     dim(
       status === 'open'
-        ? `Vote:        ${CALL} vote ${id} ${choices[0]} --reason … --principal VOTER`
-        : `Count again: ${CALL} tally ${id}`,
+        ? `Vote:        ${call('another')} vote ${id} ${choices[0]} --reason … --principal VOTER`
+        : `Count again: ${call()} tally ${id}`,
     ),
   );
 }
@@ -127,7 +127,7 @@ export async function poll({ client, json }: Context, input: PollInput): Promise
   if ((voter === undefined) === (capability === undefined))
     throw new UsageError(
       'say who votes: either --voter, several times, or --capability',
-      `For example: ${CALL} poll "Ship today?" --voter ada-1 --voter bo-2 --voter cy-3`,
+      `For example: ${call()} poll "Ship today?" --voter ada-1 --voter bo-2 --voter cy-3`,
     );
   const voters = capability === undefined ? (voter ?? []).map(voterOf) : { capability };
   const answer = await client.rounds.open({

@@ -13,7 +13,7 @@ import { dataFolder, loadExport, openFolder } from '../log-file';
 import {
   bad,
   bold,
-  CALL,
+  call,
   type Context,
   dim,
   good,
@@ -40,13 +40,13 @@ export async function tally(context: Context, input: TallyInput): Promise<void> 
   if (commits.length === 0)
     throw new UsageError(
       `there is no round ${input.round}`,
-      `See \`${CALL} rounds\`; give --tenant unless it is default.`,
+      `See \`${call()} rounds\`; give --tenant unless it is default.`,
     );
   const result = recomputeRound(commits);
   if (result instanceof Rejection)
     throw new UsageError(
       `${input.round}: ${result.message}`,
-      `Only a closed round can be counted again: see \`${CALL} rounds ${input.round}\`.`,
+      `Only a closed round can be counted again: see \`${call()} rounds ${input.round}\`.`,
     );
   if (!result.agrees) context.foundWrong();
   const state = stateOf(roundDecider, commits);

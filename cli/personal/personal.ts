@@ -1,7 +1,7 @@
 /** What the commands on personal data do. */
 import type { Subject } from '../../client/personal';
 import { firstOf, printDetails } from '../lists';
-import { ago, bold, CALL, type Context, count, dim, print, printJson, printTable, said } from '../terminal';
+import { ago, bold, call, type Context, count, dim, print, printJson, printTable, said } from '../terminal';
 
 export interface EraseInput {
   readonly subject: string;
@@ -88,7 +88,7 @@ export async function erasures({ client, json }: Context, { limit, all }: Erasur
     ['SUBJECT', 'WHEN', 'BY', 'REASON'],
     found.rows.map(({ subject, at, by, reason }) => [bold(said(subject)), ago(at), said(by), said(reason)]),
     [],
-    `Nobody was erased: \`${CALL} erase SUBJECT --reason …\` does it.`,
+    `Nobody was erased: \`${call()} erase SUBJECT --reason …\` does it.`,
   );
   found.sayMore();
 }

@@ -1,7 +1,7 @@
 /** Names of bundles: 64 hexadecimal digits, of which people type the first ones. */
 import type { Formicary } from '../../client/client';
 import { BUNDLE_PATTERN } from '../../domain/policy/rollout';
-import { CALL, UsageError } from '../terminal';
+import { call, UsageError } from '../terminal';
 
 export function short(bundle: string): string {
   return bundle.slice(0, 12);
@@ -22,6 +22,6 @@ function oneOf(typed: string, names: readonly string[]): string {
   if (found.length === 1) return found[0] as string;
   throw new UsageError(
     found.length === 0 ? `no bundle of the roll-out is called ${typed}` : `${found.length} bundles begin with ${typed}`,
-    `\`${CALL} policy list\` shows them; one that is not among them needs its whole name.`,
+    `\`${call()} policy list\` shows them; one that is not among them needs its whole name.`,
   );
 }

@@ -1,6 +1,6 @@
 /** What the commands on the roll-out do. */
 import type { Policy } from '../../client/policy';
-import { ago, bad, bold, CALL, type Context, dim, print, printJson, printTable, said, UsageError } from '../terminal';
+import { ago, bad, bold, call, type Context, dim, print, printJson, printTable, said, UsageError } from '../terminal';
 import { filesIn } from './bundles';
 import { nameOf, short } from './names';
 import { printCompared } from './tables';
@@ -61,7 +61,7 @@ export async function stage({ client, json }: Context, { folder, reason }: Stage
   print(
     `${bold(answer.bundle)} is staged${answer.receipt.events.length === 0 ? ' already' : ''}: it judges nothing yet.`,
   );
-  print(dim(`\`${CALL} policy diff ${short(answer.bundle)}\` shows what it would have changed.`));
+  print(dim(`\`${call()} policy diff ${short(answer.bundle)}\` shows what it would have changed.`));
 }
 
 export interface BundleInput {
@@ -88,7 +88,7 @@ export async function shadow({ client, json }: Context, { bundle, reason }: Shad
     const name = await nameOf(client, bundle);
     const answer = await client.policy.shadow(name, reason);
     if (json) return printJson(answer);
-    return print(`${bold(name)} is in the shadow: \`${CALL} policy shadow\` shows what it would say otherwise.`);
+    return print(`${bold(name)} is in the shadow: \`${call()} policy shadow\` shows what it would say otherwise.`);
   }
   const counted = await client.policy.shadowed();
   if (json) return printJson(counted ?? null);
@@ -110,7 +110,7 @@ export async function activate({ client, json }: Context, { bundle, reason, urge
   const answer = await client.policy.activate(name, { reason, urgent });
   if (json) return printJson(answer);
   print(`${bold(name)} is in force: here now, everywhere within a second.`);
-  print(dim(`\`${CALL} policy rollback ${short(name)} --reason …\` goes back to the one before it.`));
+  print(dim(`\`${call()} policy rollback ${short(name)} --reason …\` goes back to the one before it.`));
 }
 
 export async function rollBack({ client, json }: Context, { bundle, reason }: BundleInput): Promise<void> {

@@ -1,6 +1,6 @@
 /** What the commands on stops do. */
 import type { Stoppable } from '../../client/stops';
-import { ago, bold, CALL, type Context, count, dim, print, printJson, printTable, said } from '../terminal';
+import { ago, bold, call, type Context, count, dim, print, printJson, printTable, said } from '../terminal';
 
 export interface StopInput {
   readonly kind: Stoppable;
@@ -25,7 +25,7 @@ export async function stop({ client, json }: Context, { kind, name, reason, quar
       ['AWARD'],
     );
   }
-  print(dim(`\`${CALL} lift ${what} --reason …\` ends that; \`${CALL} stops\` shows all of them.`));
+  print(dim(`\`${call()} lift ${what} --reason …\` ends that; \`${call()} stops\` shows all of them.`));
 }
 
 /** Shows what is stopped. */

@@ -1,7 +1,7 @@
 /** What the commands on tenants do. */
 import type { Tenant, TenantSummary } from '../../client/tenants';
 import { firstOf } from '../lists';
-import { ago, bold, CALL, type Context, note, print, printJson, printTable, said, usd } from '../terminal';
+import { ago, bold, call, type Context, note, print, printJson, printTable, said, usd } from '../terminal';
 
 /** Lists all tenants: a restore is told by this list whom it must not open again, so nothing of it may be missing. */
 export async function list({ client, json }: Context): Promise<void> {
@@ -134,7 +134,7 @@ export async function erase({ client, json }: Context, { name, reason }: EndInpu
 
 function printAgreed({ name }: TenantSummary, ending: string): void {
   print(
-    `You have agreed; a second person has to, within the hour: \`${CALL} tenant ${ending} ${said(name)} --reason …\``,
+    `You have agreed; a second person has to, within the hour: \`${call('another')} tenant ${ending} ${said(name)} --reason …\``,
   );
 }
 

@@ -26,6 +26,7 @@ export const OBSTACLES = [
   'busy',
   'declined',
   'over-budget',
+  'stopped',
   'paused',
   'too-much-effort',
   'task-too-weak',
@@ -35,10 +36,10 @@ export const OBSTACLES = [
   'lacks-capability',
   'kept-out',
   'not-registered',
-] as const satisfies readonly (Unfit | 'declined' | 'kept-out' | 'over-budget')[];
+] as const satisfies readonly (Unfit | 'declined' | 'kept-out' | 'over-budget' | 'stopped')[];
 /** As much of what somebody wrote as stands in the sentence. */
 const LONGEST_REASON = 200;
-export type Obstacle = Unfit | 'declined' | 'kept-out' | 'over-budget';
+export type Obstacle = Unfit | 'declined' | 'kept-out' | 'over-budget' | 'stopped';
 
 /**
  * Why a task does not move. Stable: programs may tell them apart. Where agents differ, the one that stands nearest to
@@ -80,6 +81,10 @@ export interface Look {
 /** What people have set, as far as it concerns who gets a task. */
 export interface Terms {
   readonly pauses: PauseState;
+  /** What stops the task itself, its tenant or everything, as a refusal says it; undefined when nothing does. */
+  readonly still?: string;
+  /** What stops this agent, or its type; undefined when nothing does. */
+  readonly stopOf: (bidder: Bidder) => string | undefined;
   /** Why no budget has enough for this agent to do the task; undefined when all have. */
   readonly shortage: (bidder: Bidder) => string | undefined;
 }
@@ -94,6 +99,7 @@ export interface Awaited {
  * Why this agent does not get the task; undefined when nothing stands in the way. What lasts comes before what passes.
  */
 export function obstacleOf(state: TaskState, bidder: Bidder, terms: Terms, now: Time): Obstacle | undefined {
+  if (terms.still !== undefined) return 'stopped';
   if (isKeptOut(state, bidder.id)) return 'kept-out';
   const found = unfit(
     bidder,
@@ -101,6 +107,8 @@ export function obstacleOf(state: TaskState, bidder: Bidder, terms: Terms, now: 
     strengthOf(state, now),
     hasBid(state, bidder.id) ? 'bid' : 'offer',
   );
+  // A stop keeps an agent from all that is new, as a pause does.
+  if (found === 'paused' && terms.stopOf(bidder) !== undefined) return 'stopped';
   if (found !== undefined && found !== 'busy') return found;
   if (terms.shortage(bidder) !== undefined) return 'over-budget';
   return hasDeclined(state, bidder.id, now) ? 'declined' : found;
@@ -137,6 +145,8 @@ export function obstacleText(state: TaskState, bidder: Bidder, obstacle: Obstacl
       return `${id} has declined, and is asked again after ${(own(state.declined, id) as Decline).until}`;
     case 'over-budget':
       return `${id} would cost too much: ${terms.shortage(bidder)}`;
+    case 'stopped':
+      return `${id} may do nothing: ${terms.still ?? terms.stopOf(bidder)}`;
     case 'paused': {
       const pause = agentPause(terms.pauses, id, profile.pool);
       return `${pause?.kind === 'pool' ? `${id} is of pool ${pause.name}, which is` : `${id} is`} ${pausedBy(pause)}`;
@@ -157,6 +167,7 @@ const PLURAL: Readonly<Record<Obstacle, string>> = {
   busy: 'busy',
   declined: 'declined',
   'over-budget': 'too expensive for a budget',
+  stopped: 'stopped',
   paused: 'paused',
   'too-much-effort': 'for less effort only',
   'task-too-weak': 'for stronger tasks only',
@@ -172,6 +183,10 @@ const PLURAL: Readonly<Record<Obstacle, string>> = {
 export function whyNot(state: TaskState, look: Look, now: Time, awaited?: Awaited): WhyNot | undefined {
   const { spec, status, holder, ready_at } = state;
   if (spec === undefined) return undefined;
+  const { still } = look.terms;
+  // Nothing that is said below happens meanwhile, and no time that it names counts.
+  if (still !== undefined && (status === 'held' || status === 'awarded' || status === 'open'))
+    return { code: 'stopped', text: `it waits: ${still}` };
   if (status === 'held') {
     return {
       code: 'awaits-decision',

@@ -76,6 +76,8 @@ interface Case {
   readonly lending?: number;
   readonly pauses?: PauseState;
   readonly shortage?: string;
+  readonly still?: string;
+  readonly stop?: string;
   readonly awaited?: Awaited;
 }
 
@@ -86,6 +88,8 @@ function told({
   lending = 0,
   pauses = pauseDecider.initial,
   shortage,
+  still,
+  stop,
   awaited,
 }: Case) {
   const counts = [
@@ -94,7 +98,7 @@ function told({
   ];
   return whyNot(
     { ...open, ...state },
-    { able: counts, lending, examined: agents, terms: { pauses, shortage: () => shortage } },
+    { able: counts, lending, examined: agents, terms: { pauses, still, stopOf: () => stop, shortage: () => shortage } },
     NOW,
     awaited,
   );
@@ -203,6 +207,16 @@ test.each<[WhyCode, string, Case]>([
     'type-paused',
     `not awarded: tasks of legal.level are paused by human:ada since ${BEFORE}: an audit runs`,
     { agents: [agent('lev-1')], pauses: paused('task_type', 'legal.level') },
+  ],
+  ...(['open', 'held', 'awarded'] as const).map((status): [WhyCode, string, Case] => [
+    'stopped',
+    'it waits: everything is frozen',
+    { state: { status, holder }, agents: [agent('lev-1')], still: 'everything is frozen' },
+  ]),
+  [
+    'stopped',
+    'not awarded: 1 agent of legal.level; lev-1 may do nothing: agent lev-1 is frozen',
+    { agents: [agent('lev-1', {}, {}, { paused: true })], stop: 'agent lev-1 is frozen' },
   ],
   ['award-under-way', 'it is being awarded: lev-1 could take it', { agents: [agent('lev-1')] }],
   [

@@ -1,5 +1,6 @@
 /** Entry point of `npm start`: the whole of Formicary on this machine. */
 import path from 'node:path';
+import { LOG_KEY_FILE, missingKeys, PERSONAL_KEY_FILE } from '../adapters/embedded/key-files';
 import { secretIn } from '../adapters/embedded/new-secret';
 import { ownersKeyTextOf } from '../domain/kernel/identity-secret';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
     { min: 0.001, max: 36_500 },
   );
 
+  const lostKeys = newKeysOf(data);
   const key = newOwnersKey(data);
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   let stopping: number | undefined;
@@ -57,6 +59,10 @@ async function main(): Promise<void> {
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
 
+  for (const name of lostKeys)
+    console.warn(
+      `WARNING: ${name} was not in ${data}, which holds what belongs to it, and was made anew: stop the host, put the kept one in its place ("Backup" in docs/operation.md).`,
+    );
   const idle = host.functions.filter(({ runs }) => !runs).map(({ name }) => name);
   console.log(
     [
@@ -80,6 +86,17 @@ function newOwnersKey(data: string): string | undefined {
   if (process.env['FORMICARY_PROFILE'] === 'azure' || process.env['FORMICARY_IDENTITY_SECRET']) return undefined;
   const { secret, isNew } = secretIn(data);
   return isNew ? ownersKeyTextOf(secret) : undefined;
+}
+
+/** The key files that the start is about to make anew although there is data of the ones before. */
+function newKeysOf(data: string): readonly string[] {
+  if (process.env['FORMICARY_PROFILE'] === 'azure') return [];
+  const { FORMICARY_PERSONAL_KEY, FORMICARY_LOG_KEY } = process.env;
+  const given: Readonly<Record<string, string | undefined>> = {
+    [PERSONAL_KEY_FILE]: FORMICARY_PERSONAL_KEY,
+    [LOG_KEY_FILE]: FORMICARY_LOG_KEY,
+  };
+  return missingKeys(data).filter((name) => !given[name]);
 }
 
 /** A setting that is a number; one that is empty counts as not given. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BackedUpFile, backUp, BackupRefused, type Manifest, restore } from '../../adapters/embedded/backup';
 import { isDamage } from '../../adapters/embedded/database';
+import { KEYS_APART } from '../../adapters/embedded/key-files';
 import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { audit } from '../../adapters/embedded/verification';
 import { parseStream } from '../../domain/kernel/ids';
@@ -20,6 +21,7 @@ export async function backup(context: Context, { folder, data }: { folder: strin
   const held = report(context, target, manifest, { backup: target, of: source });
   if (context.json) return;
   print(`${bold(target)}: ${contents(manifest)} of ${source}`);
+  printKeysApart('Not in it, to be kept apart from it');
   print(
     held
       ? good('It verifies. Bring it back with: ') + `${CALL} restore ${folder} --data NEW-FOLDER`
@@ -51,7 +53,14 @@ export async function restoreBackup(
       ].join('\n'),
     ),
   );
+  printKeysApart(`Put into ${data} before its first start, from where they are kept`);
   print(`Start it with: ${CALL} start --data ${data}`);
+}
+
+/** No backup holds the keys: whoever restores without them notices when it is too late. */
+function printKeysApart(what: string): void {
+  print(`${what}:`);
+  for (const { file, lost } of KEYS_APART) print(`  ${file.padEnd(22)}  ${dim(`without it ${lost}`)}`);
 }
 
 /** The receipts of people who were erased, or a list of tenants. */

@@ -2,6 +2,7 @@
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isHeld } from '../../adapters/embedded/folder';
+import { missingKeys } from '../../adapters/embedded/key-files';
 import { type Formicary, FormicaryError } from '../../client/client';
 import { type Health, healthOf } from '../health';
 import { dataFolder } from '../log-file';
@@ -177,7 +178,14 @@ function folderFindings(folder: string): Finding[] {
     .filter((name) => name.endsWith('-wal'))
     .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
+  const missing = missingKeys(folder);
   return [
+    {
+      check: 'keys',
+      ok: missing.length === 0,
+      detail: missing.length === 0 ? 'those of what is sealed and signed are here' : `missing: ${missing.join(', ')}`,
+      advice: '"Backup" in docs/operation.md: put them back before the next start, which makes others.',
+    },
     {
       check: 'disk',
       ok: bavail * bsize >= LEAST_FREE_BYTES,

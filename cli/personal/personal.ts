@@ -1,7 +1,8 @@
 /** What the commands on personal data do. */
 import type { Subject } from '../../client/personal';
+import { MARK, mapMarks } from '../../domain/personal/mark';
 import { firstOf, printDetails } from '../lists';
-import { ago, bold, call, type Context, count, dim, print, printJson, printTable, said } from '../terminal';
+import { ago, bold, call, type Context, count, dim, note, print, printJson, printTable, said } from '../terminal';
 
 export interface EraseInput {
   readonly subject: string;
@@ -59,7 +60,7 @@ export interface ReadInput {
 }
 
 /** Shows something with the personal data in it opened. */
-export async function read({ client, json }: Context, { kind, id, purpose }: ReadInput): Promise<void> {
+export async function read({ client, json, foundWrong }: Context, { kind, id, purpose }: ReadInput): Promise<void> {
   const opening = { personal: 'open', purpose } as const;
   const found =
     kind === 'task'
@@ -67,7 +68,22 @@ export async function read({ client, json }: Context, { kind, id, purpose }: Rea
       : kind === 'action'
         ? await client.actions.get(id, opening)
         : await client.approvals.get(id, opening);
-  return json ? printJson(found) : printDetails(found);
+  if (json) printJson(found);
+  else printDetails(found);
+  if (!staysSealed(found)) return;
+  foundWrong();
+  note('What stays sealed has a key that this host cannot use: see "Keys and backups" in docs/personal-data.md.');
+}
+
+/** Whether something did not open though nobody was erased. */
+function staysSealed(found: object): boolean {
+  let sealed = false;
+  mapMarks(found, (holder) => {
+    const mark = (holder as { readonly [MARK]?: { readonly sealed?: true } })[MARK];
+    sealed ||= mark?.sealed === true;
+    return holder;
+  });
+  return sealed;
 }
 
 /** Who was erased, of whom a table tells. */

@@ -1,4 +1,5 @@
 /** What the commands on stops do. */
+import { type Formicary, FormicaryError } from '../../client/client';
 import type { Stoppable } from '../../client/stops';
 import { ago, bold, call, type Context, count, dim, print, printJson, printTable, said } from '../terminal';
 
@@ -25,7 +26,19 @@ export async function stop({ client, json }: Context, { kind, name, reason, quar
       ['AWARD'],
     );
   }
+  if (kind === 'agent' && answer.in_flight.length === 0 && !(await isRegistered(client, name)))
+    print(`No agent is registered as ${bold(said(name))}: look at the spelling. The stop stands all the same.`);
   print(dim(`\`${call()} lift ${what} --reason …\` ends that; \`${call()} stops\` shows all of them.`));
+}
+
+async function isRegistered(client: Formicary, agent: string): Promise<boolean> {
+  try {
+    await client.agents.get(agent);
+    return true;
+  } catch (error) {
+    if (error instanceof FormicaryError && error.status === 404) return false;
+    throw error;
+  }
 }
 
 /** Shows what is stopped. */
@@ -55,11 +68,15 @@ export interface LiftInput {
 }
 
 /** Lifts a stop, or is the first of two to agree. */
-export async function lift({ client, json }: Context, { kind, name, reason }: LiftInput): Promise<void> {
+export async function lift({ client, json, foundWrong }: Context, { kind, name, reason }: LiftInput): Promise<void> {
   const answer = await client.stops.lift(kind, name, reason);
   if (json) return printJson(answer);
   const what = `${kind} ${said(name)}`;
   if (!answer.lifted) print(`You agreed to lift ${bold(what)}: a second person has to, within an hour.`);
-  else if (answer.receipt.events.length === 0) print(`${bold(what)} was not stopped.`);
-  else print(`${bold(what)} goes on.`);
+  else if (answer.receipt.events.length === 0) {
+    const stands = (await client.stops.list()).some((one) => one.kind === kind && one.name === name);
+    if (!stands) return print(`${bold(what)} was not stopped.`);
+    foundWrong();
+    print(`${bold(what)} was stopped by the platform: people of the tenant platform lift it.`);
+  } else print(`${bold(what)} goes on.`);
 }

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { KEYS_APART, missingKeys, PERSONAL_KEY_FILE, personalKeyIn } from '../../adapters/embedded/key-files';
 import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { Formicary } from '../../client/client';
 import { OF_TENANT } from '../../domain/personal/subject';
@@ -53,6 +54,7 @@ beforeAll(async () => {
   await host.stop();
   expect([made.code, made.stderr, made.stdout]).toEqual([0, '', expect.stringContaining('It verifies') as string]);
   expect(made.stdout).toContain(`formicary restore ${backup} --data`);
+  for (const { file } of KEYS_APART) expect(made.stdout).toContain(file);
 }, 120_000);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -105,6 +107,18 @@ test('what was acknowledged before the backup is there after the restore, payloa
   await host.stop();
   expect((await formicary(['verify', '--data', data])).code).toBe(0);
 }, 120_000);
+
+test('a folder that lacks the key of what is sealed or signed in it fails the doctor, until the key is there', async () => {
+  const copy = copyOf('keyless');
+  expect(missingKeys(copy)).toEqual([]);
+  const keys = new FileSubjectKeys(copy);
+  await keys.keep('default', 'customer-17', Buffer.from('wrapped'));
+  expect(missingKeys(copy)).toEqual([PERSONAL_KEY_FILE]);
+  const look = async () => (await formicary(['doctor', '--url', 'http://127.0.0.1:1', '--data', copy])).stdout;
+  expect(await look()).toMatch(/✗ keys +missing: formicary\.personal-key/);
+  personalKeyIn(copy);
+  expect(await look()).toMatch(/✓ keys/);
+}, 60_000);
 
 test('a backup is private, has a manifest, and verifies as it lies there without a trace', async () => {
   const open = readdirSync(backup, { recursive: true, withFileTypes: true }).filter(

@@ -75,6 +75,10 @@ describe('help and errors', () => {
     expect(help.stdout).toContain('$ npx formicary export | npx formicary verify --export -\n');
     const usage = await formicary(['recompute'], { env: { npm_command: 'exec' } });
     expect(usage.stderr).toContain('For example: npx formicary recompute');
+    const spoken = await formicary(['--tenant', 'acme', '--principal', "o'hara", 'recompute'], {
+      env: { npm_command: 'exec', FORMICARY_URL: 'http://127.0.0.1:1' },
+    });
+    expect(spoken.stderr).toContain(`npx formicary --tenant acme --principal 'o'\\''hara' recompute`);
   });
 
   test.each<[string, string[], RegExp]>([

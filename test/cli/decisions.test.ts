@@ -262,7 +262,7 @@ describe('approvals', () => {
     );
     expect(stdout).toMatch(/^question {2}1, human:ada: Which budget\?\n +not answered yet$/m);
     expect(stdout).toMatch(/^ {2}"amount": 40/m);
-    expect(stdout).toMatch(new RegExp(`formicary approve ${id} --hash [0-9a-f]{12} --reason`));
+    expect(stdout).toMatch(new RegExp(`formicary --url \\S+ .*approve ${id} --hash [0-9a-f]{12} --reason`));
     expect((await run(['approval', id, '--json'])).json).toMatchObject({
       id,
       status: 'waiting',

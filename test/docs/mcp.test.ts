@@ -28,8 +28,8 @@ test('every command works as it stands', async () => {
   expect(discovered).toMatchObject({ supportedVersions: ['2026-07-28'] });
   expect(listed?.tools?.length).toBeGreaterThan(10);
   expect(registered?.structuredContent).toMatchObject({ agent: { id: 'ada-1' } });
-  expect(posted?.structuredContent).toMatchObject({ task: { id: 'invoice-4711' } });
-  expect(inbox?.structuredContent).toMatchObject({ items: [{ kind: 'assignment', task: 'invoice-4711', award: 1 }] });
+  expect(posted?.structuredContent).toMatchObject({ task: { id: 'invoice-4712' } });
+  expect(inbox?.structuredContent).toMatchObject({ items: [{ kind: 'assignment', task: 'invoice-4712', award: 1 }] });
   expect(accepted?.structuredContent).toMatchObject({ task: { status: 'running' } });
   expect(completed?.structuredContent).toMatchObject({ task: { status: 'completed' } });
   expect(JSON.parse(task?.contents?.[0]?.text ?? '')).toMatchObject({ status: 'completed' });

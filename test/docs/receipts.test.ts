@@ -12,7 +12,6 @@ test('every command prints what the page shows', () =>
       cpSync(join(__dirname, '../../tools'), join(folder, 'tools'), { recursive: true });
       const client = new Formicary({ url });
       await client.tasks.post({ id: 'audited', task_type: 'report' });
-      await client.checkpoints.make();
       client.close();
     },
   ));

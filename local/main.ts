@@ -91,12 +91,9 @@ function newOwnersKey(data: string): string | undefined {
 /** The key files that the start is about to make anew although there is data of the ones before. */
 function newKeysOf(data: string): readonly string[] {
   if (process.env['FORMICARY_PROFILE'] === 'azure') return [];
-  const { FORMICARY_PERSONAL_KEY, FORMICARY_LOG_KEY } = process.env;
-  const given: Readonly<Record<string, string | undefined>> = {
-    [PERSONAL_KEY_FILE]: FORMICARY_PERSONAL_KEY,
-    [LOG_KEY_FILE]: FORMICARY_LOG_KEY,
-  };
-  return missingKeys(data).filter((name) => !given[name]);
+  const settings = { FORMICARY_PERSONAL_KEY: PERSONAL_KEY_FILE, FORMICARY_LOG_KEY: LOG_KEY_FILE };
+  const given = Object.entries(settings).flatMap(([name, file]) => (process.env[name] ? [file] : []));
+  return missingKeys(data, new Set(given));
 }
 
 /** A setting that is a number; one that is empty counts as not given. */

@@ -26,10 +26,11 @@ export const KEYS_APART: readonly { readonly file: string; readonly lost: string
 
 /**
  * The key files that a folder misses although it holds what they belong to, sealed data or a signed log: the next start
- * would make others. What a setting or a vault gives in their place is for whoever asks to know.
+ * would make others.
+ * @param given the files in whose place a setting gives the key
  */
-export function missingKeys(folder: string): readonly string[] {
-  const isMissing = (name: string) => !existsSync(join(folder, name));
+export function missingKeys(folder: string, given: ReadonlySet<string> = new Set()): readonly string[] {
+  const isMissing = (name: string) => !given.has(name) && !existsSync(join(folder, name));
   return [
     ...(isMissing(PERSONAL_KEY_FILE) && holdsSubjectKeys(folder) ? [PERSONAL_KEY_FILE] : []),
     ...(isMissing(LOG_KEY_FILE) && hasSignedLog(folder) ? [LOG_KEY_FILE] : []),

@@ -35,8 +35,8 @@ export function calledWith(options: Readonly<Partial<Record<keyof Globals, strin
 }
 
 /**
- * How a command that asks a host is called in a hint: with the global options of this call, so that it does, typed as it
- * stands, what the hint says. What reads a folder or makes one (`start`, `verify`) is called by `CALL` alone.
+ * How a command that asks a host is called in a hint: with the global options of this call, so that it does, typed as
+ * it stands, what the hint says. What reads a folder or makes one (`start`, `verify`) is called by `CALL` alone.
  * @param by `another`: a second person has to type it, so it doesn't say in whose name
  */
 export function call(by: 'same' | 'another' = 'same'): string {

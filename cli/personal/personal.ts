@@ -1,6 +1,6 @@
 /** What the commands on personal data do. */
 import type { Subject } from '../../client/personal';
-import { MARK, mapMarks } from '../../domain/personal/mark';
+import { mapMarks, MARK } from '../../domain/personal/mark';
 import { firstOf, printDetails } from '../lists';
 import { ago, bold, call, type Context, count, dim, note, print, printJson, printTable, said } from '../terminal';
 
@@ -60,7 +60,8 @@ export interface ReadInput {
 }
 
 /** Shows something with the personal data in it opened. */
-export async function read({ client, json, foundWrong }: Context, { kind, id, purpose }: ReadInput): Promise<void> {
+export async function read(context: Context, { kind, id, purpose }: ReadInput): Promise<void> {
+  const { client, json } = context;
   const opening = { personal: 'open', purpose } as const;
   const found =
     kind === 'task'
@@ -71,7 +72,7 @@ export async function read({ client, json, foundWrong }: Context, { kind, id, pu
   if (json) printJson(found);
   else printDetails(found);
   if (!staysSealed(found)) return;
-  foundWrong();
+  context.foundWrong();
   note('What stays sealed has a key that this host cannot use: see "Keys and backups" in docs/personal-data.md.');
 }
 

@@ -68,7 +68,8 @@ export interface LiftInput {
 }
 
 /** Lifts a stop, or is the first of two to agree. */
-export async function lift({ client, json, foundWrong }: Context, { kind, name, reason }: LiftInput): Promise<void> {
+export async function lift(context: Context, { kind, name, reason }: LiftInput): Promise<void> {
+  const { client, json } = context;
   const answer = await client.stops.lift(kind, name, reason);
   if (json) return printJson(answer);
   const what = `${kind} ${said(name)}`;
@@ -76,7 +77,7 @@ export async function lift({ client, json, foundWrong }: Context, { kind, name, 
   else if (answer.receipt.events.length === 0) {
     const stands = (await client.stops.list()).some((one) => one.kind === kind && one.name === name);
     if (!stands) return print(`${bold(what)} was not stopped.`);
-    foundWrong();
+    context.foundWrong();
     print(`${bold(what)} was stopped by the platform: people of the tenant platform lift it.`);
   } else print(`${bold(what)} goes on.`);
 }

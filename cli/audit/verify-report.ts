@@ -45,19 +45,22 @@ export async function verifyReport(context: Context, given: string, pinned: Pinn
   print(
     `${bold(file)}: ${count(lines, 'entry', 'entries')}, ${proven.toLocaleString('en')} in the log that the key has signed${unproven === 0 ? '' : `, ${unproven.toLocaleString('en')} without a proof`}, ${verdict(faults, bare)}`,
   );
-  if (bare > 0)
-    print(
-      bad(
-        `NOT proven: what ${count(bare, 'entry says', 'entries say')} of who, what and when. They come without their receipts, so only their hashes are held against the log.`,
-      ),
-      dim(`Ask for a report that was made with \`${CALL} report --with-payloads\`, or for the export.`),
-    );
+  if (bare > 0) printBare(bare);
   print(dim(NOT_SHOWN));
 }
 
 function verdict(faults: number, bare: number): string {
   if (faults > 0) return bad(count(faults, 'fault'));
   return bare > 0 ? 'no faults in their hashes' : good('no faults');
+}
+
+function printBare(bare: number): void {
+  print(
+    bad(
+      `NOT proven: what ${count(bare, 'entry says', 'entries say')} of who, what and when. They come without their receipts, so only their hashes are held against the log.`,
+    ),
+  );
+  print(dim(`Ask for a report that was made with \`${CALL} report --with-payloads\`, or for the export.`));
 }
 
 function headOf(value: unknown, file: string): EntriesHead {

@@ -480,7 +480,7 @@ test('receipts of other tenants are counted, and named as not covered, by all th
   const file = fileOf(exported);
   const written: string[] = [];
   const output = jest.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
-  const context = { globals: {}, client: undefined as never, foundWrong: () => written.push('WRONG') };
+  const context = { globals: { url: '' }, client: undefined as never, foundWrong: () => written.push('WRONG') };
   try {
     await verify({ ...context, json: false }, { file, key: VKEY });
     expect(written.join('')).toMatch(/NOT covered by this key: 3 receipts of other tenants \(elsewhere\)/);

@@ -78,7 +78,7 @@ test('peers of 0.3 are told in its words, and whoever is known which types of ag
   expect(old.body.securitySchemes.bearer).toMatchObject({ type: 'http', scheme: 'Bearer' });
   expect(old.headers.get('vary')).toBe('a2a-version');
   const { result } = await ask('GetExtendedAgentCard', {});
-  const ids = result.skills.map(({ id }: { id: string }) => id);
+  const ids = (result.skills as readonly { readonly id: string }[]).map(({ id }) => id);
   expect(ids).toEqual(expect.arrayContaining(['a2a.message', 'finance.reconciliation']));
   expect((await http(host, 'GET', '/a2a/extendedAgentCard', { token })).body).toEqual(result);
 });
@@ -193,18 +193,24 @@ test('what changes is told as it comes, in order, until the end', async () => {
     const body = { jsonrpc: '2.0', id: 7, method: 'SendStreamingMessage', params: message('stream-1') };
     for await (const event of events(host, '/a2a', body, { token })) told.push(event);
   })();
-  const { id } = (await eventually(async () => (told[0] as any)?.result.task)) as { id: string };
+  const { id } = await eventually(
+    async () => (told[0] as { result: { task: { id: string } } } | undefined)?.result.task,
+  );
   await work(id, 'all of it', async () => {
     const subscribed = events(host, `/a2a/tasks/${id}:subscribe`, {}, { token });
     expect((await subscribed.next()).value).toMatchObject({ task: { id, status: { state: 'TASK_STATE_WORKING' } } });
     await subscribed.return();
   });
   await seen;
-  const kinds = told.map((event) => {
-    const { result } = event as { result: Record<string, any> };
-    const [kind = ''] = Object.keys(result);
-    return [kind, result[kind].status?.state ?? result[kind].artifact?.parts];
-  });
+  interface Told {
+    readonly status?: { readonly state: string };
+    readonly artifact?: { readonly parts: unknown };
+  }
+  const kinds = told.flatMap((event) =>
+    Object.entries((event as { readonly result: Readonly<Record<string, Told>> }).result).map(
+      ([kind, { status, artifact }]) => [kind, status?.state ?? artifact?.parts],
+    ),
+  );
   expect(kinds[0]?.[0]).toBe('task');
   expect(kinds.slice(-3)).toEqual([
     ['statusUpdate', 'TASK_STATE_WORKING'],
@@ -241,9 +247,10 @@ test('tasks are listed as they changed last, in pages, by context and state', as
     return tasks?.length === 3 && tasks[0].status.state === 'TASK_STATE_CANCELED';
   });
   const all = await list();
-  expect(all.tasks.map(({ id }: { id: string }) => id)).toEqual([ids[0], ids[2], ids[1]]);
+  const tasks = all.tasks as readonly { readonly id: string }[];
+  expect(tasks.map(({ id }) => id)).toEqual([ids[0], ids[2], ids[1]]);
   expect(all).toMatchObject({ totalSize: 3, pageSize: 50, nextPageToken: '' });
-  expect(all.tasks.some((task: object) => 'artifacts' in task || 'history' in task)).toBe(false);
+  expect(tasks.some((task) => 'artifacts' in task || 'history' in task)).toBe(false);
   const first = await list({ pageSize: 2 });
   const second = await list({ pageSize: 2, pageToken: first.nextPageToken });
   expect([...first.tasks, ...second.tasks]).toEqual(all.tasks);

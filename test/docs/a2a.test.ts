@@ -1,4 +1,4 @@
-/** The commands of docs/a2a.md, typed in their order on a fresh host: a message becomes a task, and an agent does it. */
+/** The commands of docs/a2a.md, typed in their order on a fresh host: a message is a task, and an agent does it. */
 import { startTestHost } from '../support/host';
 import { blocksOf, commandsOf, LEAST_SECONDS, pageOf, secondsIn, shell } from './walk';
 

@@ -2,9 +2,9 @@
 import { mkdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Formicary } from '../../client/client';
+import { AT_ONCE, message, rpc } from '../a2a/support';
 import { bundleWith } from '../support/bundles';
 import { eventually } from '../support/eventually';
-import { AT_ONCE, message, rpc } from '../a2a/support';
 import { compiledApp, startTestHost, type TestHost } from '../support/host';
 import { ask } from './support';
 

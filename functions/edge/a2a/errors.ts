@@ -112,7 +112,14 @@ function nameOf(status: number): string {
 /** What a problem says of places in a request, by the protocol's names: `#/message/parts/0` is `message.parts.0`. */
 export function violationsOf(errors: readonly ProblemError[] = []): Violation[] {
   return errors.map(({ pointer = '', parameter, message }) => ({
-    field: parameter ?? (pointer.slice(2).replaceAll('/', '.') || 'params'),
+    // The message is the payload of its task.
+    field:
+      parameter ??
+      (pointer
+        .slice(2)
+        .replaceAll('/', '.')
+        .replace(/^payload\.(?=message)/, '') ||
+        'params'),
     description: message,
   }));
 }

@@ -137,6 +137,13 @@ function handlerOf(wire: typeof Wire, exchange: Exchange): Sdk.A2ARequestHandler
     <P>(form: { toJSON(params: P): unknown }, operation: typeof getTask) =>
     async (params: P): Promise<Wire.Task> =>
       wire.Task.fromJSON(await guarded(form, operation)(params));
+  /** What was sent in the words of 0.3, where nobody waits unless they say so. */
+  const translated = {
+    toJSON: (params: Wire.SendMessageRequest): object => ({
+      configuration: { returnImmediately: true },
+      ...(wire.SendMessageRequest.toJSON(params) as object),
+    }),
+  };
   const noPush = guarded({ toJSON: (params: unknown) => params }, () =>
     Promise.reject(new A2aError('PUSH_NOTIFICATION_NOT_SUPPORTED', 'Push notifications are not offered here.')),
   );
@@ -154,7 +161,7 @@ function handlerOf(wire: typeof Wire, exchange: Exchange): Sdk.A2ARequestHandler
     getAgentCard: () => Promise.resolve(wire.AgentCard.fromJSON(publicCard(peer.url))),
     getAuthenticatedExtendedAgentCard: async (params) =>
       wire.AgentCard.fromJSON(await guarded(wire.GetExtendedAgentCardRequest, getExtendedCard)(params)),
-    sendMessage: task(wire.SendMessageRequest, sendMessage),
+    sendMessage: task(translated, sendMessage),
     getTask: task(wire.GetTaskRequest, getTask),
     cancelTask: task(wire.CancelTaskRequest, cancelTask),
     listTasks: async (params) =>

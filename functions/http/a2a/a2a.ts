@@ -74,7 +74,7 @@ function peerOf(request: HttpRequest, caller: Principal): Peer {
 
 /** What a request says of its revision, by its header or its query. */
 function namedRevision({ headers, query }: HttpRequest): string {
-  return (headers.get('a2a-version') ?? query.get('A2A-Version') ?? '').trim();
+  return headers.get('a2a-version')?.trim() || (query.get('A2A-Version') ?? '');
 }
 
 /** Which revision a request is of: 0.3 where it says nothing. */

@@ -158,7 +158,9 @@ for (const name of Object.keys(process.env)) {
 }
 
 program.hook('preAction', () => {
-  const typed = (['url', 'tenant', 'principal'] as const).filter((name) => program.getOptionValueSource(name) === 'cli');
+  const typed = (['url', 'tenant', 'principal'] as const).filter(
+    (name) => program.getOptionValueSource(name) === 'cli',
+  );
   calledWith(Object.fromEntries(typed.map((name) => [name, program.opts<Globals>()[name] as string])));
 });
 throwInstead(program);

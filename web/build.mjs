@@ -38,7 +38,7 @@ writeFileSync(join(to, 'index.html'), page);
 copyFileSync(join(ROOT, 'LICENSE'), join(to, 'LICENSE'));
 
 const packed = [script, style].map((file) => gzipSync(readFileSync(join(to, file)), { level: 9 }).length);
-console.log(`${to}: ${(packed.reduce((sum, bytes) => sum + bytes, 0) / 1_000).toFixed(1)} kB packed`);
+console.error(`${to}: ${(packed.reduce((sum, bytes) => sum + bytes, 0) / 1_000).toFixed(1)} kB packed`);
 
 /** Writes a file under a name that changes with what is in it; gives the name. */
 function hashed(name, content) {

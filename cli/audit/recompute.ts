@@ -42,7 +42,10 @@ export async function recompute(context: Context, input: RecomputeInput): Promis
   }
   const result = recomputeReceipt(commit);
   if (result instanceof Rejection)
-    throw new UsageError(result.message, `Give the receipt that closed the bids; \`${call()} recompute TASK\` finds it.`);
+    throw new UsageError(
+      result.message,
+      `Give the receipt that closed the bids; \`${call()} recompute TASK\` finds it.`,
+    );
   if (!result.agrees) context.foundWrong();
   if (context.json) printJson(result);
   else show(commit, result);

@@ -60,7 +60,7 @@ function printBare(bare: number): void {
       `NOT proven: what ${count(bare, 'entry says', 'entries say')} of who, what and when. They come without their receipts, so only their hashes are held against the log.`,
     ),
   );
-  print(dim(`Ask for a report that was made with \`${CALL} report --with-payloads\`, or for the export.`));
+  print(dim(`Ask for a report that was made with \`${call()} report --with-payloads\`, or for the export.`));
 }
 
 function headOf(value: unknown, file: string): EntriesHead {

@@ -1,4 +1,4 @@
-/** What is asked of people, as it was summed up: its kind stands before it already, and its first line is the matter. */
+/** What is asked of people, as it was summed up: its kind stands before it already, its first line is the matter. */
 
 /** @param summary begins with the kind, where it is of an action */
 export function summaryOf(kind: string, summary: string): { readonly matter: string; readonly rest: string } {

@@ -871,7 +871,7 @@ class AwardChallenge(TypedDict):
 class Why(TypedDict):
     """Why no agent is at work on it"""
 
-    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
+    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'stopped', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
     """Stable"""
 
     text: str
@@ -941,7 +941,7 @@ class Candidate(TypedDict):
     """An id: ASCII letters, digits and . _ ~ : -"""
 
     fits: bool
-    code: NotRequired[Literal['busy', 'declined', 'over-budget', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']]
+    code: NotRequired[Literal['busy', 'declined', 'over-budget', 'stopped', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']]
     """What is in its way"""
 
     text: NotRequired[str]
@@ -1067,7 +1067,7 @@ class ViewStatus(TypedDict):
 
 
 class Group(TypedDict):
-    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
+    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'stopped', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
     count: int
     example: str
     """The task that has waited longest"""
@@ -2644,6 +2644,9 @@ class ScheduledTaskInput(TypedDict):
     max_attempts: NotRequired[int]
     retry_seconds: NotRequired[float]
     """Delay of the second attempt; doubles with each further one"""
+
+    correlation_id: NotRequired[str]
+    """What it belongs to: everything that it sets in motion shares it. By default that of its cause, or a new one"""
 
     oversight: NotRequired[TaskOversightInput]
     deadline_seconds: NotRequired[float]

@@ -8,7 +8,7 @@ function pollDelayMs(group: ConsumerGroup): number {
     case 'reactions':
       return 200; // They award tasks: somebody waits for them.
     case 'projections':
-      return 1_000 * Number(process.env.FORMICARY_VIEW_SECONDS || VIEW_SECONDS);
+      return Math.round(1_000 * Number(process.env.FORMICARY_VIEW_SECONDS || VIEW_SECONDS));
     case 'publications':
       return 1_000;
   }

@@ -152,11 +152,17 @@ def once(pairs):
     if len({name for name, _ in pairs}) < len(pairs): raise ValueError("a name stands twice")
     return dict(pairs)
 
+def whole(text):
+    """As UTF-8 has it: half of a pair of surrogates is no character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
 def line_of(number, text):
     """A line of an export: entries of a log, or a receipt."""
     try: line = json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError): line = None
     if isinstance(line, dict):
+        for name in ("stream", "hash", "body"):
+            if isinstance(line.get(name), str): line[name] = whole(line[name])
         if isinstance(line.get("log"), str) and type(line.get("first")) is int and isinstance(line.get("entries"), list) and all(isinstance(entry, str) for entry in line["entries"]): return line
         if "log" not in line and type(line.get("index")) is int and all(isinstance(line.get(name), str) for name in ("stream", "hash", "body")): return line
     raise ValueError(f"line {number} is none of an export")

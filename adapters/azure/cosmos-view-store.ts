@@ -92,11 +92,12 @@ export class CosmosViewStore implements ViewStore {
     }
     if (!this.packed.has(name))
       return await inTurns(batchesOf([...latest.values()]), (documents) => this.writeAll(documents));
-    for (const [partition, documents] of Map.groupBy(latest.values(), ({ partition }) => partition))
-      await this.packs.put(
-        partition,
-        documents.map(({ key, source, index, doc }) => ({ key, source, index, doc })),
-      );
+    const rows = Map.groupBy(latest.values(), ({ partition }) => partition);
+    await this.packs.put(
+      new Map(
+        [...rows].map(([of, own]) => [of, own.map(({ key, source, index, doc }) => ({ key, source, index, doc }))]),
+      ),
+    );
   }
 
   async get<D>(view: string, tenant: string, key: string, source: string): Promise<Row<D> | undefined> {
@@ -104,7 +105,7 @@ export class CosmosViewStore implements ViewStore {
     const { resource } = await this.cosmos.call('view.get', (options) =>
       this.views.item(idOf(key, source), partition).read<RowDocument<D>>(options),
     );
-    const rows = this.packed.has(view) ? await this.packs.find<D>(partition, key) : [];
+    const rows = this.packed.has(view) ? await this.packs.find<D>(partition, key, source) : [];
     const [row] = latestOf(
       [...rows, ...(resource === undefined ? [] : [resource])].filter((each) => each.source === source),
     );

@@ -54,6 +54,7 @@ export const CONTAINERS = {
         { path: '/doc/by/?' },
         { path: '/doc/capability/[]/?' },
         { path: '/doc/compensation/?' },
+        { path: '/doc/correlation_id/?' },
         { path: '/doc/deprecated/?' },
         { path: '/doc/escalated/?' },
         { path: '/doc/events/[]/?' },

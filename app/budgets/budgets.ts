@@ -21,13 +21,13 @@ import { leftOf, spentAt } from '../../domain/budgets/ledger';
 import { parseCommitRef } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
 import { type Time, toTime } from '../../domain/kernel/time';
-import { stopOf } from '../../domain/stops/stop';
+import { OVERSPENDING, stopOf } from '../../domain/stops/stop';
 import type { Aggregate, Page } from '../engine/aggregate';
 import type { RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Stops } from '../stops/module';
-import { type BudgetOutcome, OVERSPENDING } from './reservations';
+import type { BudgetOutcome } from './reservations';
 
 /** A budget as the API shows it, as it stands at `now`. */
 export function budgetAnswer(budget: Budget, now: Time): Shown<typeof BudgetSchema> {

@@ -26,6 +26,7 @@ import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
 import { own } from '../../domain/kernel/own';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
+import { OVERSPENDING } from '../../domain/stops/stop';
 import type { Aggregate } from '../engine/aggregate';
 import type { Cause, Outcome, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
@@ -36,8 +37,6 @@ import type { TenantBook } from '../tenants/module';
 
 export type BudgetOutcome = Outcome<BudgetState, BudgetEvent>;
 
-/** Who stops a task that costs more than was reserved for it. */
-export const OVERSPENDING = 'budgets';
 /** How long a reservation may wait for its award to show. */
 const RESERVATION_SECONDS = 60;
 const SECONDS_PER_HOUR = 3_600;

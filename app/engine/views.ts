@@ -80,6 +80,9 @@ export interface ViewsDeps {
   readonly remembered?: number;
 }
 
+/** How many looks for a note go by until all names are read without one. */
+const LOOKS_FOR_A_NOTE = 6;
+
 export class Views implements Consumer {
   readonly name = 'views';
   readonly shows = true;
@@ -92,6 +95,7 @@ export class Views implements Consumer {
   /** The note of the last change of a name that was seen, and that with which all names were read for good. */
   private seenChange: Checkpoint | undefined;
   private readChange: Checkpoint | undefined;
+  private looks = 0;
   private stopped = false;
 
   constructor(private readonly deps: ViewsDeps) {
@@ -328,7 +332,9 @@ export class Views implements Consumer {
   /** Takes over the names under which other processes have built the views anew, where any has changed. */
   private async refresh(): Promise<void> {
     const change = await this.deps.checkpoints.load(SERVING_NOTE);
-    if (change === this.readChange) return;
+    this.looks += 1;
+    // Now and then whatever the note says: a process may have died between a name and its note.
+    if (change === this.readChange && this.looks % LOOKS_FOR_A_NOTE !== 0) return;
     // What was read with the note the first time may be older than it.
     let isSettled = change === this.seenChange;
     for (const target of this.targets) {

@@ -62,6 +62,8 @@ interface Running {
 export class FairQueue {
   /** Those that wait, by tenant; the first tenant is the one whose turn it is. */
   private readonly tenants = new Map<string, Queue>();
+  /** How many they are. */
+  private waiting = 0;
   private readonly shares: Shares;
   private running: Running | undefined;
   /** In this turn of the loop, and since when it lasts. */
@@ -109,11 +111,13 @@ export class FairQueue {
     if (first === undefined) this.tenants.set(tenant, queue);
     else {
       // The first has not begun yet, and all before this one begin, in turn with those of others, a few in a turn.
-      const waits = Math.max(now - first.since, (places.length * this.tenants.size * this.turnMs) / IN_A_TURN);
+      const before = Math.min(places.length * this.tenants.size, this.waiting);
+      const waits = Math.max(now - first.since, (before * this.turnMs) / IN_A_TURN);
       const held = bytes === 0 ? 0 : places.reduce((sum, one) => sum + one.bytes, bytes);
       if (places.length >= MOST_WAITING || waits > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waits / 1_000;
     }
     this.schedule();
+    this.waiting += 1;
     return new Promise((begin) => places.push({ since: now, passedBefore: passedUntil(queue, now), bytes, begin }));
   }
 
@@ -181,6 +185,7 @@ export class FairQueue {
     }
     const queue = this.tenants.get(tenant) as Queue;
     const { since, passedBefore, begin } = queue.places.shift() as Waiting;
+    this.waiting -= 1;
     this.tenants.delete(tenant);
     if (queue.places.length > 0) this.tenants.set(tenant, queue);
     this.begun += 1;

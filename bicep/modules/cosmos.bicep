@@ -115,6 +115,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
               { path: '/doc/by/?' }
               { path: '/doc/capability/[]/?' }
               { path: '/doc/compensation/?' }
+              { path: '/doc/correlation_id/?' }
               { path: '/doc/deprecated/?' }
               { path: '/doc/escalated/?' }
               { path: '/doc/events/[]/?' }

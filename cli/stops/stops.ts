@@ -36,8 +36,8 @@ async function isRegistered(client: Formicary, agent: string): Promise<boolean> 
     await client.agents.get(agent);
     return true;
   } catch (error) {
-    if (error instanceof FormicaryError && error.status === 404) return false;
-    throw error;
+    // It is stopped: whether it is known may stay unknown.
+    return !(error instanceof FormicaryError && error.status === 404);
   }
 }
 

@@ -99,7 +99,7 @@ export function challengeParties(challenger: string, { holder, action, approval,
     for (const id of ids) if (id !== undefined) parties.push({ id, role });
   };
   add('holder', holder);
-  add('proposer', action?.proposal?.proposed_by);
+  add('proposer', action?.proposal?.proposed_by, action?.proposal?.proposed_via);
   add('challenger', ...(action?.challenges.map(({ by }) => by) ?? []));
   add('editor', ...(approval?.editors ?? []));
   add(

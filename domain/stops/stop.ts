@@ -23,7 +23,9 @@ export type StopEffect = (typeof STOP_EFFECTS)[number];
 
 /** The name of what the global stop stops. */
 export const EVERYTHING = 'all';
-/** How many things of a kind may be stopped at once in a tenant. */
+/** Who stops tasks that have cost more than was reserved for them: the product itself, under a name that is nobody's. */
+export const OVERSPENDING = 'budgets';
+/** How many things of a kind may be stopped at once in a tenant, by others. */
 export const MAX_STOPS = 1_000;
 /** How many times of standing still are remembered: the last ones. */
 export const MAX_STOOD = 1_000;
@@ -158,9 +160,10 @@ export function stop(
       return refuse('quarantined-already', `${saidOf(before)}: a freeze would be less, so it has to be lifted first`);
     if (before?.effect === effect && before.by === who.id && before.reason === reason && before.agreed === undefined)
       return [];
-    // By kind: whoever fills the one, an agent with tasks over their budgets, leaves room to stop itself. What the
-    // product stops has a bound of its own.
-    const alike = () => Object.values(state.stops).filter(({ kind }) => kind === thing.kind).length;
+    // By kind, so that there is room for what is wider; and without tasks over their budgets, with which an agent could
+    // fill it. Those are bounded by the reservations that a tenant may have.
+    const alike = () =>
+      Object.values(state.stops).filter(({ kind, by }) => kind === thing.kind && by !== OVERSPENDING).length;
     if (before === undefined && who.kind !== 'system' && alike() >= MAX_STOPS)
       return refuse(
         'stops-full',

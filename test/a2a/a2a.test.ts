@@ -34,6 +34,9 @@ const ask = async (method: string, params: object, as = token) => (await rpc(hos
 const send = async (messageId: string, more: object = {}) =>
   (await ask('SendMessage', { ...message(messageId), ...AT_ONCE, ...more })).result.task;
 
+/** Of a message whose task nobody takes: it stays as it is. */
+const NOBODYS = { metadata: { 'dev.formicary/task': { task_type: 'nobodys.work' } } };
+
 /** Does a task as its worker, from the award on. */
 async function work(id: string, result: unknown, before: () => Promise<unknown> = () => Promise.resolve()) {
   const as = await tokenOf('worker-1');
@@ -241,10 +244,8 @@ test('what people approve first is INPUT_REQUIRED, and REJECTED once they refuse
 test('tasks are listed as they changed last, in pages, by context and state', async () => {
   const contextId = 'listed';
   const ids: string[] = [];
-  // Nobody takes them, which would change them.
-  const nobodys = { metadata: { 'dev.formicary/task': { task_type: 'nobodys.work' } } };
   for (const name of ['list-a', 'list-b', 'list-c'])
-    ids.push((await send(name, message(name, { contextId, ...nobodys }))).id);
+    ids.push((await send(name, message(name, { contextId, ...NOBODYS }))).id);
   await ask('CancelTask', { id: ids[0] });
   const list = async (more: object = {}) => (await ask('ListTasks', { contextId, ...more })).result;
   await eventually(async () => {
@@ -271,7 +272,10 @@ test('tasks are listed as they changed last, in pages, by context and state', as
 });
 
 test('over HTTP+JSON it is the same, with errors of its own form', async () => {
-  const sent = await http(host, 'POST', '/a2a/message:send', { token, body: { ...message('rest-1'), ...AT_ONCE } });
+  const sent = await http(host, 'POST', '/a2a/message:send', {
+    token,
+    body: { ...message('rest-1', NOBODYS), ...AT_ONCE },
+  });
   expect([sent.status, sent.headers.get('content-type')]).toEqual([200, 'application/a2a+json']);
   const { id, contextId } = sent.body.task;
   const got = await http(host, 'GET', `/a2a/tasks/${id}?historyLength=0`, { token });

@@ -329,7 +329,7 @@ describe('lists', () => {
     const { code, stdout } = await run(['status']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/ is ready: \d+ open tasks?\n/);
-    expect(stdout).toMatch(/^tasks +tasks\.v1 +–$/m);
+    expect(stdout).toMatch(/^tasks +tasks\.v\d +–$/m);
     expect((await run(['status', '--json'])).json).toMatchObject({ url: host.url, feed: expect.any(Array) });
   });
 });

@@ -2,8 +2,6 @@
 import { startTestHost } from '../support/host';
 import { blocksOf, commandsOf, LEAST_SECONDS, pageOf, secondsIn, shell } from './walk';
 
-const SETTINGS = 6;
-
 test('every command works as it stands', async () => {
   const [block = ''] = blocksOf(pageOf('docs/a2a.md'), 'sh');
   const commands = commandsOf(block);
@@ -11,21 +9,26 @@ test('every command works as it stands', async () => {
   expect(posting).toHaveLength(2);
   expect(Math.min(...posting)).toBeGreaterThanOrEqual(LEAST_SECONDS);
   const host = await startTestHost({ env: { FORMICARY_DEV_HEADERS: 'off' } });
-  let settings = commands
-    .slice(0, SETTINGS)
-    .join('\n')
-    .replace('http://127.0.0.1:7071', host.url)
-    .replaceAll('.formicary/guide', host.data);
+  const written = commands.map((command) =>
+    command.replace('http://127.0.0.1:7071', host.url).replaceAll('.formicary/guide', host.data),
+  );
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is read back is checked below
   const answers: any[] = [];
-  for (const command of commands.slice(SETTINGS)) {
-    const isSetting = command.startsWith('TASK=');
-    const { code, output } = await shell(`${settings}\n${command}${isSetting ? '\necho $TASK' : ''}`, {
+  let settings = '';
+  for (const command of written) {
+    const [, name] = /^(\w+)=\$\(/.exec(command) ?? [];
+    const isSaid = name === undefined && !/^\w+(=|\(\))/.test(command);
+    if (name === undefined && !isSaid) {
+      settings += `${command}\n`;
+      continue;
+    }
+    const { code, output } = await shell(`${settings}${command}${isSaid ? '' : `\necho "$${name}"`}`, {
       FORMICARY_URL: host.url,
     });
     expect([command, code]).toEqual([command, 0]);
-    if (isSetting) settings += `\nTASK=${output.trim()}`;
-    else answers.push(JSON.parse(output));
+    // What a command has found out stays so for those after it.
+    if (isSaid) answers.push(JSON.parse(output));
+    else settings += `${name}=${output.trim()}\n`;
   }
   const [card, extended, registered, sent, accepted, completed, got, listed, rest] = answers;
   expect(card).toMatchObject({ name: 'Formicary', signatures: [{}] });

@@ -167,6 +167,7 @@ lines(
     timePassed: 'what the end itself means',
     taskDue: 'no decision',
     pullTerms: 'no decision',
+    changedAt: 'no decision',
     strengthOf: 'no decision',
     secondsToAward: 'no decision',
     isAlive: 'no decision',

@@ -8,6 +8,7 @@ import {
   type LifterFacts,
   MAX_STOOD,
   MAX_STOPS,
+  OVERSPENDING,
   stop,
   type StopActor,
   stopDecider,
@@ -118,6 +119,10 @@ describe('a stop', () => {
   test('of one thing too many is refused, of one that is stopped not', () => {
     const full = folded(Array.from({ length: MAX_STOPS }, (_, n) => stopped({ kind: 'task', name: `t${n}` })));
     expect(stop({ kind: 'task', name: 'more' }, 'freeze', ada, 'why')(full)).toMatchObject({ code: 'stops-full' });
+    const overspent = folded(
+      Array.from({ length: MAX_STOPS }, (_, n) => stopped({ kind: 'task', name: `t${n}` }, 'quarantine', OVERSPENDING)),
+    );
+    expect(stop({ kind: 'task', name: 'more' }, 'freeze', ada, 'why')(overspent)).toMatchObject([{ type: 'Stopped' }]);
     // Whoever fills one kind with what they do is stopped all the same.
     for (const thing of [AGENT, { kind: 'tenant', name: 'acme' } as const])
       expect(stop(thing, 'freeze', ada, 'why')(full)).toMatchObject([{ type: 'Stopped' }]);

@@ -92,12 +92,11 @@ export class CosmosViewStore implements ViewStore {
     }
     if (!this.packed.has(name))
       return await inTurns(batchesOf([...latest.values()]), (documents) => this.writeAll(documents));
-    const rows = Map.groupBy(latest.values(), ({ partition }) => partition);
-    await this.packs.put(
-      new Map(
-        [...rows].map(([of, own]) => [of, own.map(({ key, source, index, doc }) => ({ key, source, index, doc }))]),
-      ),
+    const byPartition = Map.groupBy(latest.values(), ({ partition }) => partition);
+    const packed = [...byPartition].map(
+      ([of, own]) => [of, own.map(({ key, source, index, doc }) => ({ key, source, index, doc }))] as const,
     );
+    await this.packs.put(new Map(packed));
   }
 
   async get<D>(view: string, tenant: string, key: string, source: string): Promise<Row<D> | undefined> {

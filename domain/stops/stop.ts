@@ -23,7 +23,7 @@ export type StopEffect = (typeof STOP_EFFECTS)[number];
 
 /** The name of what the global stop stops. */
 export const EVERYTHING = 'all';
-/** Who stops tasks that have cost more than was reserved for them: the product itself, under a name that is nobody's. */
+/** Who stops tasks that have cost more than was reserved for them: the product, under a name that is nobody's. */
 export const OVERSPENDING = 'budgets';
 /** How many things of a kind may be stopped at once in a tenant, by others. */
 export const MAX_STOPS = 1_000;

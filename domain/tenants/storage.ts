@@ -61,6 +61,7 @@ const ADDING: ReadonlySet<string> = new Set([
   'job.post',
   'pool.change-objective',
   'round.open',
+  'schedule.create',
   'signal.emit',
   'signal.take-in',
   'task.post',

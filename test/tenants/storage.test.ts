@@ -289,6 +289,7 @@ test('each command that somebody gives adds, or carries on what is there', () =>
       'job.post',
       'pool.change-objective',
       'round.open',
+      'schedule.create',
       'signal.emit',
       'signal.take-in',
       'task.post',
@@ -311,7 +312,10 @@ test('each command that somebody gives adds, or carries on what is there', () =>
       'round.override',
       'round.vote',
     ],
+    ...['schedule.delete', 'schedule.pause', 'schedule.resume'],
     ...['task.accept', 'task.bid', 'task.cancel', 'task.challenge', 'task.complete', 'task.decline', 'task.fail'],
     ...['task.hand-off', 'task.progress', 'task.release', 'task.withdraw-bid', 'tool.deprecate'],
+    // Of the platform, which has no limits.
+    ...['volume.make', 'volume.move', 'volume.replicate', 'volume.restore', 'volume.snapshot', 'volume.tier'],
   ]);
 });

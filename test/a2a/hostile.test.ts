@@ -39,6 +39,7 @@ test.each<[string, object, number, string | undefined]>([
   ['no part', { parts: [] }, -32602, 'message.parts'],
   ['a part without content', { parts: [{ mediaType: 'text/plain' }] }, -32602, 'message.parts.0'],
   ['a part with two contents', { parts: [{ text: 'a', data: 1 }] }, -32602, 'message.parts.0'],
+  ['data that is nothing', { parts: [{ data: null }] }, -32602, 'message.parts.0'],
   ['parts of parts', { parts: [{ parts: [{ text: 'a' }] }] }, -32602, 'message.parts.0'],
   ['a graph of parts', { parts: Array(101).fill({ text: 'a' }) }, -32602, 'message.parts'],
   ['a part that is no object', { parts: [null] }, -32602, undefined],
@@ -87,8 +88,23 @@ test.each([
 
 test('where notices are pushed to nobody chooses: they are not offered', async () => {
   const config = { taskId: 'a', url: 'http://169.254.169.254/latest/meta-data' };
-  const { error } = (await rpc(host, 'CreateTaskPushNotificationConfig', config, { token })).body;
-  expect(error).toMatchObject({ code: -32003, data: [{ reason: 'PUSH_NOTIFICATION_NOT_SUPPORTED' }] });
+  const parts = [{ kind: 'text', text: 'a' }];
+  const old = { message: { kind: 'message', messageId: 'push-2', role: 'user', parts } };
+  for (const [method, params, version] of [
+    ['CreateTaskPushNotificationConfig', config, '1.0'],
+    ['SendMessage', { ...message('push-1'), configuration: { taskPushNotificationConfig: config } }, '1.0'],
+    ['message/send', { ...old, configuration: { pushNotificationConfig: { url: config.url } } }, '0.3'],
+  ] as const) {
+    const { error } = (await rpc(host, method, params, { token, headers: { 'a2a-version': version } })).body;
+    expect([method, error]).toEqual([
+      method,
+      expect.objectContaining({
+        code: -32003,
+        data: [expect.objectContaining({ reason: 'PUSH_NOTIFICATION_NOT_SUPPORTED' })],
+      }),
+    ]);
+  }
+  expect((await rpc(host, 'ListTasks', {}, { token })).body.result.tasks).toEqual([]);
 });
 
 test('requests count against the limit of whoever makes them', async () => {

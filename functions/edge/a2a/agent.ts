@@ -14,7 +14,7 @@ import { parseStream, streamName } from '../../../domain/kernel/ids';
 import { approvalOf, heldIn } from '../held-calls';
 import { Problem } from '../problem';
 import { type Card, extendedCard, MESSAGE_TASK } from './card';
-import { A2aError, wrong } from './errors';
+import { A2aError, noPush, wrong } from './errors';
 import {
   ByIdInput,
   CardInput,
@@ -35,6 +35,9 @@ type AtGate = Shown<typeof Action>;
 /** For so long an answer to a message waits for the task's end, in seconds; a long poll of a route waits half of it. */
 export const WAIT_SECONDS = 60;
 const POLL_SECONDS = 30;
+
+/** After all that there is: a state of this time is read from the store, and so is what other processes have done. */
+const LATEST = '9999-12-31T23:59:59.999Z';
 
 /** Why a task is cancelled. */
 const CANCELLED = 'cancelled by its client';
@@ -137,13 +140,14 @@ async function begin(peer: Peer, sent: Sent): Promise<{ readonly id: string } & 
   const { message, configuration, metadata } = sent;
   checkTenant(sent.tenant, peer.caller.tenant);
   checkModes(message);
+  if (configuration?.taskPushNotificationConfig != null) throw noPush();
   if (message.taskId !== undefined) throw await noMore(peer, message.taskId, message.contextId);
   const { contextId, ...rest } = message;
   if (contextId !== undefined && !Id.safeParse(contextId).success)
     throw wrong('message.contextId', 'must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
   const accepted_output_modes = configuration?.acceptedOutputModes;
   const payload: Payload = { message: rest, ...(accepted_output_modes && { accepted_output_modes }) };
-  const posted = { task_type: MESSAGE_TASK, ...wishesOf(metadata ?? message.metadata), payload };
+  const posted = { task_type: MESSAGE_TASK, ...wishesOf(message.metadata), ...wishesOf(metadata), payload };
   const key = keyOf(contextId, posted);
   const args = {
     ...posted,
@@ -168,15 +172,17 @@ function keyOf(contextId: string | undefined, posted: object): string {
     .digest('hex')}`;
 }
 
+/** What of a task nobody wishes for: it is given, or is the message itself. */
+const OWN = ['id', 'payload', 'correlation_id', 'idempotency_key', 'if_match'];
+
 /** What of the task shall be otherwise than by default: any field of it but those that the message itself is. */
 function wishesOf(metadata: Readonly<Record<string, unknown>> | undefined): object {
   const wishes = metadata?.[TASK_KEY];
   if (wishes === undefined) return {};
   if (typeof wishes !== 'object' || wishes === null || Array.isArray(wishes))
     throw wrong(`metadata.${TASK_KEY}`, 'must be an object with fields of a task');
-  const { id, payload } = wishes as { readonly id?: unknown; readonly payload?: unknown };
-  if (id !== undefined || payload !== undefined)
-    throw wrong(`metadata.${TASK_KEY}`, 'must leave out id and payload: the one is given, the other is the message');
+  if (OWN.some((name) => Object.hasOwn(wishes, name)))
+    throw wrong(`metadata.${TASK_KEY}`, `must leave out ${OWN.join(', ')}: they are given, or are the message`);
   return wishes;
 }
 
@@ -282,16 +288,17 @@ async function* updates(
   const stream = streamName(peer.caller.tenant, 'task', found.task.id);
   const changes = follow(peer, found.task.correlation_id, 'task');
   try {
-    // What happens from here on is heard of, so nothing is lost between the first look and the next.
+    // What happens from here on is heard of, so nothing is lost between the first look and the next: each is of the
+    // store, as what this process has in its cache can lag behind what another has told.
     await changes.next();
-    let { task } = (await known(peer, id)) as { readonly task: Market };
+    let task = await taskAt(peer, found.task.id, LATEST);
     let last = await told(peer, id, { task });
     yield { task: last };
     while (!isTerminal(last) && !isEnough(last)) {
       const { value, done } = await changes.next();
       if (done === true) return;
       if (value?.stream !== stream || value.index <= task.version) continue;
-      task = await ask<Market>(peer, 'getTask', { id: task.id });
+      task = await taskAt(peer, task.id, value.at);
       const next = await told(peer, id, { task });
       yield* between(last, next);
       last = next;
@@ -299,6 +306,11 @@ async function* updates(
   } finally {
     await changes.return();
   }
+}
+
+/** The task as the store has it, after all that was done until then. */
+async function taskAt(peer: Peer, id: string, asOf: string): Promise<Market> {
+  return await ask<Market>(peer, 'getTask', { id, asOf });
 }
 
 /** What is new; what came of it before its end. */

@@ -49,6 +49,11 @@ export function wrong(field: string, description: string): A2aError {
   return new A2aError('INVALID_PARAMS', `Invalid parameters: ${field} ${description}.`, [{ field, description }]);
 }
 
+/** Of whoever wants to be called: nobody is, so nothing that would have to be is taken. */
+export function noPush(): A2aError {
+  return new A2aError('PUSH_NOTIFICATION_NOT_SUPPORTED', 'Push notifications are not offered here.');
+}
+
 export interface Failure {
   /** Of JSON-RPC. */
   readonly code: number;

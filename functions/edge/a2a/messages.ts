@@ -54,7 +54,7 @@ const PartInput = z
     mediaType: maybe(z.string().max(MAX_NAME)),
   })
   .refine(
-    (part) => CONTENTS.filter((name) => Object.hasOwn(part, name) && part[name] !== undefined).length === 1,
+    (part) => CONTENTS.filter((name) => Object.hasOwn(part, name) && part[name] != null).length === 1,
     `must have one of ${CONTENTS.join(', ')}`,
   );
 
@@ -79,6 +79,7 @@ export const SendInput = z.object({
       acceptedOutputModes: maybe(z.array(z.string().max(MAX_NAME)).max(MAX_NAMED)),
       historyLength: HistoryLength,
       returnImmediately: maybe(z.boolean()),
+      taskPushNotificationConfig: z.unknown().optional(),
     }),
   ),
   metadata: maybe(Metadata),

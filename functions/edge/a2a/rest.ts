@@ -2,7 +2,7 @@
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import { Problem } from '../problem';
 import { cancelTask, getExtendedCard, getTask, sendMessage, sendStreamingMessage, subscribe } from './agent';
-import { A2aError, failureOf } from './errors';
+import { A2aError, failureOf, noPush } from './errors';
 import { listTasks } from './lists';
 import type { Peer } from './peer';
 import { HEADERS, streamed } from './server';
@@ -66,7 +66,7 @@ export async function answerRest(peer: Peer, path: string, body: () => Promise<u
     case 'card':
       return json(await getExtendedCard(peer, named));
     case 'push':
-      throw new A2aError('PUSH_NOTIFICATION_NOT_SUPPORTED', 'Push notifications are not offered here.');
+      throw noPush();
   }
 }
 

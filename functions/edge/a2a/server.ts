@@ -10,7 +10,7 @@ import { Problem } from '../problem';
 import { serverSentEvents } from '../stream';
 import { cancelTask, getExtendedCard, getTask, sendMessage, sendStreamingMessage, subscribe } from './agent';
 import { publicCard, type Revision } from './card';
-import { A2aError, failureOf } from './errors';
+import { A2aError, failureOf, noPush } from './errors';
 import { listTasks } from './lists';
 import type { Peer } from './peer';
 
@@ -144,9 +144,7 @@ function handlerOf(wire: typeof Wire, exchange: Exchange): Sdk.A2ARequestHandler
       ...(wire.SendMessageRequest.toJSON(params) as object),
     }),
   };
-  const noPush = guarded({ toJSON: (params: unknown) => params }, () =>
-    Promise.reject(new A2aError('PUSH_NOTIFICATION_NOT_SUPPORTED', 'Push notifications are not offered here.')),
-  );
+  const refused = guarded({ toJSON: (params: unknown) => params }, () => Promise.reject(noPush()));
   const stream = <P>(form: { toJSON(params: P): unknown }, operation: typeof subscribe) =>
     async function* (params: P): AsyncGenerator<Wire.StreamResponse, void, undefined> {
       try {
@@ -168,9 +166,9 @@ function handlerOf(wire: typeof Wire, exchange: Exchange): Sdk.A2ARequestHandler
       wire.ListTasksResponse.fromJSON(await guarded(wire.ListTasksRequest, listTasks)(params)),
     sendMessageStream: stream(wire.SendMessageRequest, sendStreamingMessage),
     resubscribe: stream(wire.SubscribeToTaskRequest, subscribe),
-    createTaskPushNotificationConfig: noPush,
-    getTaskPushNotificationConfig: noPush,
-    listTaskPushNotificationConfigs: noPush,
-    deleteTaskPushNotificationConfig: noPush,
+    createTaskPushNotificationConfig: refused,
+    getTaskPushNotificationConfig: refused,
+    listTaskPushNotificationConfigs: refused,
+    deleteTaskPushNotificationConfig: refused,
   };
 }

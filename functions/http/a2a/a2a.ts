@@ -26,7 +26,7 @@ const CARD_SECONDS = 300;
 
 openRoute('a2aCard', '/.well-known/agent-card.json', async (request) => {
   const { identity } = (await runtime()).colony;
-  const revision = namedRevision(request) === '0.3' ? '0.3' : '1.0';
+  const revision = /^0\.3(\.|$)/.test(namedRevision(request)) ? '0.3' : '1.0';
   const body = JSON.stringify(await signedCard(publicUrl(), revision, (payload) => identity.attest(payload)));
   const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
   const headers = {

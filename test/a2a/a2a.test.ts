@@ -78,6 +78,8 @@ test('peers of 0.3 are told in its words, and whoever is known which types of ag
     headers: { 'a2a-version': '' },
   });
   expect(old.body).toMatchObject({ protocolVersion: '0.3.0', url: `${host.url}/a2a`, preferredTransport: 'JSONRPC' });
+  const exact = await http(host, 'GET', '/.well-known/agent-card.json', { headers: { 'a2a-version': '0.3.0' } });
+  expect(exact.body).toEqual(old.body);
   expect(old.body.securitySchemes.bearer).toMatchObject({ type: 'http', scheme: 'Bearer' });
   expect(old.headers.get('vary')).toBe('a2a-version');
   const { result } = await ask('GetExtendedAgentCard', {});
@@ -134,6 +136,17 @@ test('what a task shall be stands in the metadata, and is checked as it is over 
     priority: 0.9,
     requester: 'peer-1',
   });
+  // What else stands beside them hides none, and those of the request have the last word.
+  const both = await send('meta-4', {
+    ...message('meta-4', metadata({ task_type: 'nobodys.work', priority: 0.2 })),
+    metadata: { trace: 'a', ...metadata({ priority: 0.3 }).metadata },
+  });
+  expect(await api('GET', `/v1/tasks/${both.id}`, undefined)).toMatchObject({
+    task_type: 'nobodys.work',
+    priority: 0.3,
+  });
+  const traced = await send('meta-5', { ...message('meta-5', NOBODYS), metadata: { trace: 'a' } });
+  expect((await api('GET', `/v1/tasks/${traced.id}`, undefined)).task_type).toBe('nobodys.work');
   const wrong = async (wishes: object) =>
     (await ask('SendMessage', { ...message('meta-2'), ...metadata(wishes) })).error;
   expect(await wrong({ priority: 7, bogus: 1 })).toMatchObject({
@@ -144,7 +157,8 @@ test('what a task shall be stands in the metadata, and is checked as it is over 
       }),
     ]),
   });
-  expect(await wrong({ id: 'mine' })).toMatchObject({ code: -32602 });
+  for (const own of ['id', 'payload', 'correlation_id', 'idempotency_key', 'if_match'])
+    expect(await wrong({ [own]: 'mine' })).toMatchObject({ code: -32602 });
   const hidden = { parts: [{ text: `the key is sk-${'a1B2'.repeat(12)}` }] };
   expect((await ask('SendMessage', message('meta-3', hidden))).error).toMatchObject({
     code: -32602,
@@ -225,6 +239,33 @@ test('what changes is told as it comes, in order, until the end', async () => {
   expect(told.every((event) => (event as { id: number }).id === 7)).toBe(true);
 });
 
+test('each change is told, however many come at once', async () => {
+  const { id } = await send('burst-1');
+  const as = await tokenOf('worker-1');
+  const { holder } = await eventually(async () => {
+    const task = await api('GET', `/v1/tasks/${id}`, undefined);
+    return task.status === 'awarded' && task;
+  });
+  const claim = { award: holder.award };
+  await api('POST', `/v1/tasks/${id}/accept`, claim, as);
+  const subscribed = events(host, `/a2a/tasks/${id}:subscribe`, {}, { token });
+  expect((await subscribed.next()).value).toMatchObject({ task: { id, status: { state: 'TASK_STATE_WORKING' } } });
+  const steps = Array.from({ length: 8 }, (_, i) => ({ ...claim, fraction: (i + 1) / 10, note: `step ${i}` }));
+  await Promise.all(steps.map((step) => api('POST', `/v1/tasks/${id}/progress`, step, as)));
+  await api('POST', `/v1/tasks/${id}/complete`, { ...claim, result: 'all' }, as);
+  const told: unknown[] = [];
+  for await (const { statusUpdate } of subscribed)
+    if (statusUpdate !== undefined) told.push(statusUpdate.status.message?.parts[0].text ?? statusUpdate.status.state);
+  const { value } = await api('GET', `/v1/streams/task/${id}`, undefined);
+  const commits = value as readonly { readonly at: string; readonly events: readonly { readonly data: object }[] }[];
+  const notes = commits
+    // Of one time there is one state: that of the last.
+    .filter(({ at }, i) => commits[i + 1]?.at !== at)
+    .flatMap(({ events: done }) => done.map(({ data }) => (data as { readonly note?: string }).note))
+    .filter((note) => note !== undefined);
+  expect(told).toEqual([...notes, 'TASK_STATE_COMPLETED']);
+});
+
 test('what people approve first is INPUT_REQUIRED, and REJECTED once they refuse', async () => {
   const oversight = { why: 'it is large', confidence: 0.2, impact: 'high', risk: 0.9 };
   const wishes = { metadata: { 'dev.formicary/task': { oversight } } };
@@ -269,6 +310,43 @@ test('tasks are listed as they changed last, in pages, by context and state', as
   expect([mixed.status, mixed.body.errors[0].parameter]).toEqual([400, 'correlation_id']);
   for (const wrong of [{ pageSize: 0 }, { pageSize: 101 }, { pageToken: 'bm9uZQ' }, { status: 'NONE' }])
     expect((await ask('ListTasks', { contextId, ...wrong })).error.code).toBe(-32602);
+});
+
+test('a page ends where what stands on it is large, and the next one goes on', async () => {
+  const contextId = 'large';
+  const ids: string[] = [];
+  for (let i = 0; i < 7; i += 1) {
+    const name = `large-${i}`;
+    const { id } = await send(name, message(name, { contextId }));
+    await work(id, 'x'.repeat(900_000));
+    ids.push(id);
+  }
+  const list = async (more: object) =>
+    (await ask('ListTasks', { contextId, pageSize: 7, includeArtifacts: true, ...more })).result;
+  await eventually(async () => (await list({ status: 'TASK_STATE_COMPLETED' })).totalSize === 7);
+  const first = await list({});
+  expect(first.tasks.length).toBeLessThan(7);
+  const second = await list({ pageToken: first.nextPageToken });
+  expect(second.nextPageToken).toBe('');
+  const all = [...first.tasks, ...second.tasks] as readonly { readonly id: string }[];
+  expect(all.map(({ id }) => id).sort()).toEqual(ids.sort());
+});
+
+test('what a worker calls artifacts, and are none, is data', async () => {
+  const results = [
+    { artifacts: [{ artifactId: 'a', parts: [{ kind: 'file', file: { uri: 'https://example.com' } }] }] },
+    { artifacts: [{ artifactId: 'a', parts: [{ text: 'a', data: 1 }] }] },
+    { artifacts: [{ artifactId: 'a', parts: [{ text: 1 }] }] },
+  ];
+  for (const [i, result] of results.entries()) {
+    const { id } = await send(`none-${i}`);
+    await work(id, result);
+    expect((await ask('GetTask', { id })).result.artifacts).toEqual([
+      { artifactId: 'result', name: 'result', parts: [{ data: result, mediaType: 'application/json' }] },
+    ]);
+    const old = await rpc(host, 'tasks/get', { id }, { token, headers: { 'a2a-version': '0.3' } });
+    expect(old.body.result).toMatchObject({ status: { state: 'completed' }, artifacts: [{ artifactId: 'result' }] });
+  }
 });
 
 test('over HTTP+JSON it is the same, with errors of its own form', async () => {

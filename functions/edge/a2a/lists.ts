@@ -13,8 +13,10 @@ type Listed = Shown<typeof TaskSummary>;
 const MAX_SEEN = 5_000;
 const READ = 1_000;
 const PAGE = 50;
+/** Bytes, about, of what tasks came to and began with on one page: what is beyond them begins the next. */
+const PAGE_BYTES = 4_000_000;
 /** Tasks that are read at once for what a list does not have. */
-const AT_ONCE = 10;
+const AT_ONCE = 5;
 
 /** `ListTasksResponse` of the protocol. */
 export interface TaskPage {
@@ -32,19 +34,19 @@ export async function listTasks(peer: Peer, params: unknown): Promise<TaskPage> 
   const rows = (await Promise.all(statusesOf(status).map((one) => rowsOf(peer, contextId, one)))).flat();
   if (rows.length > MAX_SEEN)
     throw new A2aError('UNSUPPORTED_OPERATION', `There are more than ${MAX_SEEN} tasks: name a contextId or a status.`);
-  const tasks = rows
+  const all = rows
     .map(listedTaskOf)
     .filter((task) => (status === undefined || task.status.state === status) && (after ?? '') <= task.status.timestamp)
     .sort(inOrder);
   const place = asked.pageToken === undefined ? undefined : placeOf(asked.pageToken);
-  const rest = place === undefined ? tasks : tasks.filter((task) => inOrder(place, task) < 0);
-  const page = rest.slice(0, pageSize);
-  const last = page.at(-1);
+  const rest = place === undefined ? all : all.filter((task) => inOrder(place, task) < 0);
+  const tasks = await withMore(peer, rest.slice(0, pageSize), asked);
+  const last = tasks.at(-1);
   return {
-    tasks: await withMore(peer, page, asked),
-    nextPageToken: last === undefined || rest.length <= pageSize ? '' : tokenOf(last),
+    tasks,
+    nextPageToken: last === undefined || rest.length === tasks.length ? '' : tokenOf(last),
     pageSize,
-    totalSize: tasks.length,
+    totalSize: all.length,
   };
 }
 
@@ -73,7 +75,10 @@ async function rowsOf(
   return rows;
 }
 
-/** What a task came to, and the message with which it began, where somebody asks for them: each is read for itself. */
+/**
+ * What a task came to, and the message with which it began, where somebody asks for them: each is read for itself.
+ * Fewer than are on the page, where they are large.
+ */
 async function withMore(
   peer: Peer,
   page: readonly A2aTask[],
@@ -83,16 +88,18 @@ async function withMore(
   }: { readonly historyLength?: number; readonly includeArtifacts?: boolean },
 ): Promise<A2aTask[]> {
   const whole: A2aTask[] = [];
-  for (let i = 0; i < page.length; i += AT_ONCE)
-    whole.push(
-      ...(await Promise.all(
-        page.slice(i, i + AT_ONCE).map(async (task) => {
-          const isNeeded = historyLength > 0 || (includeArtifacts && isTerminal(task));
-          const { artifacts = [], history } = isNeeded ? await told(peer, task.id, await known(peer, task.id)) : task;
-          return { ...task, ...(includeArtifacts && { artifacts }), ...(historyLength > 0 && history && { history }) };
-        }),
-      )),
+  let bytes = 0;
+  for (let i = 0; i < page.length && bytes < PAGE_BYTES; i += AT_ONCE) {
+    const more = await Promise.all(
+      page.slice(i, i + AT_ONCE).map(async (task) => {
+        const isNeeded = historyLength > 0 || (includeArtifacts && isTerminal(task));
+        const { artifacts = [], history } = isNeeded ? await told(peer, task.id, await known(peer, task.id)) : task;
+        return { ...task, ...(includeArtifacts && { artifacts }), ...(historyLength > 0 && history && { history }) };
+      }),
     );
+    for (const { artifacts, history } of more) bytes += JSON.stringify([artifacts, history]).length;
+    whole.push(...more);
+  }
   return whole;
 }
 

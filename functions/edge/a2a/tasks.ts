@@ -186,18 +186,26 @@ function historyOf(taskId: string, contextId: string, payload: unknown): Message
   return [{ ...message, contextId, taskId }];
 }
 
+/** With one content, as the protocol's wire has it: what has another form can't be told in all revisions. */
+const Part = z
+  .looseObject({ text: z.string().optional(), raw: z.string().optional(), url: z.string().optional() })
+  .refine((part) => ['text', 'raw', 'url', 'data'].filter((name) => part[name] != null).length === 1);
+
 const Artifacts = z.object({
   artifacts: z
     .array(
       z.looseObject({
         artifactId: z.string().min(1),
-        parts: z.array(z.looseObject({})).min(1),
+        parts: z.array(Part).min(1),
       }),
     )
     .min(1),
 });
 
-/** What a worker returns is one artifact, text or data; one that speaks A2A may return its artifacts themselves. */
+/**
+ * What a worker returns is one artifact, text or data; one that speaks A2A may return its artifacts themselves. What is
+ * none of them is data.
+ */
 function artifactsOf(result: unknown): readonly Artifact[] {
   const { success, data } = Artifacts.safeParse(result);
   if (success) return data.artifacts;

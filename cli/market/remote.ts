@@ -7,6 +7,7 @@ import type * as Wire from '@a2a-js/sdk' with { 'resolution-mode': 'import' };
 import type * as Sdk from '@a2a-js/sdk/client' with { 'resolution-mode': 'import' };
 import { Fail, type TaskFunction, Worker, type WorkerTask } from '../../client/index';
 import { cut } from '../../domain/kernel/text';
+import { reasonOf } from '../../client/reason';
 import { bold, type Context, note, said, UsageError } from '../terminal';
 
 export interface RemoteInput {
@@ -28,6 +29,8 @@ const TASK_SECONDS = 3_600;
 /** Between two looks, in milliseconds; twice as long each time. */
 const FIRST_LOOK_MS = 250;
 const MOST_LOOK_MS = 10_000;
+/** Times that one request is sent until its answer has come: a host that starts anew is waited for. */
+const MOST_TRIES = 8;
 const JSON_TYPE = 'application/json';
 /** Longest reason that is passed on, in characters. */
 const MAX_REASON = 1_000;
@@ -41,7 +44,9 @@ export async function remote(
   if (address === null || !['https:', 'http:'].includes(address.protocol))
     throw new UsageError('the address of the remote agent must be an http or https URL');
   const peer = await connected(address, process.env[TOKEN_VARIABLE]);
-  const { name } = await peer.getAgentCard();
+  const { name, supportedInterfaces } = await peer.getAgentCard();
+  if (!supportedInterfaces.some((offered) => URL.parse(offered.url)?.origin === address.origin))
+    throw new UsageError('the card of the remote agent leads to other hosts than its own, which are not asked');
   note(
     `${bold(said(name))} (${said(address.origin)}, A2A ${said(peer.protocolVersion)}) works as ${bold(said(agent))}.`,
   );
@@ -98,11 +103,14 @@ function relaying(peer: Sdk.Client, seconds: number): TaskFunction {
     const parts = await partsOf(peer, task);
     const message = { messageId: `${task.id}.${task.attempt}`, role: 'ROLE_USER', parts };
     const asked = { message, configuration: { returnImmediately: true } };
-    let found = await peer.sendMessage(SendMessageRequest.fromJSON(asked), { signal });
-    if ('messageId' in found)
-      return { artifacts: [{ artifactId: 'message', parts: found.parts.map((part) => Part.toJSON(part)) }] };
-    const { id } = found;
+    let begun: { readonly id: string; readonly tenant: string } | undefined;
     try {
+      // The same message again is the same task, by its id.
+      const answer = await heard(() => peer.sendMessage(SendMessageRequest.fromJSON(asked), { signal }), signal);
+      if ('messageId' in answer)
+        return { artifacts: [{ artifactId: 'message', parts: answer.parts.map((part) => Part.toJSON(part)) }] };
+      let found = answer;
+      const named = (begun = { id: found.id, tenant: '' });
       for (let pause = FIRST_LOOK_MS; ; pause = Math.min(2 * pause, MOST_LOOK_MS)) {
         const { state, message: words } = found.status ?? {};
         switch (state) {
@@ -118,15 +126,28 @@ function relaying(peer: Sdk.Client, seconds: number): TaskFunction {
             });
         }
         await sleep(pause, undefined, { signal });
-        found = await peer.getTask({ id, tenant: '', historyLength: 0 }, { signal });
+        found = await heard(() => peer.getTask({ ...named, historyLength: 0 }, { signal }), signal);
       }
     } catch (error) {
+      if (error instanceof Fail) throw error;
       // Nobody waits for it any more; that it goes on there harms nothing here.
-      if (signal.aborted) await peer.cancelTask({ id, tenant: '', metadata: undefined }).catch(() => undefined);
-      if (until.aborted) throw new Fail(`no end within ${seconds} s`);
-      throw error;
+      if (begun !== undefined) await peer.cancelTask({ ...begun, metadata: undefined }).catch(() => undefined);
+      if (task.signal.aborted) throw error;
+      // What it has done until then nobody knows: it is not done again.
+      throw new Fail(until.aborted ? `no end within ${seconds} s` : reasonOf(error), { retryable: false });
     }
   };
+}
+
+/** What is answered; asked again for a while where nothing is, as one answer that is lost says nothing of the task. */
+async function heard<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let tries = 1, pause = FIRST_LOOK_MS; ; tries += 1, pause = Math.min(2 * pause, MOST_LOOK_MS))
+    try {
+      return await ask();
+    } catch (error) {
+      if (signal.aborted || tries === MOST_TRIES) throw error;
+      await sleep(pause, undefined, { signal });
+    }
 }
 
 /**
@@ -140,7 +161,9 @@ async function partsOf(peer: Sdk.Client, task: WorkerTask): Promise<readonly obj
   if (typeof payload === 'string') return [{ text: payload }];
   const { defaultInputModes } = await peer.getAgentCard();
   const takesData = defaultInputModes.some((mode) => mode === JSON_TYPE || mode === '*/*');
-  return takesData ? [{ data: payload ?? null, mediaType: JSON_TYPE }] : [{ text: JSON.stringify(payload ?? null) }];
+  return takesData && payload != null
+    ? [{ data: payload, mediaType: JSON_TYPE }]
+    : [{ text: JSON.stringify(payload ?? null) }];
 }
 
 function textOf(message: Wire.Message | undefined): string {

@@ -69,16 +69,69 @@ test('its artifacts are the result, and why it has refused is why the attempt ha
   await inside.stop();
 });
 
-describe('what is asked of the remote agent has bounds', () => {
-  const servers: Server[] = [];
-  afterAll(() => servers.forEach((server) => server.close()));
+const servers: Server[] = [];
+afterAll(() => servers.forEach((server) => server.close()));
 
-  const serve = async (answer: RequestListener) => {
-    const server = createServer(answer).listen(0, '127.0.0.1');
-    servers.push(server);
-    await once(server, 'listening');
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  };
+async function serve(answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  servers.push(server);
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A card of an agent whose address is `url`. */
+const cardOf = (url: string) => ({
+  name: 'Books',
+  description: 'Keeps books.',
+  version: '1',
+  supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0' }],
+  capabilities: {},
+  defaultInputModes: ['text/plain'],
+  defaultOutputModes: ['text/plain'],
+  skills: [],
+});
+
+test('an answer that is lost is asked for again: the task is done once', async () => {
+  const sent: string[] = [];
+  const lost = new Set(['SendMessage', 'GetTask']);
+  const url = await serve((request, response) => {
+    if (request.method === 'GET') return void response.end(JSON.stringify(cardOf(url)));
+    let text = '';
+    request.on('data', (chunk) => (text += chunk));
+    request.on('end', () => {
+      const { id, method, params } = JSON.parse(text) as {
+        readonly id: number;
+        readonly method: string;
+        readonly params: { readonly message: { readonly messageId: string } };
+      };
+      if (method === 'SendMessage') sent.push(params.message.messageId);
+      if (lost.delete(method)) return void response.writeHead(503).end();
+      const state = method === 'GetTask' ? 'TASK_STATE_COMPLETED' : 'TASK_STATE_WORKING';
+      const artifacts = [{ artifactId: 'a', parts: [{ text: 'booked' }] }];
+      const task = { id: 'theirs', contextId: 'c', status: { state }, ...(method === 'GetTask' && { artifacts }) };
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, result: method === 'GetTask' ? task : { task } }));
+    });
+  });
+  const child = await relay('books-2', url, 'finance.lossy');
+  const { task } = await owner.tasks.post({ task_type: 'finance.lossy', payload: 'book it' });
+  const done = await eventually(async () => {
+    const now = await owner.tasks.get(task.id);
+    return now.status === 'completed' && now;
+  });
+  expect(done).toMatchObject({ attempts: 1, completion: { result: { artifacts: [{ artifactId: 'a' }] } } });
+  expect(lost.size).toBe(0);
+  expect(new Set(sent)).toEqual(new Set([`${task.id}.1`]));
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+});
+
+describe('what is asked of the remote agent has bounds', () => {
+  test('an agent whose card leads elsewhere is not worked with', async () => {
+    const url = await serve((_, response) => response.end(JSON.stringify(cardOf('http://other.example/a2a'))));
+    const child = await relay('books-3', url, 'finance.elsewhere');
+    expect((await once(child, 'exit'))[0]).toBeGreaterThan(0);
+  });
 
   test('a card that leads elsewhere gets no token there', async () => {
     const asked: (string | undefined)[] = [];

@@ -634,9 +634,13 @@ export function strengthOf(state: TaskState, now: Time): number {
   );
 }
 
-/** Since when it has been as it is: how it ended, how far its holder is, who has it, or since when it waits. */
-export function changedAt({ finished_at, holder, open_since, posted_at }: TaskState): Time {
-  return finished_at ?? holder?.lease_from ?? holder?.awarded_at ?? open_since ?? (posted_at as Time);
+/**
+ * Since when it has been as it is: how it ended, how far its holder is, who has it, or since when it waits. One that is
+ * offered at a time of its own has been so since it was posted.
+ */
+export function changedAt({ finished_at, holder, open_since, posted_at, spec }: TaskState): Time {
+  const waits = open_since === spec?.not_before ? undefined : open_since;
+  return finished_at ?? holder?.lease_from ?? holder?.awarded_at ?? waits ?? (posted_at as Time);
 }
 
 /**

@@ -6,6 +6,7 @@ import { plusSeconds, type Time } from '../../domain/kernel/time';
 import { DEFAULT_WEIGHTS, rank } from '../../domain/market/market';
 import {
   award,
+  changedAt,
   clear,
   delayedUntil,
   MAX_DELAY,
@@ -41,7 +42,13 @@ describe('what is posted', () => {
     given(taskDecider, [])
       .when(post({ ...spec, not_before: SOON, bid_seconds: 5 }, AT))
       .thenState((state) =>
-        expect(state).toMatchObject({ offered_at: SOON, open_since: SOON, ready_at: plusSeconds(SOON, 5) }),
+        expect({ ...state, changed_at: changedAt(state) }).toMatchObject({
+          offered_at: SOON,
+          open_since: SOON,
+          ready_at: plusSeconds(SOON, 5),
+          // It is as it is since it was posted: nothing changes in a time that is to come.
+          changed_at: AT,
+        }),
       );
     given(taskDecider, [])
       .when(post({ ...spec, not_before: plusSeconds(AT, -60) }, AT))

@@ -134,6 +134,14 @@ describe('each pane', () => {
     await page.setViewportSize(DESK);
   });
 
+  test('has a link past the navigation, which leads there', async () => {
+    await page.goto('/window/tasks');
+    await isLoaded(page);
+    await page.locator('a.skip').focus();
+    await page.keyboard.press('Enter');
+    await page.waitForFunction('document.activeElement.id === "content"');
+  });
+
   test('Now says how the colony is, and what needs a person', async () => {
     await page.goto('/');
     await shows(/^The colony works; \d+ things? to look at\.$/);
@@ -192,6 +200,15 @@ describe('each pane', () => {
     await page.getByRole('button', { name: 'Verify the chain here' }).click();
     await shows(/^The chain does not hold/);
     await page.unroute('**/v1/streams/task/done-1?*');
+
+    // What was found of one stream is not said of the next.
+    await page.goto('/window/receipts/task/done-1?at=1');
+    await page.getByRole('button', { name: 'Verify the chain here' }).click();
+    await shows(/^The chain holds: \d+ receipts/);
+    await page.locator('main dl a[href^="/window/receipts/"]:not([href*="done-1"])').first().click();
+    await page.waitForURL((url) => !url.pathname.includes('done-1'));
+    await page.getByRole('button', { name: 'Verify the chain here' }).waitFor();
+    expect(await page.getByText(/^The chain/).count()).toBe(0);
   });
 
   test('Governance stops an agent, says so, and lifts it', async () => {

@@ -53,6 +53,8 @@ export function watchAddress(): void {
     if (link === null || event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     if (link.origin !== location.origin || link.target !== '' || link.hasAttribute('download')) return;
+    // A place on this page: the browser goes there, and so does the focus.
+    if (link.hash !== '') return;
     if (link.pathname !== '/' && !link.pathname.startsWith(`${BASE}/`)) return;
     event.preventDefault();
     go(link.pathname + link.search);

@@ -61,20 +61,23 @@ export async function resume(): Promise<void> {
 
 /** Signs in with the owner's key. Throws a `Failure` that says what to do. */
 export async function signIn(key: string, acting: Acting, keeps: boolean): Promise<void> {
-  holder = { key: await imported(key), ...acting };
+  const next = { key: await imported(key), ...acting };
+  asking = undefined;
+  holder = next;
   try {
     await enter();
   } catch (error) {
     holder = undefined;
     throw error;
   }
-  if (keeps) await keep(holder).catch(() => undefined);
+  await (keeps ? keep(next) : clearKept()).catch(() => undefined);
 }
 
 /** Forgets the token and the key, here and in this browser's store. */
 export async function signOut(): Promise<void> {
   holder = undefined;
   token = undefined;
+  asking = undefined;
   me.value = null;
   await clearKept().catch(() => undefined);
 }
@@ -82,8 +85,14 @@ export async function signOut(): Promise<void> {
 /** What proves who asks. Throws a `Failure` when the host gives no token. */
 export async function authorization(): Promise<string> {
   if (token === undefined || performance.now() >= token.due) {
-    asking ??= asked().finally(() => (asking = undefined));
-    token = await asking;
+    const whose = holder;
+    const wait = (asking ??= asked());
+    const given = await wait.finally(() => {
+      if (asking === wait) asking = undefined;
+    });
+    // Who has come meanwhile gets no token of who has gone, and does nothing for them.
+    if (holder !== whose) throw signedOut();
+    token = given;
   }
   return `Bearer ${token.text}`;
 }
@@ -101,19 +110,24 @@ async function enter(): Promise<void> {
 }
 
 async function asked(): Promise<Token> {
-  if (holder === undefined) throw new Failure(401, texts.signIn.over, texts.signIn.overDetail, 'unauthenticated');
-  let response = await assertion(holder);
+  if (holder === undefined) throw signedOut();
+  const whose = holder;
+  let response = await assertion(whose);
   // What is signed holds for a minute of the host's time: where the clocks differ, it is signed for that.
   const before = ahead;
   heardTime(response.headers.get('date'));
-  if (!response.ok && Math.abs(ahead - before) > 30_000) response = await assertion(holder);
+  if (!response.ok && Math.abs(ahead - before) > 30_000) response = await assertion(whose);
   if (!response.ok) {
     const failure = await failureOf(response);
-    if (failure.status === 401 && me.value !== undefined && me.value !== null) await signOut();
+    if (holder === whose && failure.status === 401 && me.value !== undefined && me.value !== null) await signOut();
     throw failure;
   }
   const given = (await response.json()) as { access_token: string; expires_in: number };
   return { text: given.access_token, due: performance.now() + 1_000 * given.expires_in * RENEWED_AFTER };
+}
+
+function signedOut(): Failure {
+  return new Failure(401, texts.signIn.over, texts.signIn.overDetail, 'unauthenticated');
 }
 
 async function assertion({ key, tenant, subject }: Kept): Promise<Response> {

@@ -104,7 +104,11 @@ function PaneOf() {
     case 'mesh':
       return <Mesh />;
     case 'receipts':
-      return id === undefined || more === undefined ? <Receipts /> : <StreamPage category={id} id={more} />;
+      return id === undefined || more === undefined ? (
+        <Receipts />
+      ) : (
+        <StreamPage key={`${id}/${more}`} category={id} id={more} />
+      );
     case 'governance':
       return <Governance />;
     case undefined:

@@ -29,7 +29,15 @@ const deadline_seconds = z
   .optional()
   .meta({ description: 'The deadline of each task, in seconds from the time of its run' });
 
-const ScheduledTaskInput = TaskInput.omit({ id: true, parent: true, cause: true, deadline: true, not_before: true })
+const ScheduledTaskInput = TaskInput.omit({
+  id: true,
+  parent: true,
+  cause: true,
+  deadline: true,
+  not_before: true,
+  // All its tasks have that of the schedule.
+  correlation_id: true,
+})
   .extend({ deadline_seconds })
   .meta({
     id: 'ScheduledTaskInput',

@@ -2645,9 +2645,6 @@ class ScheduledTaskInput(TypedDict):
     retry_seconds: NotRequired[float]
     """Delay of the second attempt; doubles with each further one"""
 
-    correlation_id: NotRequired[str]
-    """What it belongs to: everything that it sets in motion shares it. By default that of its cause, or a new one"""
-
     oversight: NotRequired[TaskOversightInput]
     deadline_seconds: NotRequired[float]
     """The deadline of each task, in seconds from the time of its run"""

@@ -36,6 +36,7 @@ describe('schedules', () => {
     ['never comes', { ...daily, cron: '0 0 30 2 *' }, '422 schedule-invalid'],
     ['is in no zone', { ...daily, time_zone: 'Mars/Base' }, '422 schedule-invalid'],
     ['posts a task with an id', { ...daily, task: { ...task, id: 't' } }, '400 invalid-request'],
+    ['posts a task with a correlation', { ...daily, task: { ...task, correlation_id: 'c' } }, '400 invalid-request'],
     ['posts nothing', { ...daily, task: undefined }, '400 invalid-request'],
   ])('one that %s is refused', async (_, json, problem) => {
     const api = tenant('schedules-refused');

@@ -28,6 +28,8 @@ import { timetableOf } from './timetable';
 
 /** When what could not be posted is asked for again, in seconds. */
 const AGAIN_SECONDS = 10;
+/** Runs that are posted one after the other: other schedules, and leases, wait for their turn meanwhile. */
+const MOST_A_LOOK = 10;
 /** Of what was missed so many more are looked at than are run, and counted: to reckon all of a year takes long. */
 const MOST_COUNTED = 10;
 /** Longest reason why a run was not posted, in characters. */
@@ -57,11 +59,17 @@ export class ScheduleRuns {
     const known = await this.deps.schedulesOf.current(tenant, id);
     const state = await this.fallDue(stream, known.state);
     if (state.status !== 'active') return undefined;
-    let isLeft = false;
-    for (const run of state.waiting) if (!(await this.post(tenant, id, state, run))) isLeft = true;
+    for (const run of state.waiting.slice(0, MOST_A_LOOK))
+      // What keeps one out keeps out the next: a limit, a stop, a store that is away.
+      if (!(await this.post(tenant, id, state, run))) return this.again(state);
+    return state.waiting.length > MOST_A_LOOK ? this.now() : nextRun(state);
+  }
+
+  /** When what could not be posted is asked for again; earlier where the next run is due earlier. */
+  private again(state: ScheduleState): Time {
     const next = nextRun(state);
     const again = plusSeconds(this.now(), AGAIN_SECONDS);
-    return isLeft && (next === undefined || again < next) ? again : next;
+    return next === undefined || again < next ? again : next;
   }
 
   /** Writes down what is due; answers the state after that. */

@@ -9,9 +9,10 @@ import { Cron } from 'croner';
 import { Recent } from '../../domain/kernel/recent';
 import { type Time, toMillis, toTime } from '../../domain/kernel/time';
 
-const DAY_MS = 86_400_000;
-/** Timetables that are kept. */
-const MOST_KEPT = 1_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** Timetables that are kept: each takes some 100 KB, and to make one anew takes milliseconds. */
+const MOST_KEPT = 50;
 /** Five fields with a blank between. */
 const CRON = /^[\dA-Za-z*,/#-]+(?: [\dA-Za-z*,/#-]+){4}$/;
 const ZONE = /^[A-Za-z][A-Za-z0-9_+/-]*$/;
@@ -82,18 +83,20 @@ export class Timetable {
   /** The last `most` times after `after` and up to `until`, the earliest first. */
   last({ after, until }: { readonly after: Time; readonly until: Time }, most: number): Time[] {
     const [start, end] = [toMillis(after), toMillis(until)];
-    const times = new Set<number>();
-    // While the clock shows an hour for the second time, it shows less than it has shown.
-    for (const at of this.from(end)) {
-      if (at > end) break;
-      if (at > start) times.add(at);
+    // Forwards, from ever longer ago: croner (10.0.1) throws where it goes backwards into a shorter month.
+    for (let span = HOUR_MS; ; span *= 2) {
+      const begin = Math.max(start, end - span);
+      const times = new Set<number>();
+      for (const at of this.from(begin)) {
+        if (at > end) break;
+        if (at > start) times.add(at);
+      }
+      if (begin === start || times.size >= most)
+        return [...times]
+          .sort((a, b) => a - b)
+          .slice(-most)
+          .map(toTime);
     }
-    for (const at of this.backFrom(end)) {
-      if (at <= start || times.size >= most) break;
-      if (at <= end) times.add(at);
-    }
-    const found = [...times].sort((a, b) => a - b);
-    return found.slice(-most).map(toTime);
   }
 
   /** The moments of what the clock shows from one on, never going back; the first may lie before it. */
@@ -104,18 +107,6 @@ export class Timetable {
       if (next === null) return;
       yield this.momentOf(next.getTime());
       wall = next;
-    }
-  }
-
-  /** The moments of what the clock has shown up to one, never going forward. */
-  private *backFrom(moment: number): Generator<number> {
-    // The one that it shows right now is among them.
-    let wall = new Date(this.wallAt(moment) + 1_000);
-    for (;;) {
-      const [before] = this.pattern.previousRuns(1, wall);
-      if (before === undefined) return;
-      yield this.momentOf(before.getTime());
-      wall = before;
     }
   }
 

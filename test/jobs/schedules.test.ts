@@ -133,6 +133,40 @@ test('what a limit keeps out is posted once there is room; nothing of what is pa
   expect(posted()).toHaveLength(3);
 });
 
+test('what a limit keeps out is asked for once a look, and a long outage is made up for a few at a time', async () => {
+  await begin();
+  await stage.colony.tenants.create(PIA, TENANT, { tasks: 1 }, 'a trial');
+  await create({ on_missed: 'all', catch_up: 25 });
+  stage.first.kill();
+  stage.clock.time += 25.5 * HOUR * 1_000;
+  await stage.start();
+  let asked = 0;
+  stage.policy = {
+    evaluate: ({ action }) => {
+      if (action === 'task.post') asked += 1;
+      return ALLOW;
+    },
+  };
+  await stage.fire();
+  expect([posted(), state().waiting.length]).toEqual([[hour(1)], 24]);
+  const before = asked;
+  await stage.pass(10, undefined, 10);
+  expect(asked - before).toBeLessThanOrEqual(1);
+  await stage.colony.tenants.limit(PIA, TENANT, { tasks: 100 }, 'as agreed');
+  await stage.pass(30, undefined, 10);
+  expect(posted()).toEqual(hours(1, 25));
+});
+
+test('a season begins with its first day', async () => {
+  await begin();
+  await create({ cron: '0 9 * 4-9 *', on_missed: 'once' });
+  stage.first.kill();
+  stage.clock.time = Date.parse('2027-04-01T09:00:30Z');
+  await stage.start();
+  await stage.fire();
+  expect(posted()).toEqual(['2027-04-01T09:00:00.000Z']);
+});
+
 test('a run whose task can not be posted says why, and the next one is posted', async () => {
   await begin();
   await create({ on_missed: 'once', task: { ...task, deadline_seconds: 60 } });

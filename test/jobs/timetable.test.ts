@@ -151,3 +151,34 @@ test('the times are those of the rules, minute by minute, from wherever one look
     { numRuns: 60 },
   );
 });
+
+test('what lies behind is what lay ahead, whatever days and months there are in the expression', () => {
+  const day = 24 * 60 * MINUTE;
+  fc.assert(
+    fc.property(
+      fc.constantFrom(
+        ...['0 0 29 2 *', '0 9 * 4-9 *', '0 6 L 2 *', '0 6 29-31 2 *', '0 6 30 1,2,4 *', '0 9 * 9 *', '0 9 31 * MON'],
+      ),
+      fc.constantFrom('UTC', 'Europe/Berlin', 'Australia/Lord_Howe'),
+      fc.integer({ min: 0, max: 1_000 * day }),
+      fc.integer({ min: 0, max: 1_000 * day }),
+      fc.integer({ min: 1, max: 30 }),
+      (cron, zone, offset, span, most) => {
+        const timetable = timetableOf(cron, zone);
+        const after = Date.parse('2026-01-01T00:00Z') + offset;
+        const until = after + span;
+        const all: number[] = [];
+        for (let last = after; ;) {
+          const page = timetable.next(toTime(last), 5).map(toMillis);
+          all.push(...page.filter((time) => time <= until));
+          last = page.at(-1) as number;
+          if (last > until) break;
+        }
+        expect(timetable.last({ after: toTime(after), until: toTime(until) }, most).map(toMillis)).toEqual(
+          all.slice(-most),
+        );
+      },
+    ),
+    { numRuns: 30 },
+  );
+});

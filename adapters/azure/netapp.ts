@@ -40,14 +40,17 @@ export class NetAppVolumes implements VolumeService {
     this.elsewhere = elsewhere === undefined ? undefined : new Account(client, elsewhere);
   }
 
-  async list(): Promise<readonly VolumeFacts[]> {
-    const lists = await Promise.all([this.home.list(), this.elsewhere?.list() ?? []]);
+  async list(where?: 'home'): Promise<readonly VolumeFacts[]> {
+    const lists = await Promise.all([this.home.list(), where === 'home' ? [] : (this.elsewhere?.list() ?? [])]);
     return lists.flat();
   }
 
   async find(of: VolumeName): Promise<VolumeFacts | undefined> {
-    const volume = await this.home.volume(of);
-    return volume === undefined ? undefined : await this.home.facts(of, volume);
+    return await this.home.find(of);
+  }
+
+  async findCopy({ volume }: VolumeName, to: string): Promise<VolumeFacts | undefined> {
+    return await this.elsewhere?.find({ pool: to, volume });
   }
 
   async levelOf(pool: string): Promise<ServiceLevel | undefined> {
@@ -88,8 +91,10 @@ export class NetAppVolumes implements VolumeService {
 
   async move(of: VolumeName, to: string): Promise<VolumeFacts | VolumeRefusal> {
     const moved = { pool: to, volume: of.volume };
-    const there = await this.home.volume(moved);
-    return there === undefined ? await this.home.move(of, to) : await this.home.facts(moved, there);
+    const there = await this.home.find(moved);
+    if (there === undefined) return await this.home.move(of, to);
+    const isAnother = of.pool.toLowerCase() !== to.toLowerCase() && (await this.home.find(of))?.state === 'ready';
+    return isAnother ? new VolumeRefusal(`There is another volume ${to}/${of.volume}.`) : there;
   }
 
   async tier(of: VolumeName, days: number): Promise<VolumeFacts | VolumeRefusal> {
@@ -118,6 +123,8 @@ export class NetAppVolumes implements VolumeService {
     });
     if (copy instanceof VolumeRefusal || copy.state !== 'ready' || copy.replication?.mirror_state !== NOT_LET_IN)
       return copy;
+    // Let in already: the first time takes long.
+    if (copy.replication.relationship === 'Transferring') return copy;
     // The copy stands, and nothing has come yet: the source lets it in.
     return (await home.authorize(of, elsewhere.id(name))) ?? copy;
   }
@@ -154,6 +161,11 @@ class Account {
         all.push(await this.facts({ pool, volume: lastOf(volume.name) }, volume));
     }
     return all;
+  }
+
+  async find(of: VolumeName): Promise<VolumeFacts | undefined> {
+    const volume = await this.volume(of);
+    return volume === undefined ? undefined : await this.facts(of, volume);
   }
 
   async pool(name: string): Promise<CapacityPool | undefined> {
@@ -266,8 +278,14 @@ class Account {
     );
   }
 
+  /** How a copy fares; that the service doesn't say so hides no volume. */
   private async replication({ pool, volume }: VolumeName): Promise<Replication> {
-    const status = await this.client().volumes.replicationStatus(...this.account, pool, volume);
+    let status;
+    try {
+      status = await this.client().volumes.replicationStatus(...this.account, pool, volume);
+    } catch (error) {
+      return { healthy: false, mirror_state: 'unknown', relationship: 'unknown', error: String(error) };
+    }
     return {
       healthy: status.healthy === true,
       mirror_state: status.mirrorState ?? NOT_LET_IN,

@@ -17,9 +17,9 @@ export type Progress = (typeof PROGRESS)[number];
 /** How a copy fares. */
 export interface Replication {
   readonly healthy: boolean;
-  /** Of the mirror: `Uninitialized`, `Mirrored` or `Broken`. */
+  /** Of the mirror: `Uninitialized`, `Mirrored` or `Broken`; `unknown` where the service doesn't say. */
   readonly mirror_state: string;
-  /** What is done now: `Idle` or `Transferring`. */
+  /** What is done now: `Idle` or `Transferring`; `unknown` where the service doesn't say. */
   readonly relationship: string;
   readonly error?: string;
 }
@@ -53,10 +53,12 @@ export interface WantedVolume extends VolumeName {
 }
 
 export interface VolumeService {
-  /** All, copies elsewhere among them. */
-  list(): Promise<readonly VolumeFacts[]>;
+  /** All, copies elsewhere among them unless `where` is home. */
+  list(where?: 'home'): Promise<readonly VolumeFacts[]>;
   /** One that is no copy elsewhere; undefined: there is none. */
   find(of: VolumeName): Promise<VolumeFacts | undefined>;
+  /** The copy of a volume in a pool elsewhere; undefined: there is none. */
+  findCopy(of: VolumeName, to: string): Promise<VolumeFacts | undefined>;
   /** The level of a pool; undefined: there is none. */
   levelOf(pool: string): Promise<ServiceLevel | undefined>;
   /** Newest last. */

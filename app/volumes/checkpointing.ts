@@ -7,6 +7,7 @@ import { PLATFORM } from '../../domain/stops/stop';
 import {
   type Asking,
   removeSnapshot,
+  SCHEDULED_PATTERN,
   takeSnapshot,
   type VolumeEvent,
   volumeId,
@@ -68,8 +69,14 @@ export class Checkpointing {
     const { service, duty, report } = this.deps;
     if (!duty.mine) return;
     try {
-      for (const { pool, volume, state, replication } of await service.list())
-        if (state === 'ready' && replication === undefined) await this.ofVolume({ pool, volume });
+      for (const { pool, volume, state, replication } of await service.list('home')) {
+        if (state !== 'ready' || replication !== undefined) continue;
+        await this.ofVolume({ pool, volume }).catch((error: unknown) =>
+          report('a volume could not be looked at: its snapshot is made later', {
+            ...{ pool, volume, error: String(error) },
+          }),
+        );
+      }
     } catch (error) {
       report('volumes could not be looked at: their snapshots are made later', { error: String(error) });
     }
@@ -82,14 +89,15 @@ export class Checkpointing {
     const name = `${PREFIX}${due}`;
     const there = (await service.snapshots(of)).map((snapshot) => snapshot.name);
     if (!there.includes(name)) {
-      const decision = takeSnapshot(said(of, `every ${this.hours} h`), { name, id: service.snapshotId(of, name) });
+      // Asked for once by its name, there or not: one that is refused would leave a receipt at each look.
+      const snapshot = { name, id: service.snapshotId(of, name), isThere: true };
+      const decision = takeSnapshot(said(of, `every ${this.hours} h`), snapshot);
       if (await this.wrote(of, 'volume.snapshot', decision)) {
         const made = await service.snapshot(of, name);
-        if (made instanceof VolumeRefusal)
-          return report('a snapshot was refused', { ...of, snapshot: name, said: made.said });
+        if (made instanceof VolumeRefusal) report('a snapshot was refused', { ...of, snapshot: name, said: made.said });
       }
     }
-    const scheduled = [...there.filter((one) => one.startsWith(PREFIX) && one !== name), name].sort();
+    const scheduled = [...there.filter((one) => SCHEDULED_PATTERN.test(one) && one !== name), name].sort();
     for (const old of scheduled.slice(0, -KEPT_SNAPSHOTS)) {
       if (
         !(await this.wrote(of, 'volume.snapshot-remove', removeSnapshot(said(of, `${KEPT_SNAPSHOTS} are kept`), old)))

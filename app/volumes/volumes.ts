@@ -8,6 +8,7 @@ import {
   moveVolume,
   replicateVolume,
   restoreSnapshot,
+  SCHEDULED_PATTERN,
   takeSnapshot,
   tierVolume,
   type VolumeEvent,
@@ -20,6 +21,7 @@ import type { Aggregate } from '../engine/aggregate';
 import type { Accepted, Refused, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import {
+  type Progress,
   type SnapshotFacts,
   type VolumeFacts,
   VolumeRefusal,
@@ -68,11 +70,14 @@ export class Volumes {
   /** A volume, in a pool of its level. */
   async make(context: RequestContext, wanted: WantedVolume, reason: string): Promise<VolumeOutcome> {
     const { pool, volume, level, gibibytes } = wanted;
-    const decision = makeVolume(asking(context, { pool, volume }, reason), level, gibibytes);
-    return await this.begin(context, wanted, (service) => ({
-      ...{ action: 'volume.make', decision },
-      ask: () => service.make(wanted),
-    }));
+    return await this.begin(context, wanted, async (service) => {
+      const isThere = isMade(await service.find({ pool, volume }));
+      return {
+        action: 'volume.make',
+        decision: makeVolume(asking(context, { pool, volume }, reason), level, gibibytes, isThere),
+        ask: () => service.make(wanted),
+      };
+    });
   }
 
   /** A checkpoint. Without a name it is called after the agent, if it is one of an agent, and the time. */
@@ -83,11 +88,17 @@ export class Volumes {
     reason: string,
   ): Promise<VolumeOutcome<SnapshotFacts>> {
     const called = name ?? checkpointName(agent, toTime(this.clock.now()));
-    return await this.ofVolume(context, of, (_, service) => ({
-      action: 'volume.snapshot',
-      decision: takeSnapshot(asking(context, of, reason), { name: called, id: service.snapshotId(of, called) }, agent),
-      ask: () => service.snapshot(of, called),
-    }));
+    return await this.ofVolume(context, of, async (_, service) => {
+      if (SCHEDULED_PATTERN.test(called))
+        return new Rejection('conflict', 'volume-refused', `${called} is a name of the clock's: give another one`);
+      const isThere = isMade((await service.snapshots(of)).find((one) => one.name === called));
+      const snapshot = { name: called, id: service.snapshotId(of, called), isThere };
+      return {
+        action: 'volume.snapshot',
+        decision: takeSnapshot(asking(context, of, reason), snapshot, agent),
+        ask: () => service.snapshot(of, called),
+      };
+    });
   }
 
   /** A volume of another name with what a snapshot holds. */
@@ -109,7 +120,20 @@ export class Volumes {
 
   /** To a pool of another level. */
   async move(context: RequestContext, of: VolumeName, to: string, reason: string): Promise<VolumeOutcome> {
-    return await this.ofVolume(context, of, async (there, service) => {
+    const target = { pool: to, volume: of.volume };
+    return await this.begin(context, of, async (service) => {
+      const [there, arrived] = await Promise.all([service.find(of), service.find(target)]);
+      const { moved } = (await this.volumes.load(context.principal.tenant, volumeId(of))).state;
+      if (there === undefined)
+        return arrived !== undefined && isSame(moved, to)
+          ? { action: 'volume.move', decision: () => [], ask: () => Promise.resolve(arrived) }
+          : notFound(of);
+      if (arrived !== undefined && !isSame(of.pool, to) && !(there.state === 'underway' && isSame(moved, to)))
+        return new Rejection(
+          'conflict',
+          'volume-exists',
+          `there is a volume ${of.volume} in ${to} already: move it to another pool`,
+        );
       const level = await service.levelOf(to);
       if (level === undefined) return new Rejection('missing', 'volume-not-found', `there is no pool ${to}`);
       const levels = { from: there.level, to: level };
@@ -132,11 +156,14 @@ export class Volumes {
 
   /** A copy in a pool elsewhere. */
   async replicate(context: RequestContext, of: VolumeName, to: string, reason: string): Promise<VolumeOutcome> {
-    return await this.ofVolume(context, of, (_, service) => ({
-      action: 'volume.replicate',
-      decision: replicateVolume(asking(context, of, reason), to),
-      ask: () => service.replicate(of, to),
-    }));
+    return await this.ofVolume(context, of, async (_, service) => {
+      const isThere = isMade(await service.findCopy(of, to));
+      return {
+        action: 'volume.replicate',
+        decision: replicateVolume(asking(context, of, reason), to, isThere),
+        ask: () => service.replicate(of, to),
+      };
+    });
   }
 
   private async ofVolume<F>(context: RequestContext, of: VolumeName, step: Step<F>): Promise<VolumeOutcome<F>> {
@@ -177,6 +204,16 @@ const NONE = new Rejection(
 
 function notFound({ pool, volume }: VolumeName): Rejection {
   return new Rejection('missing', 'volume-not-found', `there is no volume ${volume} in the pool ${pool}`);
+}
+
+/** There, or on its way: what has failed is begun anew, and asked for anew. */
+function isMade(found: { readonly state: Progress } | undefined): boolean {
+  return found !== undefined && found.state !== 'failed';
+}
+
+/** Whether both name one pool: the service tells no case apart. */
+function isSame(one: string | undefined, other: string): boolean {
+  return one?.toLowerCase() === other.toLowerCase();
 }
 
 function asking({ principal }: RequestContext, of: VolumeName, reason: string): Asking {

@@ -92,7 +92,9 @@ export async function snapshot(context: Context, input: SnapshotInput): Promise<
   const look = async () => (await client.volumes.snapshots(...of)).find((one) => one.name === made.name) ?? made;
   made = await atRest<VolumeSnapshot>(made, look, Date.now() + wait * 1_000);
   if (json) return printJson(made);
-  print(`${bold(said(made.name))} is ${shown(made.state)}: ${said(made.id)}`);
+  // One of an earlier day may have the same name.
+  const since = made.made_at === undefined ? '' : `, made ${ago(made.made_at)}`;
+  print(`${bold(said(made.name))} is ${shown(made.state)}${since}: ${said(made.id)}`);
 }
 
 export interface RestoreInput extends Asking {

@@ -172,7 +172,7 @@ export const volumes = contract({
     path: '/v1/volumes/{pool}/{volume}/move',
     tag,
     needs: 'critical',
-    refuses: [...NOT_THERE, 'volume-refused'],
+    refuses: [...NOT_THERE, 'volume-exists', 'volume-refused'],
     summary: 'Move a volume to a pool of another level',
     description: 'With everything in it; who reads and writes it notices nothing. The receipt says what it saves.',
     params: ByName,

@@ -68,6 +68,8 @@ export interface VolumeState {
   readonly made?: { readonly level: ServiceLevel; readonly gibibytes: number };
   /** Names of the last that were asked for, and not to be removed. */
   readonly snapshots: readonly string[];
+  /** Names of the last that were to be taken away; the service may still be at it. */
+  readonly removing: readonly string[];
   /** What volumes were made of, by their names. */
   readonly restored: Readonly<Record<string, string>>;
   /** Where it was to be moved to last. */
@@ -78,16 +80,24 @@ export interface VolumeState {
 
 export const volumeDecider: Decider<VolumeState, VolumeEvent> = {
   category: 'volume',
-  version: 1,
-  initial: { snapshots: [], restored: {}, replicated: [] },
+  version: 2,
+  initial: { snapshots: [], removing: [], restored: {}, replicated: [] },
   evolve(state, { type, data }) {
     switch (type) {
       case 'VolumeRequested':
         return { ...state, made: { level: data.level, gibibytes: data.gibibytes } };
       case 'SnapshotRequested':
-        return { ...state, snapshots: [...state.snapshots, data.snapshot].slice(-MAX_SNAPSHOTS) };
+        return {
+          ...state,
+          snapshots: [...without(state.snapshots, data.snapshot), data.snapshot].slice(-MAX_SNAPSHOTS),
+          removing: without(state.removing, data.snapshot),
+        };
       case 'SnapshotRemovalRequested':
-        return { ...state, snapshots: state.snapshots.filter((name) => name !== data.snapshot) };
+        return {
+          ...state,
+          snapshots: without(state.snapshots, data.snapshot),
+          removing: [...state.removing, data.snapshot].slice(-MAX_SNAPSHOTS),
+        };
       case 'RestoreRequested':
         return { ...state, restored: { ...state.restored, [data.into]: data.snapshot } };
       case 'MoveRequested':
@@ -95,10 +105,14 @@ export const volumeDecider: Decider<VolumeState, VolumeEvent> = {
       case 'TieringRequested':
         return { ...state, tiered: data.after_days };
       case 'ReplicationRequested':
-        return { ...state, replicated: [...state.replicated, data.to] };
+        return { ...state, replicated: [...without(state.replicated, data.to), data.to] };
     }
   },
 };
+
+function without(names: readonly string[], one: string): readonly string[] {
+  return names.filter((name) => name !== one);
+}
 
 /** The id of a volume's stream: the service tells no case apart. */
 export function volumeId({ pool, volume }: VolumeName): string {
@@ -109,6 +123,9 @@ export function volumeId({ pool, volume }: VolumeName): string {
 export const SNAPSHOT_PATTERN = /^[A-Za-z0-9](?:\.?[A-Za-z0-9_-]){0,199}$/;
 /** Longest name of one, in characters. */
 export const MAX_SNAPSHOT_NAME = 200;
+
+/** What the clock calls those that it makes and takes away: by the hour that they are of, in UTC. */
+export const SCHEDULED_PATTERN = /^scheduled-\d{4}-\d\d-\d\dT\d\d$/;
 
 /** The name of an agent's checkpoint: `agent-ID-TIME`, with a hyphen for what no snapshot can be called. */
 export function checkpointName(agent: string | undefined, at: string): string {
@@ -138,22 +155,33 @@ export function volumesHidden(tenant: string): Rejection | undefined {
       );
 }
 
-/** A volume, and the pool that it is in. The same again changes nothing. */
-export function makeVolume(asking: Asking, level: ServiceLevel, gibibytes: number): Decision<VolumeState, VolumeEvent> {
+/**
+ * A volume, and the pool that it is in. The same again changes nothing.
+ * @param isThere whether it is there: what somebody has taken away since is asked for anew
+ */
+export function makeVolume(
+  asking: Asking,
+  level: ServiceLevel,
+  gibibytes: number,
+  isThere: boolean,
+): Decision<VolumeState, VolumeEvent> {
   return ({ made }) =>
-    made?.level === level && made.gibibytes === gibibytes
+    isThere && made?.level === level && made.gibibytes === gibibytes
       ? []
       : [{ type: 'VolumeRequested', v: 1, data: { ...asked(asking), level, gibibytes } }];
 }
 
-/** A checkpoint of all that is in the volume. A name is used once: the same again changes nothing. */
+/**
+ * A checkpoint of all that is in the volume. A name is used once: the same again changes nothing.
+ * @param snapshot with whether it is there: one that somebody has taken away since is asked for anew
+ */
 export function takeSnapshot(
   asking: Asking,
-  snapshot: { readonly name: string; readonly id: string },
+  snapshot: { readonly name: string; readonly id: string; readonly isThere: boolean },
   agent?: string,
 ): Decision<VolumeState, VolumeEvent> {
   return ({ snapshots }) =>
-    snapshots.includes(snapshot.name)
+    snapshot.isThere && snapshots.includes(snapshot.name)
       ? []
       : [
           {
@@ -164,9 +192,12 @@ export function takeSnapshot(
         ];
 }
 
-/** Takes away a snapshot that is there. */
+/** Takes away a snapshot that is there. The same again changes nothing. */
 export function removeSnapshot(asking: Asking, snapshot: string): Decision<VolumeState, VolumeEvent> {
-  return () => [{ type: 'SnapshotRemovalRequested', v: 1, data: { ...asked(asking), snapshot } }];
+  return ({ removing }) =>
+    removing.includes(snapshot)
+      ? []
+      : [{ type: 'SnapshotRemovalRequested', v: 1, data: { ...asked(asking), snapshot } }];
 }
 
 /**
@@ -180,7 +211,7 @@ export function restoreSnapshot(
   isThere: boolean,
 ): Decision<VolumeState, VolumeEvent> {
   return ({ restored }) => {
-    if (Object.hasOwn(restored, into) && restored[into] === snapshot) return [];
+    if (isThere && Object.hasOwn(restored, into) && restored[into] === snapshot) return [];
     if (isThere)
       return new Rejection('conflict', 'volume-exists', `there is a volume ${into} already: give another name`);
     return [{ type: 'RestoreRequested', v: 1, data: { ...asked(asking), snapshot, into } }];
@@ -222,8 +253,11 @@ export function tierVolume(
         ];
 }
 
-/** A copy in a pool elsewhere. The same again changes nothing. */
-export function replicateVolume(asking: Asking, to: string): Decision<VolumeState, VolumeEvent> {
+/**
+ * A copy in a pool elsewhere. The same again changes nothing.
+ * @param isThere whether the copy is there: one that somebody has taken away since is asked for anew
+ */
+export function replicateVolume(asking: Asking, to: string, isThere: boolean): Decision<VolumeState, VolumeEvent> {
   return ({ replicated }) =>
-    replicated.includes(to) ? [] : [{ type: 'ReplicationRequested', v: 1, data: { ...asked(asking), to } }];
+    isThere && replicated.includes(to) ? [] : [{ type: 'ReplicationRequested', v: 1, data: { ...asked(asking), to } }];
 }

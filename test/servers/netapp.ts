@@ -40,6 +40,10 @@ export class NetAppServer {
   readonly requests: string[] = [];
   /** Every request is sent away to come back later. */
   isBusy = false;
+  /** Paths with this in them are refused: whoever asks lacks the right. */
+  forbidden: string | undefined;
+  /** No volume has room for another snapshot. */
+  full = false;
   /** The next operation ends with this message. */
   failNext: string | undefined;
   /** The next request is done, and its answer lost. */
@@ -91,6 +95,8 @@ export class NetAppServer {
   private answer(method: string, path: string, body: Properties): Answer {
     const operation = /^\/operations\/(\d+)$/.exec(path)?.[1];
     if (operation !== undefined) return this.followed(Number(operation));
+    if (this.forbidden !== undefined && path.includes(this.forbidden))
+      return refuse(403, 'AuthorizationFailed', 'The client does not have authorization.');
     this.requests.push(`${method} ${path.slice(path.indexOf('/capacityPools'))}`);
     if (method === 'GET') this.operations.forEach(advance); // time passes also for what nobody asks about
     if (method === 'GET' && /\/(capacityPools|volumes|snapshots)$/.test(path)) return this.listed(path);
@@ -122,6 +128,8 @@ export class NetAppServer {
     const before = this.resources.get(id);
     if (before !== undefined && !['Succeeded', 'Failed'].includes(String(before.properties.provisioningState)))
       return refuse(409, 'Conflict', 'Another operation is in progress on the resource.');
+    if (this.full && id.includes('/snapshots/'))
+      return refuse(400, 'SnapshotLimitReached', 'The volume has as many snapshots as it can have.');
     const wanted = (body.properties ?? {}) as Properties;
     const fault = this.faultOf(id, parent, String(body.location), wanted);
     if (fault !== undefined) return refuse(400, 'InvalidValueReceived', fault);
@@ -141,6 +149,9 @@ export class NetAppServer {
 
   /** The children of a resource, and none of theirs. */
   private listed(path: string): Answer {
+    const parent = path.slice(0, path.lastIndexOf('/'));
+    if (!path.endsWith('/capacityPools') && !this.resources.has(parent))
+      return refuse(404, 'ParentResourceNotFound', `Parent resource '${parent}' not found.`);
     const value = [...this.resources.values()].filter(({ id }) => id.slice(0, id.lastIndexOf('/')) === path);
     return { status: 200, body: { value } };
   }

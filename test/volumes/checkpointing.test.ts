@@ -21,12 +21,7 @@ beforeEach(async () => {
   await server.start();
   server.has(POOL, AT.location, { serviceLevel: 'Premium', size: 2 ** 40 });
   server.has(`${POOL}/volumes/payloads`, AT.location, { ...{ serviceLevel: 'Premium', usageThreshold: 2 ** 37 } });
-  const broker = { endpoint: 'none.invalid' };
-  const clients = new AzureClients({
-    ...{ cosmos: { endpoint: '' }, serviceBus: broker, eventHubs: broker, blobs: broker },
-    netapp: { subscription: AT.subscription, endpoint: server.url },
-  });
-  service = new NetAppVolumes(() => clients.netapp, AT);
+  service = open();
   stage = new Stage();
   await stage.start();
 });
@@ -34,6 +29,15 @@ afterEach(async () => {
   await stage.end();
   await server.stop();
 });
+
+function open(elsewhere?: typeof AT): NetAppVolumes {
+  const broker = { endpoint: 'none.invalid' };
+  const clients = new AzureClients({
+    ...{ cosmos: { endpoint: '' }, serviceBus: broker, eventHubs: broker, blobs: broker },
+    netapp: { subscription: AT.subscription, endpoint: server.url },
+  });
+  return new NetAppVolumes(() => clients.netapp, AT, elsewhere);
+}
 
 function every(hours: number, mine = true): Checkpointing {
   const { transactor, engine } = stage.colony;
@@ -73,6 +77,39 @@ test('the newest are kept, and what people have asked for stays', async () => {
   expect(left).toContain('before-the-upgrade');
   expect(left.sort()[1]).toBe('scheduled-2020-01-03T00');
   expect((await written()).filter(([, type]) => type === 'SnapshotRemovalRequested')).toHaveLength(2);
+});
+
+test('another region that is away, and a volume that can not be looked at, keep no other from its snapshot', async () => {
+  server.has(POOL.replace('/a/', '/b/'), 'northeurope', { serviceLevel: 'Standard', size: 2 ** 40 });
+  server.has(`${POOL}/volumes/aside`, AT.location, { ...{ serviceLevel: 'Premium', usageThreshold: 2 ** 37 } });
+  server.has(`${POOL}/volumes/zone`, AT.location, { ...{ serviceLevel: 'Premium', usageThreshold: 2 ** 37 } });
+  service = open({ ...AT, account: 'b', location: 'northeurope' });
+  server.forbidden = '/netAppAccounts/b/';
+  await every(1).look();
+  expect(await names()).toHaveLength(1);
+  await stage.pass(3_600);
+  server.forbidden = '/volumes/aside/snapshots';
+  await every(1).look();
+  expect(await names()).toHaveLength(2);
+  expect(await service.snapshots({ pool: 'payloads', volume: 'zone' })).toHaveLength(2);
+  expect(stage.reports.at(-1)).toMatchObject({
+    message: 'a volume could not be looked at: its snapshot is made later',
+  });
+});
+
+test('where one is refused the oldest go all the same, each with one receipt, and none that people have made', async () => {
+  await service.snapshot(PAYLOADS, 'scheduled-0-before-the-upgrade');
+  for (let day = 1; day <= KEPT_SNAPSHOTS; day += 1)
+    server.has(
+      `${POOL}/volumes/payloads/snapshots/scheduled-2020-01-${String(day).padStart(2, '0')}T00`,
+      AT.location,
+      {},
+    );
+  server.full = true;
+  for (let look = 0; look < 2; look += 1) await every(1).look();
+  await eventually(async () => (await names()).length === KEPT_SNAPSHOTS, { what: 'one to be gone' });
+  expect(await names()).toContain('scheduled-0-before-the-upgrade');
+  expect((await written()).map(([, type]) => type)).toEqual(['SnapshotRequested', 'SnapshotRemovalRequested']);
 });
 
 test('neither a copy, nor what is not there yet, has any; a service that is away is told and keeps nobody up', async () => {

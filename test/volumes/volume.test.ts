@@ -26,7 +26,8 @@ const taken = (snapshot: string, agent?: string): VolumeEvent => ({
   v: 1,
   data: { ...said, snapshot, snapshot_id: `id of ${snapshot}`, ...(agent !== undefined && { agent }) },
 });
-const take = (name: string, agent?: string) => takeSnapshot(asking, { name, id: `id of ${name}` }, agent);
+const take = (name: string, agent?: string, isThere = true) =>
+  takeSnapshot(asking, { name, id: `id of ${name}`, isThere }, agent);
 
 test('a snapshot is asked for once by its name, for an agent or for nobody, and again once it is gone', () => {
   given(volumeDecider, [])
@@ -36,8 +37,15 @@ test('a snapshot is asked for once by its name, for an agent or for nobody, and 
   given(volumeDecider, [taken('b')])
     .when(take('a', 'recon-7'))
     .then([taken('a', 'recon-7')]);
+  given(volumeDecider, [taken('a')])
+    .when(take('a', undefined, false))
+    .then([taken('a')]);
   const removed: VolumeEvent = { type: 'SnapshotRemovalRequested', v: 1, data: { ...said, snapshot: 'a' } };
   given(volumeDecider, [taken('a')])
+    .when(removeSnapshot(asking, 'a'))
+    .then([removed])
+    .thenRepeatedNothing();
+  given(volumeDecider, [taken('a'), removed, taken('a')])
     .when(removeSnapshot(asking, 'a'))
     .then([removed]);
   given(volumeDecider, [taken('a'), removed])
@@ -61,6 +69,9 @@ test('a volume is made of a snapshot once; a name that is taken is refused, also
     .when(restoreSnapshot(asking, 'a', 'b', true))
     .thenNothing();
   given(volumeDecider, [restored])
+    .when(restoreSnapshot(asking, 'a', 'b', false))
+    .then([restored]);
+  given(volumeDecider, [restored])
     .when(restoreSnapshot(asking, 'c', 'b', true))
     .thenRejected('volume-exists');
   given(volumeDecider, [])
@@ -80,22 +91,29 @@ test('a move says what it saves; while it is underway the same again changes not
   given(volumeDecider, [moved]).when(move(false)).then([moved]);
 });
 
-test('tiering, copies and volumes are asked for once as they are', () => {
+test('tiering, copies and volumes are asked for once as they are, and again once they are gone', () => {
   given(volumeDecider, [])
     .when(tierVolume(asking, 30, 'Premium'))
     .then([{ type: 'TieringRequested', v: 1, data: { ...said, after_days: 30, cost_savings_pct: 55 } }])
     .thenRepeatedNothing();
   given(volumeDecider, [])
-    .when(replicateVolume(asking, 'copies'))
+    .when(replicateVolume(asking, 'copies', true))
     .then([{ type: 'ReplicationRequested', v: 1, data: { ...said, to: 'copies' } }])
     .thenRepeatedNothing();
+  const replicated: VolumeEvent = { type: 'ReplicationRequested', v: 1, data: { ...said, to: 'copies' } };
+  given(volumeDecider, [replicated])
+    .when(replicateVolume(asking, 'copies', false))
+    .then([replicated]);
   const made: VolumeEvent = { type: 'VolumeRequested', v: 1, data: { ...said, level: 'Ultra', gibibytes: 100 } };
   given(volumeDecider, [])
-    .when(makeVolume(asking, 'Ultra', 100))
+    .when(makeVolume(asking, 'Ultra', 100, true))
     .then([made])
     .thenRepeatedNothing();
   given(volumeDecider, [made])
-    .when(makeVolume(asking, 'Ultra', 200))
+    .when(makeVolume(asking, 'Ultra', 100, false))
+    .then([made]);
+  given(volumeDecider, [made])
+    .when(makeVolume(asking, 'Ultra', 200, true))
     .then([{ ...made, data: { ...made.data, gibibytes: 200 } }]);
 });
 

@@ -37,7 +37,7 @@ const UNDER_WAY = JOB_STATUSES.filter((status) => !(JOB_ENDS as readonly string[
 
 export function jobsModule(engine: Engine, needs: JobsNeeds) {
   const { tasks, tenantBook, windingUp, channelBook, deliveries, publicUrl = PUBLIC_URL } = needs;
-  const { transactor, blobs, deadlines, clock, report } = engine;
+  const { transactor, blobs, deadlines, clock, report, duty } = engine;
   const jobsOf = engine.aggregate(jobDecider, { view: jobsView, followed: true });
   const plans = new Plans(blobs, new Payloads(blobs, tenantBook));
   const jobs = new Jobs({ jobs: jobsOf, plans, tasks, transactor, clock });
@@ -45,7 +45,7 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   const offers = new Offers({ tasks, transactor, clock });
   const schedulesOf = engine.aggregate(scheduleDecider, { view: schedulesView });
   const schedules = new Schedules({ schedules: schedulesOf, transactor, clock });
-  const scheduleRuns = new ScheduleRuns({ transactor, deadlines, clock, schedulesOf, tasks });
+  const scheduleRuns = new ScheduleRuns({ transactor, deadlines, clock, report, duty, schedulesOf, tasks });
   const also = { [scheduleDecider.category]: scheduleRuns.reaction };
   const jobReactions = new JobReactions({ transactor, deadlines, clock, report, jobsOf, jobs, offers, also });
   const endNotices = new EndNotices({ transactor, deadlines, jobsOf, channelBook, deliveries, publicUrl });
@@ -64,8 +64,12 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
     },
   });
   return {
-    services: { jobs, jobEnds, jobReactions, endNotices, schedules },
+    services: { jobs, jobEnds, jobReactions, endNotices, schedules, scheduleRuns },
     consumers: { reactions: [jobReactions, endNotices] },
-    stop: () => jobEnds.stop(),
+    start: () => scheduleRuns.start(),
+    async stop() {
+      jobEnds.stop();
+      await scheduleRuns.stop();
+    },
   } satisfies Module;
 }

@@ -4,6 +4,7 @@
  */
 import {
   fallDue,
+  MISSED_SECONDS,
   runPosted,
   runRefused,
   scheduleDecider,
@@ -16,16 +17,21 @@ import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import type { TaskSpec } from '../../domain/market/task';
+import type { ScheduleDoc } from '../../projections/jobs/schedules';
+import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
 import type { RequestContext } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import type { Change, Reaction } from '../engine/reacting';
+import { eachRow, type RowPlace } from '../engine/rows';
 import type { TaskOutcome, Tasks } from '../market/module';
 import { endsByItself } from './offers';
 import { inNameOfSchedules, runIdOf } from './schedules';
 import { timetableOf } from './timetable';
 
+/** How often it is looked whether a schedule was overlooked: the process with the duty does. */
+const LOOK_EVERY_MS = 600_000;
 /** When what could not be posted is asked for again, in seconds. */
 const AGAIN_SECONDS = 10;
 /** Runs that are posted one after the other: other schedules, and leases, wait for their turn meanwhile. */
@@ -35,18 +41,49 @@ const MOST_COUNTED = 10;
 /** Longest reason why a run was not posted, in characters. */
 const MAX_REASON = 500;
 
-export interface ScheduleRunsDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock'> {
-  readonly schedulesOf: Aggregate<ScheduleState, ScheduleEvent, unknown>;
+export interface ScheduleRunsDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock' | 'report' | 'duty'> {
+  readonly schedulesOf: Aggregate<ScheduleState, ScheduleEvent, ScheduleDoc>;
   readonly tasks: Pick<Tasks, 'post'>;
 }
 
 export class ScheduleRuns {
   private readonly due: Reason;
+  private timer: NodeJS.Timeout | undefined;
+  private searching: Promise<void> | undefined;
   /** Whatever begins a schedule has it looked at when its first run is due; each look tells when the next one is. */
   readonly reaction: Reaction = { concerns: begins, react: (change) => this.begin(change) };
 
   constructor(private readonly deps: ScheduleRunsDeps) {
     this.due = deps.deadlines.on(scheduleDecider.category, (stream) => this.look(stream));
+  }
+
+  /** Starts to look, now and then, at schedules whose deadline was lost. */
+  start(): void {
+    this.timer = setInterval(() => void this.search(), LOOK_EVERY_MS).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.searching;
+  }
+
+  /** Has active schedules looked at whose run is long over: their deadline was lost. */
+  async overlooked(): Promise<void> {
+    const { schedulesOf, deadlines, report } = this.deps;
+    const late = plusSeconds(this.now(), -MISSED_SECONDS);
+    const look = async ({ tenant, id, stream }: RowPlace) => {
+      const due = nextRun((await schedulesOf.load(tenant, id)).state);
+      if (due !== undefined && due < late) await deadlines.schedule([{ stream, reason: this.due, due: this.now() }]);
+    };
+    await eachRow(schedulesOf, { key: ALL, where: { status: 'active' } }, look, { report });
+  }
+
+  private async search(): Promise<void> {
+    const { duty, report } = this.deps;
+    if (!duty.mine) return;
+    await (this.searching ??= this.overlooked()
+      .catch((error: unknown) => report('schedules could not be looked at', { error: String(error) }))
+      .finally(() => (this.searching = undefined)));
   }
 
   private async begin({ tenant, id, wish }: Change): Promise<void> {

@@ -157,6 +157,21 @@ test('what a limit keeps out is asked for once a look, and a long outage is made
   expect(posted()).toEqual(hours(1, 25));
 });
 
+test('a schedule whose deadline was lost is found, and another one is left alone', async () => {
+  await begin();
+  await create({ on_missed: 'once' });
+  const its = () => stage.deadlines().filter(({ reason }) => reason === 'schedule');
+  await stage.colony.scheduleRuns.overlooked();
+  expect(its()).toMatchObject([{ due: hour(1) }]);
+  await stage.loseDeadlines();
+  await stage.pass(1.5 * HOUR, undefined, 600);
+  expect([its(), posted()]).toEqual([[], []]);
+  await stage.colony.scheduleRuns.overlooked();
+  await stage.fire();
+  expect(posted()).toEqual([hour(1)]);
+  expect(its()).toMatchObject([{ due: hour(2) }]);
+});
+
 test('a season begins with its first day', async () => {
   await begin();
   await create({ cron: '0 9 * 4-9 *', on_missed: 'once' });

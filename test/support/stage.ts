@@ -406,6 +406,11 @@ export class Stage {
     return this.database.all('SELECT stream, reason, due FROM deadlines ORDER BY stream, reason');
   }
 
+  /** As after the loss of what keeps them. */
+  async loseDeadlines(): Promise<void> {
+    await this.database.write({ statements: [['DELETE FROM deadlines', []]] });
+  }
+
   /** What a verifier finds in all chains. */
   chainFaults(): ChainFault[] {
     const faults: ChainFault[] = [];

@@ -117,6 +117,8 @@ export class Reactions implements Consumer {
     this.deps.sweep?.start((stream) => this.lookAt(stream));
     let underway = false;
     this.sweeping = setInterval(() => {
+      // Each process tells those who wait here: nothing is committed when a time comes.
+      this.deps.market.tasks.returned(this.now());
       // A sweep that takes longer goes on; the next begins when it has ended. One process looks for all.
       if (underway || !this.deps.duty.mine) return;
       underway = true;

@@ -20,7 +20,7 @@ resource account 'Microsoft.NetApp/netAppAccounts@2025-01-01' = {
   properties: {}
 }
 
-// Volumes and pools, and nothing else that a contributor could do.
+// What the app asks, each by its name: it deletes no volume, reverts none to a snapshot, and breaks no replication.
 resource managesVolumes 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'manages-volumes')
   properties: {
@@ -34,7 +34,14 @@ resource managesVolumes 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
           'Microsoft.NetApp/netAppAccounts/read'
           'Microsoft.NetApp/netAppAccounts/capacityPools/read'
           'Microsoft.NetApp/netAppAccounts/capacityPools/write'
-          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/*'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/read'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/write'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/PoolChange/action'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/AuthorizeReplication/action'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/ReplicationStatus/read'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/snapshots/read'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/snapshots/write'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/snapshots/delete'
           'Microsoft.Network/virtualNetworks/subnets/join/action'
         ]
       }

@@ -51,7 +51,7 @@ const cron = Text(MAX_CRON).meta({
 });
 const time_zone = Text(MAX_TIME_ZONE).default('UTC').meta({
   description:
-    'A name of the IANA database. When the clock there is set back, a time that it shows twice runs once, the first time; when it is set forward, a time that it never shows runs at that moment',
+    'A name of the IANA database. When the clock there is set back, a time that it shows twice runs once, the first time, so an interval, such as each quarter of an hour, rests for that hour; when it is set forward, a time that it never shows runs at that moment',
   example: 'Europe/Berlin',
 });
 const on_missed = z
@@ -185,7 +185,7 @@ export const schedules = contract({
     refuses: [],
     summary: 'Read a schedule, and when it runs next',
     params: ById,
-    query: AsOf.extend({ runs: whole(0, 100, 5) }),
+    query: AsOf.extend({ runs: whole(0, 20, 5) }),
     answer: Schedule,
     answers: 'The schedule; a live fold of its stream',
     example: { params, query: { runs: '3' } },

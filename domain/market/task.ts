@@ -617,9 +617,10 @@ export function declineEnds(state: TaskState, now: Time): Time | undefined {
 
 /** What an open task's pull at an agent that has a free slot is made from: its strength, and how long it has waited. */
 export function pullTerms({ spec, posted_at = NEVER, offered_at = posted_at, attempts }: TaskState): PullTerms {
-  const { priority = 0, urgency = 0, deadline } = spec ?? {};
-  const posted = toMillis(posted_at);
-  const end = urgencyEnd({ posted_at, deadline });
+  const { priority = 0, urgency = 0, deadline, not_before } = spec ?? {};
+  const since = latest(posted_at, not_before);
+  const posted = toMillis(since);
+  const end = urgencyEnd({ posted_at: since, deadline });
   return { priority, urgency, attempts, posted, end, offered: toMillis(offered_at) };
 }
 
@@ -627,9 +628,10 @@ export function pullTerms({ spec, posted_at = NEVER, offered_at = posted_at, att
 export function strengthOf(state: TaskState, now: Time): number {
   const { spec, posted_at } = state;
   if (spec === undefined || posted_at === undefined) return 0;
+  const since = latest(posted_at, spec.not_before);
   return taskStrength(
     spec.priority,
-    urgencyAt({ urgency: spec.urgency, posted_at, deadline: spec.deadline }, now),
+    urgencyAt({ urgency: spec.urgency, posted_at: since, deadline: spec.deadline }, now),
     state.attempts,
   );
 }
@@ -757,7 +759,6 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
 /** Explicit bids of one attempt: with every one of them on it, the receipt of the award stays below 256 KB. */
 export const MAX_BIDS = 900;
 
-/** An explicit bid. An agent bids once an attempt; bidding again changes nothing. */
 /** Why a task can't be offered from its time on, if it can't. */
 function delayProblem({ not_before, deadline }: TaskSpec, now: Time): Rejection | undefined {
   if (not_before === undefined) return undefined;
@@ -777,6 +778,7 @@ function delayProblem({ not_before, deadline }: TaskSpec, now: Time): Rejection 
   return undefined;
 }
 
+/** An explicit bid. An agent bids once an attempt; bidding again changes nothing. */
 export function placeBid(bid: { agent: string; note?: string }, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);

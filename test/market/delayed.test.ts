@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { RequestContext } from '../../app/engine/command';
 import { Rejection } from '../../domain/kernel/decider';
-import { plusSeconds, type Time } from '../../domain/kernel/time';
+import { plusSeconds, type Time, toMillis } from '../../domain/kernel/time';
 import { DEFAULT_WEIGHTS, rank } from '../../domain/market/market';
 import {
   award,
@@ -12,6 +12,8 @@ import {
   MAX_DELAY,
   placeBid,
   post,
+  pullTerms,
+  strengthOf,
   taskDecider,
   taskDue,
   type TaskSpec,
@@ -54,6 +56,18 @@ describe('what is posted', () => {
       .when(post({ ...spec, not_before: plusSeconds(AT, -60) }, AT))
       .thenState((state) => expect(state).toMatchObject({ offered_at: AT, open_since: AT, ready_at: AT }));
   });
+});
+
+test('its urgency rises from its time on, not since it was posted', () => {
+  const far = plusSeconds(AT, 86_400);
+  given(taskDecider, [])
+    .when(post({ ...spec, not_before: far, deadline: undefined }, AT))
+    .thenState((state) => {
+      const now = { ...state, spec: { ...(state.spec as TaskSpec), not_before: undefined }, posted_at: far };
+      for (const after of [0, 3_600])
+        expect(strengthOf(state, plusSeconds(far, after))).toBe(strengthOf(now, plusSeconds(far, after)));
+      expect(pullTerms(state)).toMatchObject({ posted: toMillis(far), end: pullTerms(now).end });
+    });
 });
 
 const WON = {

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Wire from '@a2a-js/sdk' with { 'resolution-mode': 'import' };
 import type * as Sdk from '@a2a-js/sdk/client' with { 'resolution-mode': 'import' };
 import { Fail, type TaskFunction, Worker, type WorkerTask } from '../../client/index';
-import { cut } from '../../domain/kernel/text';
 import { reasonOf } from '../../client/reason';
+import { cut } from '../../domain/kernel/text';
 import { bold, type Context, note, said, UsageError } from '../terminal';
 
 export interface RemoteInput {

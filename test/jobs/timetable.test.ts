@@ -179,6 +179,6 @@ test('what lies behind is what lay ahead, whatever days and months there are in 
         );
       },
     ),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });

@@ -4026,7 +4026,7 @@ class TaskScheduleInput(TypedDict):
     """Five fields: minute, hour, day of the month (or `L`, the last), month, day of the week (also `FRI#2`, the second Friday). Where both days are given, either is enough"""
 
     time_zone: NotRequired[str]
-    """A name of the IANA database. When the clock there is set back, a time that it shows twice runs once, the first time; when it is set forward, a time that it never shows runs at that moment"""
+    """A name of the IANA database. When the clock there is set back, a time that it shows twice runs once, the first time, so an interval, such as each quarter of an hour, rests for that hour; when it is set forward, a time that it never shows runs at that moment"""
 
     on_missed: NotRequired[Literal['skip', 'once', 'all']]
     """A run is missed when nothing ran at its time, or a stop stood, for more than 300 seconds, or until the next was due as well. `skip`: it never is; `once`: the last of them is; `all`: each of them is, the last `catch_up`"""

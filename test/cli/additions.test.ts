@@ -36,7 +36,9 @@ test('a folder with commands is found: its commands come last, or where it wants
 test('its kinds of things can be shown as they were', async () => {
   add('weather', `[{ asOf: { cloud: async (_, id, asOf) => ({ id, seen: asOf ?? 'now' }) } }]`);
   const { stdout } = await formicary(['asof', '--help']);
-  expect(stdout).toContain('(choices: "task", "agent", "job", "trail", "tool", "cloud")');
+  expect(stdout.replace(/\s+/g, ' ')).toContain(
+    '(choices: "task", "agent", "job", "schedule", "trail", "tool", "cloud")',
+  );
   const { code, json } = await formicary(['asof', '2026-01-01T00:00:00Z', 'cloud', 'nine', '--json']);
   expect(code).toBe(0);
   expect(json).toMatchObject({

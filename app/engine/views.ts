@@ -80,8 +80,11 @@ export interface ViewsDeps {
   readonly remembered?: number;
 }
 
-/** How many looks for a note go by until all names are read without one. */
-const LOOKS_FOR_A_NOTE = 6;
+/**
+ * Begins the note of a change that is under way: until another note comes, all names are read at each look. So a
+ * process that dies between a name and its note leaves nobody with the old one.
+ */
+const UNDER_WAY = 'under-way ';
 
 export class Views implements Consumer {
   readonly name = 'views';
@@ -95,7 +98,6 @@ export class Views implements Consumer {
   /** The note of the last change of a name that was seen, and that with which all names were read for good. */
   private seenChange: Checkpoint | undefined;
   private readChange: Checkpoint | undefined;
-  private looks = 0;
   private stopped = false;
 
   constructor(private readonly deps: ViewsDeps) {
@@ -291,6 +293,7 @@ export class Views implements Consumer {
       const read = await this.fill(target, building, undefined);
       if (this.stopped) return;
       const old = target.serving;
+      if (this.deps.sharing !== undefined) await this.deps.checkpoints.save(SERVING_NOTE, UNDER_WAY + newId());
       await this.deps.checkpoints.save(servingKey(target), name);
       target.serving = name;
       target.shown = new Recent(MAX_SHOWN);
@@ -332,9 +335,7 @@ export class Views implements Consumer {
   /** Takes over the names under which other processes have built the views anew, where any has changed. */
   private async refresh(): Promise<void> {
     const change = await this.deps.checkpoints.load(SERVING_NOTE);
-    this.looks += 1;
-    // Now and then whatever the note says: a process may have died between a name and its note.
-    if (change === this.readChange && this.looks % LOOKS_FOR_A_NOTE !== 0) return;
+    if (change === this.readChange && change?.startsWith(UNDER_WAY) !== true) return;
     // What was read with the note the first time may be older than it.
     let isSettled = change === this.seenChange;
     for (const target of this.targets) {

@@ -277,7 +277,8 @@ test('one task that can not be ended keeps nothing else from its end, and is ask
   await stage.pass(90);
   const { length } = tried;
   await stage.pass(60);
-  expect(tried.length - length).toBeLessThan(12); // of sixty looks
+  // How often it is asked, not how often each asking is tried.
+  expect(new Set(tried.slice(length)).size).toBeLessThan(3);
   stage.mishaps = () => undefined;
   await stage.pass(180);
   expect(task('t1').status).toBe('cancelled');

@@ -126,7 +126,7 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 /** What a wait counts as at least, of those that a host asks for: one that asks for none is not asked for ever. */
 const LEAST_TOLD_MS = 50;
 /** What a host says of this moment alone: nothing was done, and the same request may be right in the next. */
-const FOR_NOW = [408, 429, 503];
+const TRIED_AGAIN = [408, 429, 503];
 
 /** The tries of one request, the one that is made now among them. */
 class Tries {
@@ -402,7 +402,7 @@ export class Session {
           continue;
         }
         waitMs = retryAfter(response);
-        if (last || waitMs > this.retry.maxWaitMs || !FOR_NOW.includes(response.status))
+        if (last || waitMs > this.retry.maxWaitMs || !TRIED_AGAIN.includes(response.status))
           throw refused(response.status, response.body);
       } catch (error) {
         if (last || !(error instanceof ConnectionError)) throw inOurTerms(error);

@@ -16,7 +16,7 @@ import {
   type Voter,
   type VoterGroup,
 } from '../../domain/oversight/consensus';
-import { openerRole, type Party, withoutParties } from '../../domain/oversight/parties';
+import { openerRole, partOf, type Party, withoutParties } from '../../domain/oversight/parties';
 import {
   cancel,
   castVote,
@@ -188,8 +188,8 @@ export class Rounds {
   private async opening({ principal }: RequestContext, id: string, input: RoundInput): Promise<Opening | Rejection> {
     const { tenant, id: opened_by, via } = principal;
     const { electorate: wanted, parties: named, ...spec } = input;
-    const speaker = via === undefined ? [] : [{ id: via, role: openerRole(spec.challenges !== undefined) }];
-    const parties = named === undefined && via === undefined ? undefined : [...(named ?? []), ...speaker];
+    const opener = partOf(openerRole(spec.challenges !== undefined), principal);
+    const parties = via === undefined ? named : [...(named ?? []), ...opener];
     const { state } = await this.rounds.load(tenant, id);
     const voters =
       'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;

@@ -19,7 +19,7 @@ from ._retry import Circuit, Retry, Tries
 from .errors import NoHost, Unreachable, members_of, problem_of
 
 # What a host says of this moment alone: nothing was done, and the same request may be right in the next.
-_FOR_NOW = (408, 429, 503)
+_TRIED_AGAIN = (408, 429, 503)
 
 Query = Mapping[str, str | float | bool | None]
 """What is asked by; None is left out."""
@@ -69,7 +69,7 @@ class Session:
                 if answer.status < 300:
                     return answer
                 told = retry_after(answer)
-                if tries.is_last or told > self.retry.most_told or answer.status not in _FOR_NOW:
+                if tries.is_last or told > self.retry.most_told or answer.status not in _TRIED_AGAIN:
                     raise problem_of(answer.status, answer.body)
             except Unreachable:
                 if tries.is_last:

@@ -61,6 +61,7 @@ interface Program {
 
 const PEOPLE: Readonly<Record<string, Person>> = {
   admin: { tenant: ALPHA, roles: ['tenant_admin'] },
+  deputy: { tenant: ALPHA, roles: ['tenant_admin'] },
   operator: { tenant: ALPHA, roles: ['operator'] },
   approver: { tenant: ALPHA, roles: ['approver'] },
   second: { tenant: ALPHA, roles: ['approver', 'operator'] },

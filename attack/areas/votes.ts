@@ -99,8 +99,14 @@ const ballots = family<Scene>('votes', 'ballots', {
     ]),
     asks<Scene>('override-early', 'override it before its end', '409 round-not-closed', ({ open }) => [
       `/v1/rounds/${open}/override`,
-      { as: 'admin', json: { choice: 'reject', reason: 'x' } },
+      { as: 'deputy', json: { choice: 'reject', reason: 'x' } },
     ]),
+    asks<Scene>(
+      'override-own',
+      'override what a service asked, as whoever gave it its token',
+      '403 party-may-not-decide',
+      ({ closed }) => [`/v1/rounds/${closed}/override`, { as: 'admin', json: { choice: 'reject', reason: 'x' } }],
+    ),
     opens('doubled', 'in which one votes twice', '422 round-invalid', {
       electorate: electorate({ voters: [voter('bee'), voter('bee')] }),
     }),

@@ -49,6 +49,19 @@ test('it says what it speaks, and what it can, in both revisions', async () => {
   expect(me.body.result.structuredContent).toMatchObject({ id: 'recon-7', kind: 'agent', level: 'execute' });
 });
 
+test('what is read is described by the tool that reads it, and named by those that change it', async () => {
+  const text = JSON.stringify((await ask(host, 'tools/list', {}, { token })).body.result.tools);
+  const tools = JSON.parse(text) as { name: string; outputSchema: { properties: object; $defs?: object } }[];
+  const of = (name: string) => tools.find((tool) => tool.name === name)!.outputSchema;
+  expect(of('getTask').properties).toHaveProperty('status');
+  for (const command of ['postTask', 'acceptTask', 'completeTask', 'cancelTask']) {
+    expect(of(command).properties).toMatchObject({ task: { type: 'object', description: 'As getTask answers it.' } });
+    expect(Object.keys(of(command).$defs!)).toEqual(['Receipt']);
+  }
+  // A model is given a list like this with each question.
+  expect(text.length).toBeLessThan(90_000);
+});
+
 test('an agent does its work with its own token, and each step leaves its receipt', async () => {
   expect(await called('putAgent', { id: 'recon-7', agent_type: 'finance.reconciliation' })).not.toHaveProperty(
     'isError',

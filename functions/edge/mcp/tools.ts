@@ -3,6 +3,7 @@
  * schemas of its route. What is called is placed into a request of that route, and answered by it.
  */
 import { HttpRequest } from '@azure/functions';
+import { z } from 'zod';
 import { isCommand, type RouteSpec } from '../../../contract/route';
 import { includesLevel, type Level } from '../../../domain/kernel/principal';
 import { convert, type Json, LOCAL, references } from '../json-schema';
@@ -218,10 +219,35 @@ function resolved(schema: Json, definitions: Readonly<Record<string, Json>>): Ob
   return typeof $ref === 'string' ? resolved(definitions[$ref.slice(LOCAL.length)] as Json, definitions) : schema;
 }
 
-function outputOf({ answer }: BoundRoute): Json {
+/**
+ * The schema of an answer. What stands beside a command's receipt is described by the tool that reads it, and named
+ * here: written out with each command it would be two thirds of the list.
+ */
+function outputOf(route: BoundRoute): Json {
+  const { answer } = route;
   const { schemas, definitions } = convert([answer], 'output');
-  const schema = resolved(schemas.get(answer) as Json, definitions);
+  const whole = resolved(schemas.get(answer) as Json, definitions);
+  const fields = route.method !== 'GET' && answer instanceof z.ZodObject ? Object.entries(answer.shape) : [];
+  const named = fields.flatMap(([name, field]) => {
+    const reader = readers().get(field as z.ZodType);
+    return reader === undefined ? [] : [[name, { type: 'object', description: `As ${reader} answers it.` }] as const];
+  });
+  const schema = {
+    ...whole,
+    ...(named.length > 0 && { properties: { ...whole.properties, ...Object.fromEntries(named) } }),
+  };
   return { ...schema, ...definitionsFor([schema], definitions) };
+}
+
+let read: ReadonlyMap<z.ZodType, string> | undefined;
+
+/** By what it answers, the tool that reads it. */
+function readers(): ReadonlyMap<z.ZodType, string> {
+  return (read ??= new Map(
+    routes()
+      .filter(({ method }) => method === 'GET')
+      .map((route) => [route.answer, nameOf(route)]),
+  ));
 }
 
 /**

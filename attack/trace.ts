@@ -4,6 +4,8 @@ import type { Reply } from './http';
 
 /** Streams that the colony writes to by itself: each hour, of pools that it observes, of notices it sends again. */
 const BY_THEMSELVES: ReadonlySet<string> = new Set(['log', 'pool', 'delivery', 'trail']);
+/** What the colony notes of an award that was accepted, when it comes to it: of one from before the mark, too. */
+const NOTED_LATER: ReadonlySet<string> = new Set(['SlotConfirmed', 'ReservationConfirmed']);
 const DENIAL = 'denial';
 
 export class Trace {
@@ -31,7 +33,9 @@ export class Trace {
     await this.settled();
     return (await this.read()).flatMap(({ stream, events, meta }) => {
       const category = stream.split('/')[1] as string;
-      const isOwn = meta.actor.kind === 'system' && BY_THEMSELVES.has(category);
+      const isOwn =
+        meta.actor.kind === 'system' &&
+        (BY_THEMSELVES.has(category) || events.every(({ type }) => NOTED_LATER.has(type)));
       if (category === DENIAL || isOwn || leaves.includes(category)) return [];
       return events.map(({ type }) => `${stream} ${type}`);
     });

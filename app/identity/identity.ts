@@ -271,7 +271,13 @@ export class Identity {
     if (kind === 'service' && !includesLevel(caller.level, 'critical'))
       return refused('token-not-yours-to-give', 'a token for a service takes the level critical');
     if (!includesLevel(caller.level, level)) return aboveYou(caller, level);
-    return await this.hand(context, wanted, grant, SESSION_SECONDS);
+    return await this.hand(context, wanted, grant, this.sessionOf(kind, caller));
+  }
+
+  /** Seconds. What a service gives to services ends with what it was given: else it would go on by itself for ever. */
+  private sessionOf(kind: PrincipalKind, { kind: giver, token }: Principal): number {
+    if (kind !== 'service' || giver !== 'service' || token?.until === undefined) return SESSION_SECONDS;
+    return Math.min(SESSION_SECONDS, Math.floor((Date.parse(token.until) - this.needs.clock.now()) / 1_000));
   }
 
   /**
@@ -324,15 +330,15 @@ export class Identity {
     sessionSeconds: number,
   ): Promise<Handed | Rejection> {
     const { clock, credentials } = this.needs;
-    const { tenant, id: by } = context.principal;
+    const { tenant, id: by, via = by } = context.principal;
     const { subject, agentType, jkt } = wanted;
     const now = Math.floor(clock.now() / 1_000);
     const kind = kindOf(subject);
     const roles = kind === 'human' ? (wanted.roles ?? ['platform_admin']) : [];
     const level = kind === 'human' ? lower(rightsOf(roles)?.level ?? 'read_only', wanted.level) : levelOf(kind, wanted);
     // An agent with a token of its own speaks for itself; a service has no will but that of whoever gave it one, who is
-    // no second person beside it.
-    const actor = (grant !== 'issued' || kind === 'service') && subject !== by ? by : undefined;
+    // no second person beside it, however many services stand between them.
+    const actor = (grant !== 'issued' || kind === 'service') && subject !== via ? via : undefined;
     // The epochs of before the receipt: what is revoked meanwhile is revoked.
     const state = await this.revocations.of(tenant);
     const own = [state.epoch, epochOf(state, subject)] as const;
@@ -411,11 +417,11 @@ function checkHolds(state: AccessState, { session, subject, actor: by, epochs }:
 }
 
 function ofOurs(verified: Verified): Known {
-  const { tenant, subject, kind, level, roles, groups, actor, session, expires, jkt } = verified;
+  const { tenant, subject, kind, level, roles, groups, actor, session, expires, until: last, jkt } = verified;
   const principal = {
     ...{ tenant, id: subject, kind, via: actor },
     ...entitled(kind, roles, groups, level),
-    token: { session, expires: toTime(expires * 1_000), jkt },
+    token: { session, expires: toTime(expires * 1_000), until: toTime(last * 1_000), jkt },
   };
   const until = (expires + TOLERANCE_SECONDS) * 1_000;
   return { tenant, principal, until, check: (state) => checkHolds(state, verified) };

@@ -5,7 +5,7 @@ import type { JobState, PostedJob } from '../../domain/jobs/job';
 import type { AskedJob } from '../../domain/jobs/plan';
 import { type JobDoc, jobRow } from '../../projections/jobs/jobs';
 import type { Loaded } from '../engine/streams';
-import { specOf } from '../market/module';
+import { wantedOf } from '../market/module';
 
 /** A job that was posted, as the API shows it. */
 export function jobAnswer(
@@ -31,9 +31,6 @@ export function askedJob({ tasks, on_failure, compensation }: Shown<typeof JobIn
   return {
     on_failure,
     ...(compensation !== undefined && { compensation }),
-    tasks: tasks.map(({ key, after, when, ...input }) => {
-      const { requester: _, ...spec } = specOf(input, '');
-      return { key, after, when, spec };
-    }),
+    tasks: tasks.map(({ key, after, when, ...input }) => ({ key, after, when, spec: wantedOf(input) })),
   };
 }

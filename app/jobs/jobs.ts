@@ -19,7 +19,7 @@ import { noSuchReceipt } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { type Time, toTime } from '../../domain/kernel/time';
-import { notPartOf } from '../../domain/market/task';
+import { notPartOf, requestedBy } from '../../domain/market/task';
 import type { JobDoc } from '../../projections/jobs/jobs';
 import { ALL } from '../../projections/projection';
 import type { Aggregate, Page, Where } from '../engine/aggregate';
@@ -74,7 +74,7 @@ export class Jobs {
     const plan = planOf(asked);
     if (plan instanceof Rejection) return await refuse(plan);
     const decide = async ({ tasks, on_failure, compensation }: Plan, plan_ref: string) => {
-      const job = { name, requester: principal.id, plan_ref, tasks: tasks.length, on_failure };
+      const job = { name, ...requestedBy(principal), plan_ref, tasks: tasks.length, on_failure };
       const more = { ...(parent !== undefined && { parent }), ...(compensation !== undefined && { compensation }) };
       const decision = post({ ...job, ...more }, this.now());
       const attributes = { tasks: tasks.length };

@@ -174,6 +174,12 @@ function refusalOf(outcome: TaskOutcome): Refused {
 /** What is to be posted at a place, with references in its payload still. */
 function specAt({ id, state: { job }, graph }: Offering, place: number): TaskSpec {
   const { key, spec } = graph.tasks[place] as PlannedTask;
-  const { requester = '', parent } = job ?? {};
-  return { ...spec, requester, ...(parent !== undefined && { parent }), job: { id, key } };
+  const { requester = '', requester_via, parent } = job ?? {};
+  return {
+    ...spec,
+    requester,
+    ...(requester_via !== undefined && { requester_via }),
+    ...(parent !== undefined && { parent }),
+    job: { id, key },
+  };
 }

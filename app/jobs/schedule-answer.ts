@@ -5,7 +5,7 @@ import type { ScheduleSpec, ScheduleState } from '../../domain/jobs/schedule';
 import type { Time } from '../../domain/kernel/time';
 import { type ScheduleDoc, scheduleRow } from '../../projections/jobs/schedules';
 import type { Loaded } from '../engine/streams';
-import { specOf } from '../market/module';
+import { wantedOf } from '../market/module';
 
 /** A schedule that was created, as the API shows it. */
 export function scheduleAnswer(
@@ -32,6 +32,5 @@ export function scheduleAnswer(
 /** What is asked for, with every default filled in. */
 export function askedSchedule({ id: _, task, ...asked }: Shown<typeof ScheduleInput>): ScheduleSpec {
   const { deadline_seconds, ...input } = task;
-  const { requester: __, ...spec } = specOf(input, '');
-  return { ...asked, task: { ...spec, ...(deadline_seconds !== undefined && { deadline_seconds }) } };
+  return { ...asked, task: { ...wantedOf(input), ...(deadline_seconds !== undefined && { deadline_seconds }) } };
 }

@@ -133,12 +133,18 @@ export class ScheduleRuns {
     { due, receipt }: WaitingRun,
   ): Promise<boolean> {
     if (schedule === undefined) throw new Error('a schedule that was never created has no runs');
-    const { requester, task: scheduled } = schedule;
+    const { requester, requester_via, task: scheduled } = schedule;
     const { deadline_seconds, ...task } = scheduled;
     const cause = await this.deps.transactor.cause(tenant, receipt);
     const context = { principal: inNameOfSchedules(tenant), cause, reaction: true, correlationId: correlation_id };
     const deadline = deadline_seconds === undefined ? {} : { deadline: plusSeconds(due, deadline_seconds) };
-    const spec: TaskSpec = { ...task, ...deadline, requester, schedule: { id, due } };
+    const spec: TaskSpec = {
+      ...task,
+      ...deadline,
+      requester,
+      ...(requester_via !== undefined && { requester_via }),
+      schedule: { id, due },
+    };
     const command = { key: `schedule:${id}`, hash: sha256(due) };
     const name = runIdOf(tenant, id, due);
     const outcome = await this.deps.tasks.post({ ...context, command }, name, spec);

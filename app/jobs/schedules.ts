@@ -47,7 +47,7 @@ export class Schedules {
     if (refused !== undefined)
       return await schedules.decide({ ...context, receiptOfRefusal: true }, id, 'schedule.create', () => refused);
     const attributes = { task_type: spec.task.task_type, priority: spec.task.priority };
-    const decision = create(spec, principal.id, this.now());
+    const decision = create(spec, principal, this.now());
     return await schedules.decide({ ...context, creates: true, attributes }, id, 'schedule.create', decision);
   }
 

@@ -35,7 +35,7 @@ import { PresenceSweep } from './presence-sweep';
 import { Reactions } from './reactions';
 import { RoundBook } from './round-book';
 import { StoppedWork } from './stopped-work';
-import { specOf } from './task-answer';
+import { specOf, wantedOf } from './task-answer';
 import { type TaskOutcome, Tasks } from './tasks';
 import { gateOf, WhyNots } from './why-not';
 import { type Ending, WindingUp } from './winding-up';
@@ -55,6 +55,7 @@ export {
   specOf,
   type TaskOutcome,
   type Tasks,
+  wantedOf,
   type WindingUp,
 };
 

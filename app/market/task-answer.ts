@@ -2,7 +2,7 @@
 import type { Task, TaskInput, TaskSpec as TaskSpecSchema } from '../../contract/market/tasks';
 import type { Shown } from '../../contract/route';
 import { type Time, toTime } from '../../domain/kernel/time';
-import { changedAt, strengthOf, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { changedAt, type Requested, strengthOf, type TaskSpec, type TaskState } from '../../domain/market/task';
 import type { Loaded } from '../engine/streams';
 
 /** What is to be done, as the API shows it. */
@@ -84,8 +84,13 @@ function spentAnswer<T extends { readonly cost?: number }>({ cost, ...ended }: T
   return { ...ended, cost_micro_usd: cost };
 }
 
-/** What is posted, with what goes without saying: it takes an agent of its type, and the rules of its type hold. */
+/** What is posted, and by whom. */
 export function specOf(input: Shown<typeof TaskInput>, requester: string): TaskSpec {
+  return { ...wantedOf(input), requester };
+}
+
+/** What is wanted, with what goes without saying: it takes an agent of its type, and the rules of its type hold. */
+export function wantedOf(input: Shown<typeof TaskInput>): Omit<TaskSpec, keyof Requested> {
   const {
     id: _,
     cause: __,
@@ -97,7 +102,6 @@ export function specOf(input: Shown<typeof TaskInput>, requester: string): TaskS
   return {
     ...rest,
     requires,
-    requester,
     ...(oversight === undefined ? {} : { oversight: { ...oversight, kind: oversight.kind ?? input.task_type } }),
   };
 }

@@ -113,7 +113,7 @@ export class Tasks {
 
   /** Posts a task. `cause`, when given, is the receipt (`stream@index`) that led to it, of the same tenant. */
   async post(context: RequestContext, id: string, spec: TaskSpec, causeRef?: string): Promise<TaskOutcome> {
-    const { tenant } = context.principal;
+    const { tenant, via } = context.principal;
     const cause = causeRef === undefined ? context.cause : await this.resolveCause(tenant, causeRef);
     if (cause instanceof Rejection) return { ok: false, rejection: cause };
     const { parent, task_type, priority } = spec;
@@ -125,7 +125,9 @@ export class Tasks {
     const full = await this.payloads.keep({ ...context, action: 'task.post' }, this.tasks.name(tenant, id), payload);
     if (full !== undefined) return await this.tasks.decide(context, id, 'task.post', () => full);
     const { payload: _, ...rest } = spec;
-    const complete: TaskSpec = 'inline' in payload ? spec : { ...rest, payload_ref: payload.reference };
+    const placedSpec: TaskSpec = 'inline' in payload ? spec : { ...rest, payload_ref: payload.reference };
+    // What is posted for a job or a schedule says already who speaks for their poster.
+    const complete = via === undefined ? placedSpec : { ...placedSpec, requester_via: via };
     const asked = { ...context, cause, creates: true, attributes: { task_type, priority } };
     const one = oneMoreTask(this.market, this.tasks.name(tenant, id), post(complete, this.now()));
     return await this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));

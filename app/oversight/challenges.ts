@@ -10,7 +10,7 @@ import { denialDecider } from '../../domain/audit/denial';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, noSuchReceipt, parseStream } from '../../domain/kernel/ids';
-import type { PrincipalKind } from '../../domain/kernel/principal';
+import type { Principal, PrincipalKind } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, agentStream, releaseChallenge, reserveChallenge } from '../../domain/market/agent';
@@ -53,12 +53,13 @@ const NOBODY_JUDGES = new Rejection(
 /** A challenge as what is doubted remembers it. */
 interface Made {
   readonly by: string;
+  readonly via?: string;
   readonly round: string;
   readonly reason: string;
   readonly target?: string;
 }
 
-type Mark = Required<Made> & { readonly until: Time; readonly holds: boolean };
+type Mark = Required<Omit<Made, 'via'>> & Pick<Made, 'via'> & { readonly until: Time; readonly holds: boolean };
 
 /** What is doubted. */
 interface Doubted {
@@ -97,13 +98,14 @@ export class Challenges {
    * answers with the same round while it is undecided. What is refused here leaves a receipt.
    */
   async challenge(context: RequestContext, target: string, reason: string): Promise<Outcome> {
-    const { tenant, id: by } = context.principal;
+    const { principal } = context;
+    const { tenant, id: by, via } = principal;
     const round = derivedSystemId(tenant, 'challenge', JSON.stringify([by, target]));
     const refused = async (rejection: Rejection) => ({ ...(await this.refuse(context, round, rejection)), round });
-    const doubted = await this.find(tenant, by, target);
+    const doubted = await this.find(principal, target);
     if (doubted instanceof Rejection) return await refused(doubted);
     const rules = await this.deps.oversight.rules(tenant, CHALLENGE_KIND);
-    const input = this.roundOf({ by, round, reason, target }, doubted, rules, tenant);
+    const input = this.roundOf({ reason, target }, doubted, rules, tenant);
     const until = plusSeconds(this.now(), lifetime(rules));
     const known =
       (await this.deps.transactor.current(roundDecider, roundStream(tenant, round))).state.spec !== undefined;
@@ -117,6 +119,7 @@ export class Challenges {
     // Whoever marks it leaves the receipt of a refusal itself.
     const marked = await doubted.mark?.(context, {
       by,
+      ...(via !== undefined && { via }),
       round,
       reason,
       target,
@@ -139,15 +142,12 @@ export class Challenges {
    */
   async resume(stream: string, made: Made, kind: PrincipalKind, cause: Cause): Promise<void> {
     const { tenant } = parseStream(stream);
-    const { by, round, target = commitRef(stream, 0) } = made;
+    const { by: id, via, round, target = commitRef(stream, 0) } = made;
     if ((await this.deps.transactor.current(roundDecider, roundStream(tenant, round))).version >= 0) return;
-    const doubted = await this.find(tenant, by, target);
+    const principal: Principal = { tenant, id, kind, level: 'execute', via };
+    const doubted = await this.find(principal, target);
     if (doubted instanceof Rejection) return await this.drop(tenant, stream, made, doubted, cause);
-    const context: RequestContext = {
-      principal: { tenant, id: by, kind, level: 'execute' },
-      cause,
-      reaction: true,
-    };
+    const context: RequestContext = { principal, cause, reaction: true };
     const input = this.roundOf(
       { ...made, target },
       doubted,
@@ -264,7 +264,7 @@ export class Challenges {
   }
 
   private roundOf(
-    { target, reason }: Required<Made>,
+    { target, reason }: Pick<Mark, 'target' | 'reason'>,
     { capability, parties, waits }: Doubted,
     { round }: OversightRules,
     tenant: string,
@@ -301,7 +301,8 @@ export class Challenges {
   }
 
   /** What the target is, and how it is held. */
-  private async find(tenant: string, by: string, target: string): Promise<Doubted | Rejection> {
+  private async find(challenger: Principal, target: string): Promise<Doubted | Rejection> {
+    const { tenant } = challenger;
     const commit = await this.deps.transactor.receipt(tenant, target);
     if (commit === undefined) return new Rejection('missing', 'target-not-found', noSuchReceipt(target));
     const { category, id } = parseStream(commit.stream);
@@ -315,7 +316,7 @@ export class Challenges {
         const { state } = await this.deps.transactor.load(taskDecider, commit.stream);
         const capability = state.spec?.requires[0]?.capability ?? state.spec?.task_type ?? '';
         const from: Party[] = awarded.type === 'TaskHandedOff' ? [{ id: awarded.data.from, role: 'holder' }] : [];
-        const parties = [...challengeParties(by, { holder: agent }), ...from];
+        const parties = [...challengeParties(challenger, { holder: agent }), ...from];
         return {
           waits: commit.stream,
           capability,
@@ -324,19 +325,19 @@ export class Challenges {
         };
       }
       case actionDecider.category:
-        return await this.action(by, commit.stream);
+        return await this.action(challenger, commit.stream);
       case roundDecider.category:
-        return await this.round(tenant, by, commit.stream);
+        return await this.round(challenger, commit.stream);
       case approvalDecider.category: {
         const { state } = await this.deps.transactor.load(approvalDecider, commit.stream);
         if (state.request === undefined) break;
         const { action } = state.request;
         return await (parseStream(action).category === roundDecider.category
-          ? this.round(tenant, by, action)
-          : this.action(by, action));
+          ? this.round(challenger, action)
+          : this.action(challenger, action));
       }
       case denialDecider.category:
-        return { capability: '', parties: challengeParties(by, {}) };
+        return { capability: '', parties: challengeParties(challenger, {}) };
       default:
     }
     return new Rejection(
@@ -347,20 +348,20 @@ export class Challenges {
   }
 
   /** What a round came to: where it was about an action, that action. */
-  private async round(tenant: string, by: string, stream: string): Promise<Doubted> {
+  private async round(challenger: Principal, stream: string): Promise<Doubted> {
     const { state } = await this.deps.transactor.load(roundDecider, stream);
     const { spec } = state;
     if (spec?.waits !== undefined && parseStream(spec.waits).category === actionDecider.category)
-      return await this.action(by, spec.waits);
-    return { capability: spec?.kind ?? '', parties: challengeParties(by, { round: state }) };
+      return await this.action(challenger, spec.waits);
+    return { capability: spec?.kind ?? '', parties: challengeParties(challenger, { round: state }) };
   }
 
-  private async action(by: string, stream: string): Promise<Doubted> {
+  private async action(challenger: Principal, stream: string): Promise<Doubted> {
     const doubted = await doubtedAction(this.deps.transactor, stream);
     return {
       waits: stream,
       capability: doubted.action.proposal?.kind ?? '',
-      parties: challengeParties(by, doubted),
+      parties: challengeParties(challenger, doubted),
       mark: (context, { holds: _, ...made }) => this.deps.actions.challenge(context, parseStream(stream).id, made),
     };
   }

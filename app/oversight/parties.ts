@@ -54,7 +54,7 @@ export async function partiesSince(
   if (spec.waits === undefined)
     return spec.challenges === undefined
       ? []
-      : challengeParties(opened_by, { round: await doubtedRound(transactor, spec.challenges.target) });
+      : challengeParties({ id: opened_by }, { round: await doubtedRound(transactor, spec.challenges.target) });
   const { category } = parseStream(spec.waits);
   if (category === taskDecider.category) {
     const { challenges } = (await transactor.current(taskDecider, spec.waits)).state;
@@ -66,7 +66,7 @@ export async function partiesSince(
   const { action, approval } = await doubtedAction(transactor, spec.waits);
   // Who overrides this very round is none by that: whoever may decide may decide otherwise.
   const own = action.override?.ref !== undefined && parseCommitRef(action.override.ref)?.stream === stream;
-  return challengeParties(opened_by, { action: own ? { ...action, override: undefined } : action, approval });
+  return challengeParties({ id: opened_by }, { action: own ? { ...action, override: undefined } : action, approval });
 }
 
 /** Who has a part in what an approval is about, since people were asked. */

@@ -61,15 +61,9 @@ export class TaskReactions implements Reaction {
   }
 
   /** Brings a held task to the gate; answers why it can't come there, if it can't. */
-  private async propose(
-    { stream, tenant, cause, commits }: Change,
-    id: string,
-    state: TaskState,
-  ): Promise<string | undefined> {
-    const posted = commits.find(({ events }) => (events as readonly TaskEvent[]).some(isPosted));
-    const { oversight, requester, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
+  private async propose({ stream, tenant, cause }: Change, id: string, state: TaskState): Promise<string | undefined> {
+    const { oversight, requester, requester_via: via, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
     const { kind, why, confidence, impact, risk, features } = oversight;
-    const via = posted?.meta.actor.via;
     const poster: Principal = { tenant, id: requester, kind: 'service', level: 'execute', via };
     const outcome = await this.services.actions.propose(
       { principal: poster, cause, reaction: true },
@@ -79,10 +73,6 @@ export class TaskReactions implements Reaction {
     );
     return outcome.ok ? undefined : `it can't be decided on: ${outcome.rejection.message}`;
   }
-}
-
-function isPosted({ type }: TaskEvent): boolean {
-  return type === 'TaskPosted';
 }
 
 /** How a task ended, in words, where these commits say it. */

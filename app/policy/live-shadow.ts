@@ -55,11 +55,16 @@ export class LiveShadow {
     if (shadowed !== undefined) this.loading = this.load(shadowed.bundle);
   }
 
+  /** Resolves when the bundle that stands in the shadow is asked, or it is known that it can't be. */
+  async settled(): Promise<void> {
+    await this.loading;
+  }
+
   /** What was counted here since the bundle stands in the shadow of the one in force; undefined: none does. */
   async result(who: Principal): Promise<LiveComparison | Rejection | undefined> {
     const wrong = authorProblem(who);
     if (wrong !== undefined) return wrong;
-    await this.loading;
+    await this.settled();
     this.compare(Infinity);
     if (this.running === undefined) return undefined;
     const { bundle, inForce, asked, notCompared, comparison } = this.running;

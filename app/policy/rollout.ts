@@ -79,8 +79,10 @@ export class Rollout {
     return this.decide(context, 'policy.withdraw', withdraw(bundle, context.principal, reason), bundle);
   }
 
-  shadow(context: RequestContext, bundle: string, reason: string): Promise<RolloutOutcome> {
-    return this.decide(context, 'policy.shadow', shadow(bundle, context.principal, reason), bundle);
+  /** Answers when the bundle is asked in this process; in the others it is within a second. */
+  async shadow(context: RequestContext, bundle: string, reason: string): Promise<RolloutOutcome> {
+    const decision = shadow(bundle, context.principal, reason);
+    return await this.inEffect(this.decide(context, 'policy.shadow', decision, bundle));
   }
 
   /** Answers when the bundle is in force in this process; in the others it is within a second. */
@@ -134,6 +136,7 @@ export class Rollout {
   private async inEffect(deciding: Promise<RolloutOutcome>): Promise<RolloutOutcome> {
     const outcome = await deciding;
     await this.inForce.settled();
+    await this.liveShadow.settled();
     return outcome;
   }
 

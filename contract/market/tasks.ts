@@ -178,6 +178,7 @@ const AwardChallenge = z
   .object({
     award: Count,
     by: z.string(),
+    via: z.string().optional().meta({ description: 'Who speaks in that name' }),
     round: z.string().meta({ description: 'The round that decides on it' }),
     reason: z.string(),
     target: z.string().optional().meta({ description: 'The receipt that is doubted, stream@index' }),

@@ -76,6 +76,7 @@ const Overridden = z
 
 const Challenge = z.object({
   by: z.string(),
+  via: z.string().optional().meta({ description: 'Who speaks in that name' }),
   round: z.string().meta({ description: 'The round that decides on it' }),
   reason: z.string(),
   target: z.string().optional().meta({ description: 'The receipt that is doubted: stream@index' }),

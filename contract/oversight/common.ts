@@ -117,7 +117,11 @@ export const PolicyAtGate = z
   .meta({ id: 'PolicyAtGate', description: 'What policy said when it was last asked' });
 
 export const Party = z
-  .object({ id: z.string(), role: z.enum(ROLES) })
+  .object({
+    id: z.string(),
+    role: z.enum(ROLES),
+    speaks_for: z.string().optional().meta({ description: "In whose name, where the part is that one's" }),
+  })
   .meta({ id: 'Party', description: 'Somebody who has a part in what is decided, and so does not settle it' });
 
 const Measure = z.union([z.number(), z.string()]);

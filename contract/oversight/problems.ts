@@ -14,7 +14,7 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   [403, 'not-the-requester', 'only who requested the approval answers its questions'],
   [403, 'party-may-not-decide', '… had a part in it: somebody without one has to decide'],
   [403, 'policy-denies', 'policy denies this action: nobody can clear it'],
-  [403, 'requester-may-not-decide', 'you requested or proposed it: somebody without a part in it has to decide'],
+  [403, 'requester-may-not-decide', '… requested or proposed it: somebody without a part in it has to decide'],
   [403, 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round'],
   [403, 'vote-handed-on', 'the voter casts no vote in this round: … does'],
   [403, 'voter-not-eligible', 'only those whom the round asked may vote'],

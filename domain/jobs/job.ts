@@ -7,6 +7,7 @@
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { streamsOf } from '../kernel/ids';
 import type { Time } from '../kernel/time';
+import type { Requested } from '../market/task';
 import { type Graph, isReady, lostBy, type OnFailure, type PlannedTask } from './plan';
 import { blank, knownOf, type Progress, withKnown } from './progress';
 
@@ -23,9 +24,8 @@ export type TaskEnd = (typeof TASK_ENDS)[number];
 export const JOB_ENDS = ['completed', 'failed', 'cancelled', 'compensated'] as const;
 export type JobEnd = (typeof JOB_ENDS)[number];
 
-export interface PostedJob {
+export interface PostedJob extends Requested {
   readonly name?: string;
-  readonly requester: string;
   /** The task that all of its tasks are a part of. */
   readonly parent?: string;
   /** Where the plan is kept: `sha256:…`. */

@@ -4,7 +4,7 @@
  */
 import { Rejection } from '../kernel/decider';
 import { jsonPointer } from '../kernel/json';
-import type { TaskSpec } from '../market/task';
+import type { Requested, TaskSpec } from '../market/task';
 import { knownOf, type Progress } from './progress';
 import { MAX_REFERENCES, readReference, referencesIn } from './references';
 
@@ -23,7 +23,7 @@ export const ON_FAILURE = ['cancel', 'continue', 'compensate'] as const;
 export type OnFailure = (typeof ON_FAILURE)[number];
 
 /** What a task of a job is, without what it gets from the job. */
-export type PlannedSpec = Omit<TaskSpec, 'requester' | 'payload_ref' | 'parent' | 'job' | 'schedule'>;
+export type PlannedSpec = Omit<TaskSpec, keyof Requested | 'payload_ref' | 'parent' | 'job' | 'schedule'>;
 
 export interface PlannedTask {
   /** Its name within the job. */

@@ -6,8 +6,9 @@
  */
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { streamsOf } from '../kernel/ids';
+import type { Principal } from '../kernel/principal';
 import { secondsBetween, type Time } from '../kernel/time';
-import type { TaskSpec } from '../market/task';
+import { type Requested, requestedBy, type TaskSpec } from '../market/task';
 
 /**
  * What becomes of runs that were missed, since nothing ran, or a stop stood: `skip`: nothing; `once`: one is made up
@@ -33,7 +34,7 @@ export const MAX_TIME_ZONE = 64;
 /** What is posted each time, without what it gets from its run. */
 export interface ScheduledTask extends Omit<
   TaskSpec,
-  'requester' | 'payload_ref' | 'parent' | 'job' | 'schedule' | 'deadline' | 'not_before'
+  keyof Requested | 'payload_ref' | 'parent' | 'job' | 'schedule' | 'deadline' | 'not_before'
 > {
   /** Its deadline, in seconds from the time of the run. */
   readonly deadline_seconds?: number;
@@ -51,7 +52,7 @@ export interface ScheduleSpec {
 }
 
 export type ScheduleEvent =
-  | Event<'ScheduleCreated', ScheduleSpec & { requester: string; created_at: Time }>
+  | Event<'ScheduleCreated', ScheduleSpec & Requested & { created_at: Time }>
   | Event<'SchedulePaused', { by: string; reason: string }>
   /** What would have run before is not made up for. */
   | Event<'ScheduleResumed', { by: string; resumed_at: Time }>
@@ -82,7 +83,7 @@ export interface PastRun {
 
 export interface ScheduleState {
   readonly status: ScheduleStatus;
-  readonly schedule: (ScheduleSpec & { readonly requester: string }) | undefined;
+  readonly schedule: (ScheduleSpec & Requested) | undefined;
   readonly created_at: Time | undefined;
   readonly correlation_id: string;
   /** All times up to this one are seen to. */
@@ -164,10 +165,14 @@ export const scheduleStream = streamsOf(scheduleDecider);
 
 // ------------------------------------------------------------------------------------------------------ decisions
 
-export function create(spec: ScheduleSpec, requester: string, now: Time): Decision<ScheduleState, ScheduleEvent> {
+export function create(
+  spec: ScheduleSpec,
+  creator: Pick<Principal, 'id' | 'via'>,
+  now: Time,
+): Decision<ScheduleState, ScheduleEvent> {
   return ({ status }) =>
     status === 'unknown'
-      ? [{ type: 'ScheduleCreated', v: 1, data: { ...spec, requester, created_at: now } }]
+      ? [{ type: 'ScheduleCreated', v: 1, data: { ...spec, ...requestedBy(creator), created_at: now } }]
       : refuse(
           'schedule-exists',
           'a schedule with this id was created before: use another id, or the Idempotency-Key of that request to get its answer',

@@ -31,6 +31,8 @@ export interface ShownToken {
   readonly session: string;
   /** Until when it holds. */
   readonly expires: Time;
+  /** Until when it can be renewed; absent where whoever vouches for its holder says that. */
+  readonly until?: Time;
   /** The thumbprint of the key to which it is bound, which its holder has proven to have. */
   readonly jkt?: string;
   /** The level that it would give if it were bound to a key, where the tenant demands that. */

@@ -15,6 +15,8 @@ const OLDER_SECONDS = 3 * 3_600;
 export interface AwardChallenge {
   readonly award: number;
   readonly by: string;
+  /** Who speaks in that name. */
+  readonly via?: string;
   /** Id of the round that decides on it. */
   readonly round: string;
   readonly reason: string;

@@ -36,8 +36,19 @@ export interface Requirement {
   readonly level: number;
 }
 
+/** Whose a task is, whatever posted it for them: a request, a job or a schedule. */
+export interface Requested {
+  readonly requester: string;
+  /** Who speaks in that name: no person decides what a service of theirs has asked. */
+  readonly requester_via?: string;
+}
+
+export function requestedBy({ id: requester, via }: Pick<Principal, 'id' | 'via'>): Requested {
+  return { requester, ...(via !== undefined && { requester_via: via }) };
+}
+
 /** What is to be done, as its poster said it, with every default filled in. */
-export interface TaskSpec {
+export interface TaskSpec extends Requested {
   readonly task_type: string;
   /** 0 to 1. */
   readonly priority: number;
@@ -61,7 +72,6 @@ export interface TaskSpec {
   /** The work itself, or where it is kept. */
   readonly payload?: unknown;
   readonly payload_ref?: string;
-  readonly requester: string;
   /** Seconds in which explicit bids are collected before the market closes; 0: it closes at once. */
   readonly bid_seconds: number;
   /** Seconds in which an award must be accepted. */

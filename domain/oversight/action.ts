@@ -206,6 +206,8 @@ export interface ActionState {
 
 export interface Challenge {
   readonly by: string;
+  /** Who speaks in that name. */
+  readonly via?: string;
   readonly round: string;
   readonly reason: string;
   /** The receipt that is doubted, `stream@index`; older receipts don't say. */
@@ -360,7 +362,7 @@ export function actionParties({ proposal, challenges }: ActionState): Party[] {
   if (proposal === undefined) return [];
   return eachOnce([
     ...partOf('proposer', { id: proposal.proposed_by, via: proposal.proposed_via }),
-    ...challenges.map(({ by }): Party => ({ id: by, role: 'challenger' })),
+    ...challenges.flatMap(({ by, via }) => partOf('challenger', { id: by, via })),
   ]);
 }
 

@@ -26,6 +26,8 @@ export interface Party {
   /** Of the principal. */
   readonly id: string;
   readonly role: Role;
+  /** In whose name, where the part is that one's: by a token that this party gave, or by its key. */
+  readonly speaks_for?: string;
 }
 
 /**
@@ -55,13 +57,13 @@ const MAY_NOT: Readonly<Record<Role, readonly Door[]>> = {
 };
 
 const PART: Readonly<Record<Role, string>> = {
-  proposer: 'you proposed this action',
-  opener: 'you opened this round',
-  requester: 'you requested this approval',
-  challenger: 'you challenged this',
-  holder: 'it is your own award that is challenged',
-  editor: 'you changed what is challenged',
-  decider: 'you had a part in what is challenged',
+  proposer: 'proposed this action',
+  opener: 'opened this round',
+  requester: 'requested this approval',
+  challenger: 'challenged this',
+  holder: 'got the award that is challenged',
+  editor: 'changed what is challenged',
+  decider: 'had a part in what is challenged',
 };
 
 /**
@@ -73,9 +75,12 @@ export function barred(parties: readonly Party[], who: string, door: Door): Reje
   if (part === undefined) return undefined;
   const code =
     part.role === 'proposer' || part.role === 'requester' ? 'requester-may-not-decide' : 'party-may-not-decide';
-  return new Rejection('forbidden', code, `${PART[part.role]}: somebody without a part in it has to decide`, {
-    role: part.role,
+  const { role, speaks_for } = part;
+  const subject = speaks_for === undefined ? 'you' : `${speaks_for}, in whose name you act or gave it its token,`;
+  return new Rejection('forbidden', code, `${subject} ${PART[role]}: somebody without a part in it has to decide`, {
+    role,
     door,
+    ...(speaks_for !== undefined && { speaks_for }),
   });
 }
 
@@ -93,33 +98,36 @@ export interface Doubted {
  * Who has a part in whether a challenge is right: who makes it; who holds, proposed or changed what is doubted; who let
  * it on.
  */
-export function challengeParties(challenger: string, { holder, action, approval, round }: Doubted): Party[] {
-  const parties: Party[] = [{ id: challenger, role: 'challenger' }];
-  const add = (role: Role, ...ids: readonly (string | undefined)[]) => {
-    for (const id of ids) if (id !== undefined) parties.push({ id, role });
+export function challengeParties(
+  challenger: Pick<Principal, 'id' | 'via'>,
+  { holder, action, approval, round }: Doubted,
+): Party[] {
+  const parties: Party[] = [];
+  const part = (role: Role, { id, via }: { readonly id?: string; readonly via?: string }) => {
+    if (id !== undefined) parties.push(...partOf(role, { id, via }));
   };
-  add('holder', holder);
-  add('proposer', action?.proposal?.proposed_by, action?.proposal?.proposed_via);
-  add('challenger', ...(action?.challenges.map(({ by }) => by) ?? []));
-  add('editor', ...(approval?.editors ?? []));
-  add(
-    'decider',
-    action?.override?.by,
-    approval?.rejected?.by,
-    ...(approval?.given.map(({ by }) => by) ?? []),
-    round?.override?.by,
-  );
-  for (const { id, role } of round?.parties ?? []) add(role === 'opener' ? 'decider' : role, id);
+  part('challenger', challenger);
+  part('holder', { id: holder });
+  part('proposer', { id: action?.proposal?.proposed_by, via: action?.proposal?.proposed_via });
+  for (const { by, via } of action?.challenges ?? []) part('challenger', { id: by, via });
+  for (const id of approval?.editors ?? []) part('editor', { id });
+  const deciders = [action?.override, approval?.rejected, ...(approval?.given ?? []), round?.override];
+  for (const decider of deciders) part('decider', { id: decider?.by });
+  for (const party of round?.parties ?? [])
+    parties.push(party.role === 'opener' ? { ...party, role: 'decider' } : party);
   return eachOnce(parties);
 }
 
-/** The part of somebody, and of whoever speaks in their name: no person decides what an agent of theirs has asked. */
+/**
+ * The part of somebody, and of whoever speaks in their name: nobody decides what was asked by their key, or by a service
+ * with a token of theirs. An agent with a token of its own speaks for itself, whoever gave it one.
+ */
 export function partOf(role: Role, { id, via }: Pick<Principal, 'id' | 'via'>): Party[] {
   return via === undefined
     ? [{ id, role }]
     : [
         { id, role },
-        { id: via, role },
+        { id: via, role, speaks_for: id },
       ];
 }
 

@@ -65,7 +65,7 @@ test('a token says who its holder is, in every process', async () => {
       level: 'execute',
       groups: undefined,
       via: undefined,
-      token: { session, expires: expect.any(String) as string },
+      token: { session, expires: expect.any(String) as string, until: expect.any(String) as string },
     });
 });
 
@@ -144,6 +144,35 @@ test('a service acts in the name of whoever gave it its token, and an agent in i
   };
   expect(await via('service:erp')).toBe(ADMIN.principal.id);
   expect(await via('bo-2')).toBeUndefined();
+});
+
+describe('what a service gives to services', () => {
+  const by = async (token: string) => ({ principal: await identityOf(0).callerOf(token) });
+  const gives = async (token: string, subject: string) =>
+    ((await identityOf(0).issue(await by(token), { subject })) as { token: string }).token;
+
+  test('acts in the name of the person who stands behind it, however many stand between them', async () => {
+    const { token: first } = (await identityOf(0).issue(ADMIN, { subject: 'service:crm' })) as { token: string };
+    const itself = await gives(first, 'service:crm');
+    const other = await gives(itself, 'service:erp');
+    for (const token of [itself, other, await gives(other, 'service:crm')])
+      expect(await shown(token)).toMatchObject({ via: ADMIN.principal.id });
+  });
+
+  test('ends with what it was given itself', async () => {
+    let { token } = (await identityOf(0).issue(ADMIN, { subject: 'service:crm' })) as { token: string };
+    for (let hour = 0; hour < 24; hour += 1) {
+      for (const { colony } of stage.living) await colony.peers.look();
+      token = await gives(token, hour % 2 === 0 ? 'service:erp' : 'service:crm');
+      for (let quarter = 0; quarter < 4; quarter += 1) {
+        pass(890);
+        ({ token } = await identityOf(0).renew(token));
+      }
+    }
+    pass(1_100);
+    expect(await shown(token)).toMatch(/has expired/);
+    await expect(identityOf(0).renew(token)).rejects.toThrow(InvalidToken);
+  });
 });
 
 describe('a revocation', () => {

@@ -47,10 +47,10 @@ const DELETED: ScheduleEvent = { type: 'ScheduleDeleted', v: 1, data: { by: 'eve
 
 test('is created once, paused, resumed and deleted, and each of them again changes nothing', () => {
   given(scheduleDecider, [])
-    .when(create(spec(), 'crm', AT))
+    .when(create(spec(), { id: 'crm' }, AT))
     .then([created()]);
   given(scheduleDecider, [created()])
-    .when(create(spec(), 'crm', AT))
+    .when(create(spec(), { id: 'crm' }, AT))
     .thenRejected('schedule-exists');
   given(scheduleDecider, [created()]).when(pause('eve', 'x')).then([PAUSED]);
   given(scheduleDecider, [created(), PAUSED]).when(pause('bob', 'y')).then([]);
@@ -156,7 +156,7 @@ test('however looks fall, and clocks go: no time is run twice, and with `all` ea
             if (event.type === 'RunsFellDue') run.push(...event.data.runs);
           }
         };
-        happens(create(spec({ on_missed, catch_up: 100 }), 'crm', AT)(state));
+        happens(create(spec({ on_missed, catch_up: 100 }), { id: 'crm' }, AT)(state));
         for (const minute of looks) {
           const times = Array.from({ length: minute }, (_, i) => after(60 * (i + 1)));
           happens(fallDue(times, after(60 * minute))(state));

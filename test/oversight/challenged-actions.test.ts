@@ -68,6 +68,24 @@ describe('an action', () => {
     expect(await execute()).toMatchObject({ ok: true });
   });
 
+  test('is not settled by whoever speaks for its challenger, before its judges have', async () => {
+    const rival = as('rival').principal;
+    const doubted = { principal: { ...rival, via: 'human:pia' } };
+    expect(await stage.colony.challenges.challenge(doubted, `${TENANT}/action/a@0`, 'it is wrong')).toMatchObject({
+      ok: true,
+      state: {
+        parties: expect.arrayContaining([{ id: 'human:pia', role: 'challenger', speaks_for: 'rival' }]),
+      },
+    });
+    expect(await stage.colony.actions.override(person('human:pia'), 'a', 'refuse', 'so it is')).toMatchObject({
+      ok: false,
+      rejection: { code: 'party-may-not-decide', message: expect.stringContaining('rival, in whose name you act') },
+    });
+    expect(await stage.colony.actions.override(person('human:ida'), 'a', 'refuse', 'so it is')).toMatchObject({
+      ok: true,
+    });
+  });
+
   test('challenged again after a dismissal goes on', async () => {
     const { round } = await challenge(`${TENANT}/action/a@0`);
     expect(await execute()).toMatchObject({ ok: false, rejection: { code: 'action-challenged' } });

@@ -75,8 +75,34 @@ describe('a task that waits for a decision', () => {
     await stage.settled();
   });
 
-  test('who speaks for its poster does not approve it', async () => {
-    await colony.tasks.post(spokenFor('poster', 'human:pia'), 't0', spec());
+  const posting = (oversight = spec().oversight) => {
+    const { requester: _, ...planned } = spec({ oversight });
+    return planned;
+  };
+  test.each([
+    ['', () => colony.tasks.post(spokenFor('poster', 'human:pia'), 't0', spec())],
+    [
+      ', though a job posted it',
+      () =>
+        colony.jobs.post(spokenFor('poster', 'human:pia'), 'j0', {
+          tasks: [{ key: 'only', after: [], when: 'all', spec: posting() }],
+          on_failure: 'cancel',
+        }),
+    ],
+    [
+      ', though a schedule posted it',
+      async () => {
+        const nightly = {
+          ...({ cron: '* * * * *', time_zone: 'UTC', on_missed: 'skip', catch_up: 1 } as const),
+          task: posting(),
+        };
+        const outcome = await colony.schedules.create(spokenFor('poster', 'human:pia'), 's0', nightly);
+        await stage.pass(60);
+        return outcome;
+      },
+    ],
+  ])('who speaks for its poster does not approve it%s', async (_, post) => {
+    expect(await post()).toMatchObject({ ok: true });
     await stage.settled();
     const proposed = await Promise.all(
       (await queue()).map(async ({ id, hash, action: of }) => ({

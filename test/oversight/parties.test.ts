@@ -338,12 +338,15 @@ test('a challenge: who makes it, and who has a part in what it doubts', () => {
       data: { by: 'ada', reason: 'so', hash: HASH, edit: { action: ACTION, hash: HASH, changes: [] } },
     },
   ]);
-  const parties = challengeParties('rival', {
-    action: actionOf('bot', ['earlier']),
-    approval: approved,
-    round: roundOf([{ id: 'x', role: 'proposer' }], true).state,
-    holder: 'worker',
-  });
+  const parties = challengeParties(
+    { id: 'rival' },
+    {
+      action: actionOf('bot', ['earlier']),
+      approval: approved,
+      round: roundOf([{ id: 'x', role: 'proposer' }], true).state,
+      holder: 'worker',
+    },
+  );
   expect(parties).toEqual([
     { id: 'rival', role: 'challenger' },
     { id: 'worker', role: 'holder' },

@@ -840,6 +840,9 @@ class Ended(TypedDict):
 class AwardChallenge(TypedDict):
     award: int
     by: str
+    via: NotRequired[str]
+    """Who speaks in that name"""
+
     round: str
     """The round that decides on it"""
 
@@ -1165,6 +1168,9 @@ class Challenge(TypedDict):
     """The open one: nothing is taken until its round is over"""
 
     by: str
+    via: NotRequired[str]
+    """Who speaks in that name"""
+
     round: str
     """The round that decides on it"""
 
@@ -1181,6 +1187,9 @@ class Challenge(TypedDict):
 
 class Challenge1(TypedDict):
     by: str
+    via: NotRequired[str]
+    """Who speaks in that name"""
+
     round: str
     """The round that decides on it"""
 
@@ -1462,6 +1471,8 @@ class Party(TypedDict):
 
     id: str
     role: Literal['proposer', 'opener', 'requester', 'challenger', 'holder', 'editor', 'decider']
+    speaks_for: NotRequired[str]
+    """In whose name, where the part is that one's"""
 
 
 Member: TypeAlias = str

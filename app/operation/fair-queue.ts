@@ -31,7 +31,7 @@ const MOST_WAITING_BYTES = 16_000_000;
 const MOST_COUNTED = 10_000;
 
 interface Waiting {
-  since: number;
+  readonly since: number;
   /** For how long those of its tenant had been passed over before it came. Milliseconds. */
   readonly passedBefore: number;
   readonly bytes: number;
@@ -69,6 +69,8 @@ export class FairQueue {
   /** In this turn of the loop, and since when it lasts. */
   private begun = 0;
   private turnedAt = -Infinity;
+  /** For how long the process was away. Waits are told by a time that leaves it out. Milliseconds. */
+  private away = 0;
   /** How long a turn takes of late, while somebody waits. Milliseconds. */
   private turnMs = 0;
   /** Whether the next turn is expected, and whether those of one are beginning, one after the other. */
@@ -112,13 +114,14 @@ export class FairQueue {
     else {
       // The first has not begun yet, and all before this one begin, in turn with those of others, a few in a turn.
       const before = Math.min(places.length * this.tenants.size, this.waiting);
-      const waits = Math.max(now - first.since, (before * this.turnMs) / IN_A_TURN);
+      const waits = Math.max(this.present(now) - first.since, (before * this.turnMs) / IN_A_TURN);
       const held = bytes === 0 ? 0 : places.reduce((sum, one) => sum + one.bytes, bytes);
       if (places.length >= MOST_WAITING || waits > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waits / 1_000;
     }
     this.schedule();
     this.waiting += 1;
-    return new Promise((begin) => places.push({ since: now, passedBefore: passedUntil(queue, now), bytes, begin }));
+    const since = this.present(now);
+    return new Promise((begin) => places.push({ since, passedBefore: passedUntil(queue, since), bytes, begin }));
   }
 
   /**
@@ -161,7 +164,7 @@ export class FairQueue {
     if (this.tenants.size > 0) {
       const lasted = now - this.turnedAt;
       this.turnMs += (Math.min(lasted, LONGEST_COUNTED_MS) - this.turnMs) * LATEST_TURN;
-      if (lasted > LONGEST_WAIT_MS) this.forgive(lasted);
+      if (lasted > LONGEST_WAIT_MS) this.away += lasted;
     }
     this.turnedAt = now;
     this.begun = 0;
@@ -169,9 +172,9 @@ export class FairQueue {
     this.beginNext(isSpare);
   }
 
-  /** For as long as the process was away nobody has waited for others. */
-  private forgive(milliseconds: number): void {
-    for (const { places } of this.tenants.values()) for (const place of places) place.since += milliseconds;
+  /** The time without that in which the process was away: then nobody has waited for others, nor was passed over. */
+  private present(now = this.now()): number {
+    return now - this.away;
   }
 
   /** One after the other, so that what each takes is known. */
@@ -189,8 +192,9 @@ export class FairQueue {
     this.tenants.delete(tenant);
     if (queue.places.length > 0) this.tenants.set(tenant, queue);
     this.begun += 1;
-    const now = this.now();
-    this.count(tenant, now - since - (passedUntil(queue, now) - passedBefore));
+    const now = this.present();
+    // Who came while the process was away has waited for less than that.
+    this.count(tenant, Math.max(0, now - since - (passedUntil(queue, now) - passedBefore)));
     // After what began in time that was left over nobody else does that is over its share.
     this.run(isSpare && this.shares.isOver(tenant) ? undefined : tenant, () => this.beginNext(false));
     begin();
@@ -198,7 +202,7 @@ export class FairQueue {
 
   /** The first tenant that has not had its share; of those that have, the first where there is time to spare. */
   private whoseTurn(isSpare: boolean): string | undefined {
-    const now = this.now();
+    const now = this.present();
     for (const [tenant, queue] of this.tenants) {
       if (this.shares.isOver(tenant)) queue.passedSince ??= now;
       else {

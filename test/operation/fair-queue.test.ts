@@ -230,6 +230,18 @@ describe('what requests take', () => {
     expect(await lateness({ ...dear, ...cheap })).toBeLessThan(0.1);
   });
 
+  test("and the time in which the process was away is nobody's wait, nor that of who is passed over", async () => {
+    const asks = { dear: DEAR, ...each(2, 'cheap', { requests: 400, takes: 1 }) };
+    const { fair, clock, until } = beside(asks, true);
+    await until(['dear'], 20);
+    fair.takeWait();
+    clock.time += 90_000;
+    await until(['dear'], 20);
+    const seconds = fair.takeWait();
+    expect(seconds).toBeGreaterThanOrEqual(0);
+    expect(seconds).toBeLessThan(10);
+  });
+
   test('and a host of which all want more than it can is late', async () => {
     // Together they take 3.2 s: 1.6 s on average.
     expect(await lateness(each(4, 'dear', { requests: 80, takes: 10 }))).toBeGreaterThan(1);

@@ -347,9 +347,7 @@ setEdge({
     return opened?.colony.admission.askAgain(work, tenant, performance.now()) ?? 0;
   },
   turn(work, { tenant }, bytes) {
-    if (work !== 'underway') return opened?.colony.fairQueue.turn(tenant, bytes);
-    opened?.colony.fairQueue.pass(tenant);
-    return undefined;
+    return opened?.colony.admission.turn(work, tenant, bytes);
   },
   charge(work, principal, cost) {
     opened?.colony.admission.charge(work, principal.tenant, cost);

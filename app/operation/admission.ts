@@ -17,6 +17,7 @@
  * Pure: time comes in as an argument (milliseconds that never go back), and `random` gives numbers in [0, 1).
  */
 import type { Work } from '../../contract/route';
+import type { FairQueue } from './fair-queue';
 
 /** Classes that may be refused, in the order in which they are. */
 export const YIELDING = ['new', 'read'] as const satisfies readonly Work[];
@@ -323,7 +324,11 @@ export class Admission {
     Record<Yielding, { readonly limit: AdaptiveLimit; admitted: number; readonly refused: Map<string, number> }>
   >;
 
-  constructor(random: () => number = Math.random) {
+  /** @param queue in which those that are let in have their turns; without one whoever is let in begins at once */
+  constructor(
+    random: () => number = Math.random,
+    private readonly queue?: FairQueue,
+  ) {
     const open = (work: Yielding) => ({
       limit: new AdaptiveLimit(LATE_AT[work], random),
       admitted: 0,
@@ -349,6 +354,19 @@ export class Admission {
     const seconds = limit.askAgain(tenant, now);
     if (seconds > 0) countRefusal(refused, tenant);
     return seconds;
+  }
+
+  /**
+   * The turn of a request that was let in: at once when undefined, or when this resolves; or the seconds after which to
+   * come again. What is under way always begins at once.
+   * @param bytes of its body, as far as they are known
+   */
+  turn(work: Work, tenant: string, bytes: number): Promise<void> | number | undefined {
+    if (work === 'underway') {
+      this.queue?.pass(tenant);
+      return undefined;
+    }
+    return this.queue?.turn(tenant, bytes);
   }
 
   /** What a request that was let in has cost in the end, in requests of the plainest kind. */

@@ -17,7 +17,7 @@ export interface Offered {
 }
 
 export interface OperationOptions {
-  /** Whether to look how late this process is: else everything is let in. */
+  /** Whether to look how late this process is, and who has had how much of it: else everything begins at once. */
   readonly admits: boolean;
   /** What the colony goes without although its settings ask for it, in words. */
   readonly lacking: readonly string[];
@@ -28,8 +28,8 @@ export function operationModule(
   { filling }: Offered,
   { admits, lacking }: OperationOptions,
 ) {
-  const admission = new Admission();
   const fairQueue = new FairQueue();
+  const admission = new Admission(Math.random, admits ? fairQueue : undefined);
   const lateness = new Lateness({ feed, transactor, requests: fairQueue });
   const readiness = new Readiness(
     {
@@ -51,7 +51,7 @@ export function operationModule(
     },
   );
   return {
-    services: { readiness, admission, fairQueue, lateness },
+    services: { readiness, admission, lateness },
     start: () => {
       if (admits) lateness.start((now, times, commits) => admission.look(now, times, commits));
     },

@@ -568,7 +568,7 @@ function checkKey({ method }: BoundRoute, principal: Principal, key: string | nu
  */
 function checkLoad({ work }: Pick<BoundRoute, 'work'>, principal: Principal): void {
   const wait = requireEdge().admits?.(work, principal) ?? 0;
-  if (wait > 0) throw overloaded(wait);
+  if (wait > 0) throw overloaded(wait, HOST_LATE);
 }
 
 /** The turn of the caller's tenant, where it has to be waited for; whoever has gone meanwhile does not begin. */
@@ -580,7 +580,7 @@ function turnOf(
   const turn = edge?.turn?.(work, principal, Number(request.headers.get('content-length') ?? 0) || 0);
   if (typeof turn !== 'number') return turn?.then(() => goneSignalOf(request)?.throwIfAborted());
   edge?.heard?.(principal);
-  throw overloaded(turn);
+  throw overloaded(turn, QUEUE_FULL);
 }
 
 /**
@@ -591,7 +591,7 @@ function checkLoadAgain({ work }: BoundRoute, principal: Principal): void {
   const wait = requireEdge().admitsStill?.(work, principal) ?? 0;
   if (wait <= 0) return;
   edge?.heard?.(principal);
-  throw overloaded(wait);
+  throw overloaded(wait, HOST_LATE);
 }
 
 /** A wait as callers are told of it: whoever is told to wait for too long leaves a host idle that has room again. */
@@ -599,16 +599,18 @@ function inTenths(seconds: number): number {
   return Math.max(1, Math.ceil(seconds * 10)) / 10;
 }
 
-/** Refusals for an overload, by their seconds: many at once are alike, and each is to cost next to nothing. */
-const refusals = new Map<number, Problem>();
+/** Why a request that can wait is refused. */
+const HOST_LATE = 'The host is late, and what is under way comes first';
+const QUEUE_FULL = 'More of your tenant waits for its turn than begins soon';
 
-function overloaded(wait: number): Problem {
+/** Refusals for an overload, by what they say: many at once are alike, and each is to cost next to nothing. */
+const refusals = new Map<string, Problem>();
+
+function overloaded(wait: number, why: string): Problem {
   const seconds = inTenths(wait);
-  let refusal = refusals.get(seconds);
-  if (refusal === undefined) {
-    const detail = `The host is late, and what is under way comes first; try again in ${seconds} s, with the same Idempotency-Key.`;
-    refusals.set(seconds, (refusal = Problem.later('overloaded', detail, seconds)));
-  }
+  const detail = `${why}; try again in ${seconds} s, with the same Idempotency-Key.`;
+  let refusal = refusals.get(detail);
+  if (refusal === undefined) refusals.set(detail, (refusal = Problem.later('overloaded', detail, seconds)));
   return refusal;
 }
 

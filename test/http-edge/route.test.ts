@@ -18,6 +18,8 @@ jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local
 let caller: Principal | Problem = ADA;
 let retryAfterSeconds: number | undefined;
 let wait = 0;
+/** Seconds after which to come again, of whoever would have to wait for its turn. */
+let turn: number | undefined;
 const asked: [string, string][] = [];
 const askedAgain: [string, string][] = [];
 const charged: [string, number][] = [];
@@ -72,6 +74,7 @@ describe('routes', () => {
         askedAgain.push([work, tenant]);
         return work === 'underway' ? 0 : wait;
       },
+      turn: (work) => (work === 'underway' ? undefined : turn),
       heard: ({ id }) => void heard.push(id),
       paces: (_, key) => {
         paced.push(key);
@@ -327,6 +330,18 @@ describe('routes', () => {
         ['underway', 'default'],
       ]);
       expect(charged).toEqual([['underway', 1]]);
+    });
+
+    test('says of a refusal whether it is late, or too much of the tenant waits for its turn', async () => {
+      wait = 2.4;
+      turn = 1.2;
+      const late = await call('plain');
+      wait = 0;
+      const full = await call('plain');
+      turn = undefined;
+      expect([late.status, full.status]).toEqual([429, 429]);
+      expect(late.json()).toMatchObject({ detail: expect.stringMatching(/host is late.* in 2\.4 s/) });
+      expect(full.json()).toMatchObject({ detail: expect.stringMatching(/your tenant waits.* in 1\.2 s/) });
     });
 
     test.each([

@@ -158,6 +158,15 @@ export class AdaptiveLimit {
     return seconds + this.random() * Math.max(LEAST_JITTER_SECONDS, seconds / 2);
   }
 
+  /**
+   * A request that was let in was refused after all: the host learns nothing from it of what it can do. What its tenant
+   * may take stays as it is: it may have been let in when there was no limit.
+   */
+  giveBack(tenant: string): void {
+    const asker = this.askers.get(tenant) ?? this.askers.get(OTHERS);
+    this.taken -= asker?.size ?? this.size;
+  }
+
   /** What a request that was let in has cost in the end. */
   charge(tenant: string, cost: number): void {
     const asker = this.askers.get(tenant) ?? this.askers.get(OTHERS);
@@ -318,20 +327,27 @@ function countRefusal(refused: Map<string, number>, tenant: string): void {
   refused.set(name, (refused.get(name) ?? 0) + 1);
 }
 
-/** What of the host may be asked for, by class. */
+interface Class {
+  readonly limit: AdaptiveLimit;
+  admitted: number;
+  /** Of these, who was refused after all and stands for the next that is let in: no counter goes down. */
+  turnedAway: number;
+  readonly refused: Map<string, number>;
+}
+
+/** What of the host may be asked for, by class; every refusal for an overload is made and counted here. */
 export class Admission {
-  private readonly classes: Readonly<
-    Record<Yielding, { readonly limit: AdaptiveLimit; admitted: number; readonly refused: Map<string, number> }>
-  >;
+  private readonly classes: Readonly<Record<Yielding, Class>>;
 
   /** @param queue in which those that are let in have their turns; without one whoever is let in begins at once */
   constructor(
     random: () => number = Math.random,
     private readonly queue?: FairQueue,
   ) {
-    const open = (work: Yielding) => ({
+    const open = (work: Yielding): Class => ({
       limit: new AdaptiveLimit(LATE_AT[work], random),
       admitted: 0,
+      turnedAway: 0,
       refused: new Map<string, number>(),
     });
     this.classes = { new: open('new'), read: open('read') };
@@ -342,17 +358,17 @@ export class Admission {
     if (work === 'underway') return 0;
     const one = this.classes[work];
     const seconds = one.limit.ask(tenant, now);
-    if (seconds === 0) one.admitted += 1;
-    else countRefusal(one.refused, tenant);
+    if (seconds > 0) countRefusal(one.refused, tenant);
+    else if (one.turnedAway > 0) one.turnedAway -= 1;
+    else one.admitted += 1;
     return seconds;
   }
 
-  /** As `ask`, of a request that was let in some time ago. It takes nothing, and is counted only when it is refused. */
+  /** As `ask`, of a request that was let in some time ago: it takes nothing more. */
   askAgain(work: Work, tenant: string, now: number): number {
     if (work === 'underway') return 0;
-    const { limit, refused } = this.classes[work];
-    const seconds = limit.askAgain(tenant, now);
-    if (seconds > 0) countRefusal(refused, tenant);
+    const seconds = this.classes[work].limit.askAgain(tenant, now);
+    if (seconds > 0) this.turnAway(work, tenant);
     return seconds;
   }
 
@@ -366,7 +382,17 @@ export class Admission {
       this.queue?.pass(tenant);
       return undefined;
     }
-    return this.queue?.turn(tenant, bytes);
+    const turn = this.queue?.turn(tenant, bytes);
+    if (typeof turn === 'number') this.turnAway(work, tenant);
+    return turn;
+  }
+
+  /** Who was let in is refused after all, before anything was done for it. */
+  private turnAway(work: Yielding, tenant: string): void {
+    const one = this.classes[work];
+    one.limit.giveBack(tenant);
+    one.turnedAway += 1;
+    countRefusal(one.refused, tenant);
   }
 
   /** What a request that was let in has cost in the end, in requests of the plainest kind. */

@@ -215,7 +215,7 @@ export class Metrics {
     });
     new Counter({
       name: 'formicary_requests_admitted_total',
-      help: 'Requests of a class that may be refused, and were let in',
+      help: 'Requests of a class that may be refused, and were not',
       labelNames: ['work'],
       registers: [registry],
       collect() {
@@ -225,7 +225,7 @@ export class Metrics {
     });
     new Counter({
       name: 'formicary_requests_refused_total',
-      help: 'Requests that were refused because this process was late',
+      help: 'Requests that were refused because this process was late, or too much of their tenant waited for its turn',
       labelNames: ['work', 'tenant'],
       registers: [registry],
       collect() {

@@ -1,6 +1,7 @@
 /** The limit on what can wait, against a host that is a queue with a capacity; time is counted, nobody sleeps. */
 import fc from 'fast-check';
 import { AdaptiveLimit, Admission, OTHER_TENANTS } from '../../app/operation/admission';
+import { FairQueue } from '../../app/operation/fair-queue';
 
 const LOOK_MS = 250;
 const TICK_MS = 25;
@@ -375,4 +376,36 @@ test('who was let in is asked for again without taking anything, and is refused 
   expect(admission.askAgain('new', 'acme', now)).toBeGreaterThan(0);
   expect(admission.askAgain('underway', 'acme', now)).toBe(0);
   expect(admission.figures()[0]).toMatchObject({ admitted: 2, refused: new Map([['acme', 1]]) });
+});
+
+describe('who was let in, and finds too much of its tenant waiting', () => {
+  /** A second and a half of looks at a host that is on time, with so many requests of a tenant in each. */
+  const asked = async (requests: number) => {
+    let now = 0;
+    const admission = new Admission(HALF, new FairQueue(() => now));
+    for (let look = 0; look < 6; look += 1) {
+      const turns = Array.from({ length: requests }, () => {
+        expect(admission.ask('new', 'noisy', now)).toBe(0);
+        return admission.turn('new', 'noisy', 0);
+      });
+      admission.look((now += LOOK_MS), 0, 1);
+      await Promise.all(turns.filter((turn) => turn instanceof Promise));
+    }
+    // What a late host lets in first follows from what it has let in of late.
+    const [figures] = admission.figures();
+    for (const _ of [1, 2]) admission.look((now += LOOK_MS), 5);
+    return { ...figures!, after: admission.figures()[0]!.perSecond };
+  };
+
+  test('is counted as refused, by tenant, and not as let in', async () => {
+    const { admitted, refused } = await asked(1_000);
+    expect(refused.get('noisy')).toBeGreaterThanOrEqual(6 * (1_000 - 8 - 512));
+    // The last one that was refused stands for the next that comes.
+    expect(admitted + refused.get('noisy')!).toBe(6 * 1_000 + 1);
+  });
+
+  test('teaches the host nothing of what it can do', async () => {
+    const [full, over] = [await asked(520), await asked(5_000)];
+    expect(over.after).toBeCloseTo(full.after, 0);
+  });
 });

@@ -8,7 +8,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlteredReceipt, Commit } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
-import { plusSeconds, secondsBetween, type Time, toTime } from '../../domain/kernel/time';
+import { plusSeconds, secondsBetween, type Time, toMillis, toTime } from '../../domain/kernel/time';
+import { Delays } from './delays';
 import {
   type Checkpoint,
   type Checkpoints,
@@ -59,6 +60,8 @@ const MAX_PARKED = 1_000;
 
 interface Subscription {
   readonly consumer: Consumer;
+  /** How old commits are when they are handled, where this process reads the feed; by the clock. */
+  readonly delays: Delays;
   delay: number | null;
   done: Checkpoint | undefined;
   saved: Checkpoint | undefined;
@@ -73,8 +76,8 @@ export interface FeedStatus {
   readonly lag: number | null;
   /**
    * Seconds from the oldest commit of the page that this process has handled last to the end of its handling; null
-   * before the first. Of the views, where triggers read the feed: as long as a commit is on its way that should have
-   * come, its age.
+   * before the first. At least the age of what it handles now, where it reads the feed. Of the views, where triggers
+   * do: as long as a commit is on its way that should have come, its age.
    */
   readonly delay_seconds: number | null;
   readonly parked: number;
@@ -97,13 +100,8 @@ export class Feed {
   private readonly standstill: Pick<Standstill, 'fateOf'>;
   private readonly mine: () => boolean;
   private redelivering: Promise<void> | undefined;
-  /**
-   * Where this process reads the feed: how many commits of those that were there when it began are still to be read;
-   * when it had read them all; and the longest delay since somebody has asked.
-   */
+  /** Where this process reads the feed: how many of the commits that were there when it began are still to be read. */
   private past = 0;
-  private began: Time | undefined;
-  private longest = 0;
 
   constructor(
     private readonly store: EventStore,
@@ -214,20 +212,20 @@ export class Feed {
   }
 
   /**
-   * The longest delay, in seconds, of what was handled since this was asked last: 0 where triggers read the feed, which
-   * come when they come. What a consumer finds at the start, be it the whole log, is no delay of this process: nobody
-   * could make that less by refusing work. Until it is read nothing counts, and from then on what waited for it does.
+   * The longest delay, in seconds, of what was handled since this was asked last, or is being handled: 0 where triggers
+   * read the feed, which come when they come. What a consumer finds at the start, be it the whole log, is no delay of
+   * this process: nobody could make that less by refusing work. Until it is read nothing counts, and from then on what
+   * waited for it does.
    */
   takeDelay(): number {
-    const { longest } = this;
-    this.longest = 0;
-    return longest;
+    const now = this.clock.now();
+    return Math.max(0, ...this.subscriptions.map(({ delays }) => delays.take(now).longest)) / 1_000;
   }
 
   async status(): Promise<FeedStatus[]> {
     return await Promise.all(
-      this.subscriptions.map(async ({ consumer, done, delay }) => {
-        const late = await this.late(consumer.name);
+      this.subscriptions.map(async ({ consumer, done, delay, delays }) => {
+        const late = Math.max(await this.late(consumer.name), delays.oldest(this.clock.now()) / 1_000);
         return {
           consumer: consumer.name,
           lag: this.running === undefined ? null : await this.store.lag(done),
@@ -351,7 +349,7 @@ export class Feed {
   /** So many more of the commits that were there at the start have been read; after the last of them, delays count. */
   private readPast(commits: number): void {
     this.past -= commits;
-    if (this.past <= 0) this.began ??= toTime(this.clock.now());
+    if (this.past <= 0) for (const { delays } of this.subscriptions) delays.countFrom(this.clock.now());
   }
 
   private dispatch(subscription: Subscription, commits: readonly Commit[], checkpoint: Checkpoint): void {
@@ -375,12 +373,12 @@ export class Feed {
       (oldest, { at }) => (at < oldest ? at : oldest),
       commits[0]?.at ?? toTime(this.clock.now()),
     );
-    if (!(await this.goOn(consumer, commits))) return false;
-    const now = toTime(this.clock.now());
-    subscription.delay = Math.max(0, secondsBetween(since, now));
-    if (this.began !== undefined)
-      this.longest = Math.max(this.longest, secondsBetween(since > this.began ? since : this.began, now));
-    return true;
+    const ended = subscription.delays.begin(toMillis(since));
+    const isHandled = await this.goOn(consumer, commits);
+    const now = this.clock.now();
+    ended(now);
+    if (isHandled) subscription.delay = Math.max(0, secondsBetween(since, toTime(now)));
+    return isHandled;
   }
 
   /**
@@ -501,7 +499,8 @@ export class Feed {
 }
 
 function subscriptionOf(consumer: Consumer, done: Checkpoint | undefined): Subscription {
-  return { consumer, delay: null, done, saved: done, outstanding: 0, chain: Promise.resolve(true) };
+  const delays = new Delays(Infinity);
+  return { consumer, delays, delay: null, done, saved: done, outstanding: 0, chain: Promise.resolve(true) };
 }
 
 /** Also as the cause of what the transactor has thrown. */

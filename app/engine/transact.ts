@@ -25,6 +25,7 @@ import { audits, factsOf, type PolicyAnswer, requestOf } from '../../domain/poli
 import { Answered, inBatch } from './answered';
 import { append } from './append';
 import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, staleness } from './command';
+import { Delays } from './delays';
 import { Denials } from './denials';
 import { refusalBy } from './policy';
 import { type Append, type Clock, type EventStore, StoreBusy } from './ports';
@@ -81,9 +82,8 @@ export class Transactor extends Streams {
   private readonly answers: Answered;
   private readonly random: () => number;
   private readonly standstill: TransactorOptions['standstill'];
-  /** Appends since somebody has asked how long they take. */
-  private appends = 0;
-  private appendMs = 0;
+  private readonly appends = new Delays();
+  /** Commits since somebody has asked. */
   private written = 0;
 
   constructor(
@@ -206,17 +206,17 @@ export class Transactor extends Streams {
   }
 
   /**
-   * Since this was asked last: what an append has taken on average, in seconds, of one that a busy store refused what
-   * the store asks to wait; and how many commits were written.
+   * Since this was asked last: what an append takes on average, in seconds, those under way by their age; of one that a
+   * busy store refused what the store asks to wait counts too. And how many commits were written.
    */
   takeAppends(): { readonly seconds: number; readonly commits: number } {
-    const { appends, appendMs, written: commits } = this;
-    this.appends = this.appendMs = this.written = 0;
-    return { seconds: appends === 0 ? 0 : appendMs / appends / 1_000, commits };
+    const { written: commits } = this;
+    this.written = 0;
+    return { seconds: this.appends.take(performance.now()).mean / 1_000, commits };
   }
 
   private async appended(what: Append): Promise<boolean> {
-    const began = performance.now();
+    const ended = this.appends.begin(performance.now());
     let asked = 0;
     try {
       const written = await append(this.store, what, this.random);
@@ -229,8 +229,7 @@ export class Transactor extends Streams {
       }
       throw error;
     } finally {
-      this.appends += 1;
-      this.appendMs += performance.now() - began + asked;
+      ended(performance.now() + asked);
     }
   }
 

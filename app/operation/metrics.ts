@@ -117,7 +117,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'formicary_feed_delay_seconds',
-      help: 'From the oldest commit of the page that this process has handled last to the end of its handling; of the views in the profile azure at least the age of a commit that has not come though it should',
+      help: 'From the oldest commit of the page that this process has handled last to the end of its handling, and at least the age of one that it is handling, where it reads the feed; of the views in the profile azure at least the age of a commit that has not come though it should',
       labelNames: ['consumer'],
       registers: [registry],
       async collect() {

@@ -294,3 +294,21 @@ test('what a new consumer finds is no delay of this process; what waits after th
   await second.feed.settled();
   expect(second.feed.takeDelay()).toBeGreaterThanOrEqual(3_600);
 });
+
+test('what a consumer has not handled is late by its age, as long as it takes', async () => {
+  const door = gate();
+  const one = await start([new Diary('slow', door.wait), new Diary('quick')]);
+  await one.feed.settled();
+  await write(one, X, 1);
+  await eventually(async () => (await statusOf(one, 'quick'))?.lag === 0);
+  one.feed.takeDelay();
+  for (const seconds of [600, 1_200]) {
+    stage.clock.time += 600_000;
+    expect(one.feed.takeDelay()).toBeCloseTo(seconds, 0);
+    expect((await statusOf(one, 'slow'))?.delay_seconds).toBeCloseTo(seconds, 0);
+  }
+  door.open();
+  await one.feed.settled();
+  expect(one.feed.takeDelay()).toBeCloseTo(1_200, 0);
+  expect(one.feed.takeDelay()).toBe(0);
+});

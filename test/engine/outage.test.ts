@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openEmbedded } from '../../adapters/embedded/open';
 import { Colony } from '../../app/colony';
 import { systemClock } from '../../app/engine/clock';
@@ -151,12 +152,20 @@ test('a write waits for a few seconds, all attempts together', async () => {
   const transactor = new Transactor(silent, ALLOWING, systemClock, randomUUID);
   const principal = { tenant: 'default', id: 'a', kind: 'human', level: 'critical' } as const;
   const started = performance.now();
-  await expect(
+  const failed = expect(
     transactor.transact(decider, 'default/count/1', () => [{ type: 'Counted', v: 1, data: {} }] as const, {
       principal,
       action: 'count',
     }),
   ).rejects.toThrow(StoreUnavailable);
+  // It is late while it is awaited, the more the longer, and not only when it has ended.
+  await sleep(20);
+  const first = transactor.takeAppends().seconds;
+  await sleep(20);
+  const second = transactor.takeAppends().seconds;
+  expect(first).toBeGreaterThan(0);
+  expect(second).toBeGreaterThan(first);
+  await failed;
   expect(performance.now() - started).toBeGreaterThan(4_000);
 });
 

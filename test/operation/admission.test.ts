@@ -1,5 +1,6 @@
 /** The limit on what can wait, against a host that is a queue with a capacity; time is counted, nobody sleeps. */
 import fc from 'fast-check';
+import { Delays } from '../../app/engine/delays';
 import { AdaptiveLimit, Admission, OTHER_TENANTS } from '../../app/operation/admission';
 import { FairQueue } from '../../app/operation/fair-queue';
 
@@ -115,6 +116,35 @@ test('one look that finds the host late is a stall, two are an overload', () => 
   }
   host.limit.look((host.now += LOOK_MS), 9);
   expect(host.limit.perSecond).toBeLessThan(200);
+});
+
+/** Callers that write again as soon as they hear, all of a group at once, as a disk makes them durable. */
+test.each([300, 600, 900, 2_700, Infinity])('a disk that takes %i ms for each write limits what is let in', (takes) => {
+  const limit = new AdaptiveLimit(1, HALF);
+  const writes = new Delays();
+  let group: ((now: number) => void)[] = [];
+  let next = 0;
+  let limited = 0;
+  for (let now = 0; now < 10_000; now += 50) {
+    if (now >= next) {
+      for (const end of group) end(now);
+      group = Array.from({ length: 50 }, () => writes.begin(now));
+      next = now + takes;
+    }
+    limit.ask('a', now);
+    if (now % LOOK_MS !== 0) continue;
+    limit.look(now, writes.take(now).mean / 250);
+    if (now >= 2_000 && limit.perSecond < Infinity) limited += 1;
+  }
+  expect(limited).toBe(32);
+});
+
+test('one write that hangs among many makes the host no later than it makes them on average', () => {
+  const writes = new Delays();
+  writes.begin(0);
+  for (let now = 0; now < 4_000; now += 5) writes.begin(now)(now + 5);
+  expect(writes.take(4_000).mean).toBeCloseTo((800 * 5 + 4_000) / 801);
+  expect(writes.take(5_000)).toEqual({ mean: 5_000, longest: 5_000 });
 });
 
 test('a limit that refuses nobody stays while the host is late, and until it has been on time for a while', () => {

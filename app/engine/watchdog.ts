@@ -21,7 +21,7 @@ const TICK_MS = 250;
 const LATE_MS = 250;
 /** Later than this, that it was away; that is worth a line of the log. */
 const AWAY_MS = 1_000;
-/** Absences that are remembered: the last ones, and as many in which it was merely late. */
+/** Absences that are remembered, and as many in which it was merely late: those that excuse anything for longest. */
 const KEPT = 50;
 /** How often it is noted that this process lives, for the next one; and under which name. */
 const NOTED_EVERY_MS = 10_000;
@@ -164,9 +164,15 @@ export class Watchdog {
   }
 
   private remember(absence: Absence): void {
-    this.absences.push(absence);
+    const last = this.absences.at(-1);
+    // Away again without a moment in between, it was away all the while.
+    const goesOn = last !== undefined && last.until === absence.from && !isShort(last) && !isShort(absence);
+    if (goesOn) this.absences[this.absences.length - 1] = { from: last.from, until: absence.until };
+    else this.absences.push(absence);
     const alike = this.absences.filter((one) => isShort(one) === isShort(absence));
-    if (alike.length > KEPT) this.absences.splice(this.absences.indexOf(alike[0] as Absence), 1);
+    if (alike.length <= KEPT) return;
+    const over = alike.reduce((first, one) => (excusesUntil(one) < excusesUntil(first) ? one : first));
+    this.absences.splice(this.absences.indexOf(over), 1);
   }
 }
 
@@ -199,6 +205,11 @@ function united(absences: readonly Absence[]): Absence[] {
     else if (until > last.until) all[all.length - 1] = { from: last.from, until };
   }
   return all;
+}
+
+/** Then all times have ended that are later by it: of each less was left than it took, and is later by as much. */
+function excusesUntil({ from, until }: Absence): number {
+  return until + 2 * (until - from);
 }
 
 function isShort({ from, until }: Absence): boolean {

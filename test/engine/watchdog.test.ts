@@ -445,6 +445,42 @@ describe('many that fall silent at once', () => {
   });
 });
 
+describe('what an absence has excused stays excused', () => {
+  /** The end of a time that was set before all of it, after each of so many absences, by the clock of the test. */
+  const ends = (
+    set: number,
+    end: number,
+    absences: readonly (readonly [seconds: number, then: number])[],
+  ): number[] => {
+    const { clock, colony } = stage;
+    const watchdog = new Watchdog(colony.ports.clock, () => undefined);
+    const began = clock.time;
+    return absences.map(([seconds, then]) => {
+      const from = clock.time;
+      wait(seconds);
+      watchdog.wasAway(from, clock.time);
+      wait(then);
+      return (toMillis(watchdog.excused(toTime(began + set * 1_000), toTime(began + end * 1_000))) - began) / 1_000;
+    });
+  };
+
+  test('when turn after turn takes seconds, however many', () => {
+    const found = ends(0, 5, Array(120).fill([3, 0]));
+    expect(found).toEqual(found.toSorted((a, b) => a - b));
+    expect(found.at(-1)).toBe(365);
+  });
+
+  test('when many short ones follow a long one', () => {
+    const found = ends(0, 3_600, [[28_800, 60], ...Array(80).fill([1.1, 20])]);
+    expect(new Set(found)).toEqual(new Set([32_400]));
+  });
+
+  test('also of a short one, after many long ones that are long over', () => {
+    const found = ends(60 * 900, 60 * 900 + 5, [...Array(60).fill([300, 600]), [2, 0], [2, 2]]);
+    expect(found.at(-1)).toBe(60 * 900 + 9);
+  });
+});
+
 test('a long poll ends in its time, though the clock is set back by thirty days', async () => {
   await enter('ann', { presence_seconds: 3_600 });
   const began = performance.now();

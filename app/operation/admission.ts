@@ -18,6 +18,7 @@
  */
 import type { Work } from '../../contract/route';
 import type { FairQueue } from './fair-queue';
+import { Pauses } from './pauses';
 
 /** Classes that may be refused, in the order in which they are. */
 export const YIELDING = ['new', 'read'] as const satisfies readonly Work[];
@@ -32,7 +33,7 @@ const LATE_AT: Readonly<Record<Yielding, number>> = { new: 1, read: 2 };
  * queue delay", ACM Queue 2012).
  */
 const LATE_LOOKS = 2;
-/** Looks are due each quarter of a second: after more than this the process was away. */
+/** Looks are due each quarter of a second: after more than this the process may have been away. */
 const MOST_BETWEEN_LOOKS_MS = 2_000;
 /** A cut takes a moment to be felt: the next comes no earlier, and only when lateness has not fallen by this share. */
 const CUT_EVERY_MS = 1_000;
@@ -110,6 +111,7 @@ export class AdaptiveLimit {
   private onTimeSince = 0;
   private refused = -Infinity;
   private readonly askers = new Map<string, Asker>();
+  private readonly pauses = new Pauses(MOST_BETWEEN_LOOKS_MS);
 
   /**
    * @param lateAt from how many times the tolerated delay on the class is limited
@@ -189,7 +191,7 @@ export class AdaptiveLimit {
     const milliseconds = now - (this.looked ?? now);
     this.looked = now;
     if (milliseconds <= 0) return;
-    if (milliseconds > MOST_BETWEEN_LOOKS_MS) {
+    if (this.pauses.isPause(now, milliseconds)) {
       // A process that was away has learned nothing of what it can do.
       this.taken = 0;
       for (const asker of this.askers.values()) asker.asked = 0;

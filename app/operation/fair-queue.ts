@@ -11,6 +11,7 @@
  *
  * A turn begins a few requests, and what was begun goes on in between: nobody waits while the loop has nothing to do.
  */
+import { Pauses } from './pauses';
 import { Shares } from './shares';
 
 /** Requests that begin in one turn, at most. */
@@ -22,9 +23,8 @@ const LONGEST_TURN_MS = 20;
 /** Requests of one tenant that wait, at most, and for how long: whoever would wait longer hears so at once. */
 const MOST_WAITING = 512;
 const LONGEST_WAIT_MS = 1_000;
-/** How much the latest turn counts in how long turns take, and as how long at most: the process may have been away. */
+/** How much the latest turn counts in how long turns take. */
 const LATEST_TURN = 1 / 8;
-const LONGEST_COUNTED_MS = 200;
 /** Bytes of their bodies, at most, beside those of the first one. */
 const MOST_WAITING_BYTES = 16_000_000;
 /** Tenants whose waits are counted, at most, until somebody asks for them. */
@@ -71,8 +71,9 @@ export class FairQueue {
   private turnedAt = -Infinity;
   /** For how long the process was away. Waits are told by a time that leaves it out. Milliseconds. */
   private away = 0;
-  /** How long a turn takes of late, while somebody waits. Milliseconds. */
+  /** How long a turn takes of late. Milliseconds. */
   private turnMs = 0;
+  private readonly pauses = new Pauses(LONGEST_WAIT_MS);
   /** Whether the next turn is expected, and whether those of one are beginning, one after the other. */
   private turning = false;
   private beginning = false;
@@ -99,7 +100,7 @@ export class FairQueue {
    */
   turn(tenant: string, bytes = 0): Promise<void> | number | undefined {
     const now = this.now();
-    if (now - this.turnedAt > LONGEST_TURN_MS) this.next(now, false);
+    if (now - this.turnedAt > LONGEST_TURN_MS) this.next(now, false, this.turning);
     if (this.begun < IN_A_TURN && this.tenants.size === 0 && !this.shares.isOver(tenant)) {
       this.begun += 1;
       this.count(tenant, 0);
@@ -151,20 +152,21 @@ export class FairQueue {
     setImmediate(() => {
       this.turning = false;
       const now = this.now();
-      this.next(now, now - this.leftAt < SPARE_MS);
+      this.next(now, now - this.leftAt < SPARE_MS, true);
     });
   }
 
   /**
    * A turn: those whose turn it is begin.
    * @param isSpare whether the loop has nothing else to do
+   * @param isExpected whether the loop has gone on since the last one, and was not idle
    */
-  private next(now: number, isSpare: boolean): void {
+  private next(now: number, isSpare: boolean, isExpected: boolean): void {
     if (this.beginning) return;
-    if (this.tenants.size > 0) {
+    if (isExpected) {
       const lasted = now - this.turnedAt;
-      this.turnMs += (Math.min(lasted, LONGEST_COUNTED_MS) - this.turnMs) * LATEST_TURN;
-      if (lasted > LONGEST_WAIT_MS) this.away += lasted;
+      if (this.pauses.isPause(now, lasted)) this.away += lasted;
+      else this.turnMs += (lasted - this.turnMs) * LATEST_TURN;
     }
     this.turnedAt = now;
     this.begun = 0;

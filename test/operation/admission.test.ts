@@ -106,6 +106,23 @@ test('what a host can do is not learned from the time in which it was away', () 
   expect(limits[1]).toBeGreaterThan(0.8 * limits[0]);
 });
 
+test.each([
+  ['after more than two seconds each', [2_100]],
+  ['after more than two seconds each time but one', [2_100, 2_100, 2_100, LOOK_MS]],
+  ['after ten seconds each', [10_000]],
+])('looks that come late again and again, %s, are no pauses: a loop so slow is limited', (_, gaps) => {
+  const limit = new AdaptiveLimit(1, HALF);
+  let now = 0;
+  for (let look = 0; look < 60; look += 1) {
+    for (let i = 0; i < 2_000; i += 1) {
+      limit.ask('a', now);
+      limit.charge('a', 1);
+    }
+    limit.look((now += gaps[look % gaps.length] as number), 20, 50);
+  }
+  expect(limit.perSecond).toBeLessThan(100);
+});
+
 test('one look that finds the host late is a stall, two are an overload', () => {
   const host = new Host(1_000);
   const calm = [{ tenant: 'a', rate: 200 }];

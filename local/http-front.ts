@@ -125,12 +125,13 @@ export class HttpFront {
       if (!response.shouldKeepAlive) await this.#drop(request);
       return await this.#send(response, known.refused);
     }
+    const bytes = await this.#bodies.read(request, response, () => this.#ask(request, response));
     const local = new LocalRequest({
       method,
       url: `http://${headers.host}${request.url}`,
-      headers: headers as Record<string, string>,
+      headers: wholeHeaders(request, bytes),
       params,
-      bytes: await this.#bodies.read(request, response, () => this.#ask(request, response)),
+      bytes,
     });
     if (known !== undefined) attachEntered(local, known.entered);
     attachAbortSignal(local, this.#signalFor(response));
@@ -183,6 +184,14 @@ function addPeer({ headers, socket }: IncomingMessage): void {
   headers['x-forwarded-for'] = [...(before === undefined ? [] : [before].flat()), socket.remoteAddress ?? ''].join(
     ', ',
   );
+}
+
+/** Those of a body that is there: how long it is, whatever its client has said of it while it was on its way. */
+function wholeHeaders({ method, headers }: IncomingMessage, bytes: Buffer | undefined): Record<string, string> {
+  if (headers['content-length'] !== undefined || method === 'GET' || method === 'HEAD')
+    return headers as Record<string, string>;
+  const { 'transfer-encoding': _, ...others } = headers;
+  return { ...(others as Record<string, string>), 'content-length': String(bytes?.byteLength ?? 0) };
 }
 
 /** As the request of a function gives it: of what came more than once, all. */

@@ -377,7 +377,7 @@ export class Admission {
   /**
    * The turn of a request that was let in: at once when undefined, or when this resolves; or the seconds after which to
    * come again. What is under way always begins at once.
-   * @param bytes of its body, as far as they are known
+   * @param bytes of its body; `Infinity` when nobody knows
    */
   turn(work: Work, tenant: string, bytes: number): Promise<void> | number | undefined {
     if (work === 'underway') {

@@ -25,8 +25,12 @@ const MOST_WAITING = 512;
 const LONGEST_WAIT_MS = 1_000;
 /** How much the latest turn counts in how long turns take. */
 const LATEST_TURN = 1 / 8;
-/** Bytes of their bodies, at most, beside those of the first one. */
+/**
+ * Bytes of the bodies of a tenant that wait, at most, beside those of the first one; and of all tenants together. Half of
+ * what a host holds is left to what does not wait: the bodies of signs of life.
+ */
 const MOST_WAITING_BYTES = 16_000_000;
+const MOST_WAITING_BYTES_OF_ALL = 128_000_000;
 /** Tenants whose waits are counted, at most, until somebody asks for them. */
 const MOST_COUNTED = 10_000;
 
@@ -62,8 +66,9 @@ interface Running {
 export class FairQueue {
   /** Those that wait, by tenant; the first tenant is the one whose turn it is. */
   private readonly tenants = new Map<string, Queue>();
-  /** How many they are. */
+  /** How many they are, and the bytes of their bodies. */
   private waiting = 0;
+  private waitingBytes = 0;
   private readonly shares: Shares;
   private running: Running | undefined;
   /** In this turn of the loop, and since when it lasts. */
@@ -96,9 +101,10 @@ export class FairQueue {
    * Undefined when a request of the tenant may begin at once; a promise when it may once that resolves; the seconds
    * after which to come again when too much of the tenant waits already, or it would wait for too long: to be refused
    * is worth something only when it is heard early.
-   * @param bytes of its body, as far as they are known
+   * @param size bytes of its body; `Infinity` when nobody knows, which counts as many
    */
-  turn(tenant: string, bytes = 0): Promise<void> | number | undefined {
+  turn(tenant: string, size = 0): Promise<void> | number | undefined {
+    const bytes = Math.min(size, MOST_WAITING_BYTES);
     const now = this.now();
     if (now - this.turnedAt > LONGEST_TURN_MS) this.next(now, false, this.turning);
     if (this.begun < IN_A_TURN && this.tenants.size === 0 && !this.shares.isOver(tenant)) {
@@ -111,6 +117,7 @@ export class FairQueue {
     const queue = this.tenants.get(tenant) ?? { places: [], passed: 0, passedSince: undefined };
     const { places } = queue;
     const [first] = places;
+    if (bytes > 0 && this.waitingBytes + bytes > MOST_WAITING_BYTES_OF_ALL) return this.turnMs / 1_000;
     if (first === undefined) this.tenants.set(tenant, queue);
     else {
       // The first has not begun yet, and all before this one begin, in turn with those of others, a few in a turn.
@@ -121,6 +128,7 @@ export class FairQueue {
     }
     this.schedule();
     this.waiting += 1;
+    this.waitingBytes += bytes;
     const since = this.present(now);
     return new Promise((begin) => places.push({ since, passedBefore: passedUntil(queue, since), bytes, begin }));
   }
@@ -189,8 +197,9 @@ export class FairQueue {
       return;
     }
     const queue = this.tenants.get(tenant) as Queue;
-    const { since, passedBefore, begin } = queue.places.shift() as Waiting;
+    const { since, passedBefore, bytes, begin } = queue.places.shift() as Waiting;
     this.waiting -= 1;
+    this.waitingBytes -= bytes;
     this.tenants.delete(tenant);
     if (queue.places.length > 0) this.tenants.set(tenant, queue);
     this.begun += 1;

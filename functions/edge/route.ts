@@ -149,7 +149,7 @@ export interface Edge {
   /**
    * Whether what was let in may begin, as what is under way always may: at once when undefined, or when this resolves;
    * or the seconds after which to come again.
-   * @param bytes of its body, as far as it says so
+   * @param bytes of its body; `Infinity` when nobody knows
    */
   turn?(work: Work, principal: Principal, bytes: number): Promise<void> | number | undefined;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
@@ -321,13 +321,17 @@ export function doorRoute(
 
 /** Reading a message takes time of its tenant; a large one waits for its turn, and may come too late, as a read may. */
 async function toRead(request: HttpRequest, caller: Principal): Promise<void> {
-  const unsaid = request.method === 'GET' ? 0 : Infinity;
-  if (Number(request.headers.get('content-length') ?? unsaid) <= SMALL_MESSAGE) {
+  if (bytesOf(request) <= SMALL_MESSAGE) {
     void edge?.turn?.('underway', caller, 0);
     return;
   }
   checkLoad({ work: 'read' }, caller);
   await turnOf({ work: 'read' }, request, caller);
+}
+
+/** Bytes of its body; what is not said may be any number. */
+function bytesOf({ method, headers }: HttpRequest): number {
+  return Number(headers.get('content-length') ?? (method === 'GET' || method === 'HEAD' ? 0 : Infinity));
 }
 
 /** The names of a path's placeholders. */
@@ -577,7 +581,7 @@ function turnOf(
   request: HttpRequest,
   principal: Principal,
 ): Promise<void> | undefined {
-  const turn = edge?.turn?.(work, principal, Number(request.headers.get('content-length') ?? 0) || 0);
+  const turn = edge?.turn?.(work, principal, bytesOf(request));
   if (typeof turn !== 'number') return turn?.then(() => goneSignalOf(request)?.throwIfAborted());
   edge?.heard?.(principal);
   throw overloaded(turn, QUEUE_FULL);

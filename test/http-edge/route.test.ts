@@ -20,6 +20,8 @@ let retryAfterSeconds: number | undefined;
 let wait = 0;
 /** Seconds after which to come again, of whoever would have to wait for its turn. */
 let turn: number | undefined;
+/** Of their bodies, of those that asked for a turn. */
+const sizes: number[] = [];
 const asked: [string, string][] = [];
 const askedAgain: [string, string][] = [];
 const charged: [string, number][] = [];
@@ -74,7 +76,10 @@ describe('routes', () => {
         askedAgain.push([work, tenant]);
         return work === 'underway' ? 0 : wait;
       },
-      turn: (work) => (work === 'underway' ? undefined : turn),
+      turn: (work, _, bytes) => {
+        sizes.push(bytes);
+        return work === 'underway' ? undefined : turn;
+      },
       heard: ({ id }) => void heard.push(id),
       paces: (_, key) => {
         paced.push(key);
@@ -330,6 +335,14 @@ describe('routes', () => {
         ['underway', 'default'],
       ]);
       expect(charged).toEqual([['underway', 1]]);
+    });
+
+    test('hears how large a body is before its turn; what is not said may be any size', async () => {
+      sizes.length = 0;
+      await call('plain');
+      await post('create', { title: 'T' }, { 'content-length': '13' });
+      await post('create', { title: 'T' });
+      expect(sizes).toEqual([0, 13, Infinity]);
     });
 
     test('says of a refusal whether it is late, or too much of the tenant waits for its turn', async () => {

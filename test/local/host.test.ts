@@ -86,12 +86,24 @@ describe('requests', () => {
     expect(chunked.text).toBe('chunk');
     expect((await send(host.url, '/things', { method: 'POST' })).text).toBe('');
     const odd = Buffer.from([0, 1, 2, 255]);
-    expect((await send(host.url, '/size', { method: 'POST', body: odd })).json()).toEqual({ bytes: 4 });
+    expect((await send(host.url, '/size', { method: 'POST', body: odd })).json()).toMatchObject({ bytes: 4 });
   });
+
+  test.each([{}, { 'transfer-encoding': 'chunked' }])(
+    'say how large their bodies are, sent with %j',
+    async (headers) => {
+      const reply = await send(host.url, '/size', { method: 'POST', body: 'chunk', headers });
+      expect(reply.json()).toEqual({ bytes: 5, said: 5, encoding: null });
+      const empty = await send(host.url, '/size', { method: 'POST', headers });
+      expect(empty.json()).toEqual({ bytes: 0, said: 0, encoding: null });
+    },
+  );
 
   test('may carry eight megabytes and no more', async () => {
     const limit = Buffer.alloc(8_000_000);
-    expect((await send(host.url, '/size', { method: 'POST', body: limit })).json()).toEqual({ bytes: 8_000_000 });
+    expect((await send(host.url, '/size', { method: 'POST', body: limit })).json()).toMatchObject({
+      bytes: 8_000_000,
+    });
     const over = Buffer.alloc(8_000_001);
     const agent = new http.Agent({ keepAlive: true });
     const declared = await send(host.url, '/size', { method: 'POST', body: over, agent });

@@ -171,6 +171,19 @@ test('bodies that wait are bounded in bytes, by tenant', async () => {
   expect(begun).toHaveLength(8 + 16 + 20);
 });
 
+test('a body that nobody knows the size of counts as many, and those of all tenants together are bounded', async () => {
+  const { begun, refused, ask, all } = queue();
+  for (let i = 0; i < 8 + 20; i += 1) ask('unsaid', Infinity);
+  // The first that waits is taken as large as all of them may be.
+  expect({ begun: begun.length, refused: refused.length }).toEqual({ begun: 8, refused: 19 });
+  for (let i = 0; i < 40; i += 1) ask(`large-${i}`, 8_000_000);
+  expect(refused.length).toBe(19 + 40 - 14);
+  // Who sends nothing holds nothing.
+  ask('quiet');
+  await all();
+  expect(begun).toHaveLength(8 + 1 + 14 + 1);
+});
+
 describe('what requests take', () => {
   /** Each has so many requests, of so many milliseconds; others use the loop for one in each turn, or do not. */
   const beside = (

@@ -16,7 +16,10 @@ export interface Stopping {
   waits(stream: string): boolean | Promise<boolean>;
   /** When the stream stood still, as far as is known here: after `waits` has answered all of it. */
   stood(stream: string): readonly Absence[];
-  /** Whether a command on the stream passes whatever is stopped, and whatever this process has heard. */
+  /**
+   * Whether a command on the stream passes whatever is stopped, and whatever this process has heard: `refusal` then
+   * answers for whoever is stopped by themselves alone.
+   */
   passes(stream: string): boolean;
 }
 
@@ -133,6 +136,11 @@ export class Standstill {
   }
 
   private stillness(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined> {
+    return this.unknowing(stream) ?? this.stopping?.refusal(context, stream);
+  }
+
+  /** Why this process can't know whether a command may be done, if so. */
+  private unknowing(stream: string): Rejection | undefined {
     if (this.passes(stream)) return undefined;
     const trouble = this.trouble();
     if (trouble !== undefined)
@@ -144,7 +152,7 @@ export class Standstill {
       return new Rejection('unavailable', 'policy-unavailable', `${unjudged}; ask another process, or again later`, {
         retryAfterSeconds: 1,
       });
-    return this.stopping?.refusal(context, stream);
+    return undefined;
   }
 
   /** See `Tenancy`. */

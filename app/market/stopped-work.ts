@@ -1,7 +1,6 @@
 /** What agents, or a task, that were stopped were working on, as the books of this process have it. */
-import { isSameActor } from '../../domain/kernel/principal';
 import { taskDecider, taskStream } from '../../domain/market/task';
-import { PLATFORM, type Stop, type StoppedThing } from '../../domain/stops/stop';
+import { isCalled, PLATFORM, type Stop, type StoppedThing } from '../../domain/stops/stop';
 import type { Transactor } from '../engine/transact';
 import type { StopBook } from '../stops/module';
 import type { AgentEntry } from './agent-book';
@@ -84,7 +83,7 @@ function concerns({ kind, name }: StoppedThing, by: string, { tenant, id, state 
     case 'tenant':
       return tenant === name;
     case 'agent':
-      return tenant === by && isSameActor(id, name);
+      return tenant === by && isCalled(name, id);
     case 'agent_type':
       return (tenant === by || by === PLATFORM) && state.profile?.agent_type === name;
     default:

@@ -5,12 +5,14 @@ import { accessDecider } from '../../domain/identity/access';
 import { credentialDecider } from '../../domain/identity/credential';
 import { Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
+import type { PrincipalKind } from '../../domain/kernel/principal';
 import { toMillis } from '../../domain/kernel/time';
 import { agentDecider, agentStream } from '../../domain/market/agent';
 import { taskDecider } from '../../domain/market/task';
 import { rolloutDecider } from '../../domain/policy/rollout';
 import { toolDecider } from '../../domain/repository/tool';
 import {
+  agentStop,
   anyStop,
   EVERYTHING,
   PLATFORM,
@@ -32,7 +34,7 @@ import type { Absence } from '../engine/watchdog';
 /**
  * Commands that pass whatever is stopped, and whatever policy says: what stops and lifts, what takes tokens back, what
  * rolls policy out and back, and what only records: receipts of what was refused, and the log that proves what
- * happened.
+ * happened. Whoever is stopped by themselves gives none of them.
  */
 const PASSING: ReadonlySet<string> = new Set([
   stopDecider.category,
@@ -90,7 +92,7 @@ export class StopBook implements Stopping {
     if (!states.some((state) => anyStop(state))) return undefined;
     return found(states, (state) => {
       const ofType = type === undefined ? undefined : stopOf(state, 'agent_type', type);
-      return stopOf(state, 'agent', agent) ?? ofType;
+      return agentStop(state, agent) ?? ofType;
     });
   }
 
@@ -119,24 +121,25 @@ export class StopBook implements Stopping {
   ): Rejection | undefined | Promise<Rejection | undefined> {
     if (!states.some((state) => anyStop(state))) return undefined;
     const { tenant, category, id } = parseStream(stream);
-    // Whoever lifts it needs a token to say who they are; one that is stopped by itself gets none.
-    const whole = category === credentialDecider.category ? undefined : stillOf(states, stream);
-    if (whole !== undefined) return refusalOf(whole);
     const { principal, attributes = {} } = context;
+    const isToken = category === credentialDecider.category;
+    // Whoever lifts it needs a token to say who they are; one that is stopped by itself gets none.
+    const whole = isToken || PASSING.has(category) ? undefined : stillOf(states, stream);
+    if (whole !== undefined) return refusalOf(whole);
     const named = (attribute: string) => {
       const value = attributes[attribute];
       return typeof value === 'string' ? value : undefined;
     };
-    const agents = [principal.kind === 'agent' ? principal.id : undefined, named('agent'), named('subject')].filter(
-      (agent) => agent !== undefined,
-    );
-    // A gateway, or whoever else speaks for another, may be an agent that is stopped itself.
-    const speakers = principal.via === undefined ? agents : [...agents, principal.via];
+    const itself = (kind: PrincipalKind) => (principal.kind === kind ? principal.id : undefined);
+    // The subject of a token gets one; any other is somebody of whom there is data.
+    const agents = [itself('agent'), named('agent'), isToken ? named('subject') : undefined].filter(isNamed);
+    // A gateway, or whoever else speaks for another, may be stopped itself.
+    const speakers = [...agents, itself('service'), principal.via].filter(isNamed);
     const stop = found(states, (state) => {
       const of = (kind: 'task' | 'tool' | 'model' | 'agent_type', name: string | undefined) =>
         name === undefined ? undefined : stopOf(state, kind, name);
       return (
-        speakers.map((agent) => stopOf(state, 'agent', agent)).find((one) => one !== undefined) ??
+        speakers.map((speaker) => agentStop(state, speaker)).find((one) => one !== undefined) ??
         of('agent_type', named('agent_type')) ??
         of('task', named('task')) ??
         of('tool', named('tool') ?? (category === toolDecider.category ? id : undefined)) ??
@@ -186,6 +189,10 @@ export class StopBook implements Stopping {
     states.catch(() => undefined);
     return [];
   }
+}
+
+function isNamed(name: string | undefined): name is string {
+  return name !== undefined;
 }
 
 type TypedAgent = { readonly profile?: { readonly agent_type: string } };

@@ -208,6 +208,98 @@ const agents = family<Scene>('stops', 'agent', {
   },
 });
 
+interface Twins {
+  readonly name: string;
+  /** Given by `admin`. */
+  readonly service: string;
+  readonly agent: string;
+  /** The service speaks for it. */
+  readonly spoken: string;
+}
+
+/** A service, and an agent that is called the same but for `service:`. */
+async function twins(world: World): Promise<Twins> {
+  const name = world.fresh('twin');
+  const made = { name, service: `service:${name}`, agent: name, spoken: world.fresh('spoken') };
+  for (const id of [made.service, made.agent]) await world.introduce(id, { tenant: 'alpha', subject: id });
+  const agents = [{ id: made.spoken, agent_type: 'twin', capacity: 1, ...STAYS }];
+  await world.done('/v1/gateway/agents', { as: made.service, json: { agents } });
+  await world.settled();
+  return made;
+}
+
+const posts = (world: World, as: string) =>
+  ['/v1/tasks', { as, json: { id: world.fresh('twin'), task_type: 'x' } }] as const;
+
+const services = family<Twins>('stops', 'service', {
+  async prepare(world) {
+    const made = await twins(world);
+    await stop(world, 'admin', 'agent', `service:${made.name.toUpperCase()}`, 'quarantine');
+    return made;
+  },
+  attempts: [
+    asks<Twins>('post', 'post a task, in quarantine', STOPPED, ({ service }, world) => posts(world, service)),
+    tries<Twins>('gateway', 'act in the name of its agent', STOPPED, async (world, { service, spoken }) => {
+      const json = { commands: [{ agent: spoken, do: 'bid', task: 'any' }] };
+      return itemsSay(await world.ask('/v1/gateway/commands', { as: service, json }));
+    }),
+    asks<Twins>('token', 'be given another token', STOPPED, ({ service }) => [
+      '/v1/tokens',
+      { as: 'admin', json: { subject: service } },
+    ]),
+    asks<Twins>('stop', 'stop its tenant', STOPPED, ({ service }) => [
+      '/v1/stops/tenant/alpha',
+      { as: service, method: 'PUT', json: WHY },
+    ]),
+    asks<Twins>('revoke', 'take the tokens of somebody else back', STOPPED, ({ service }) => [
+      '/v1/revocations',
+      { as: service, json: { kind: 'principal', id: 'ant', ...WHY } },
+    ]),
+    asks<Twins>('lift', 'lift its own quarantine', STOPPED, ({ service }) => [
+      `/v1/stops/agent/${service}/lift`,
+      { as: service, json: WHY },
+    ]),
+    asks<Twins>('lift-other', 'have another service lift it', '403 person-lifts', ({ service }) => [
+      `/v1/stops/agent/${service}/lift`,
+      { as: 'crm', json: WHY },
+    ]),
+    asks<Twins>('person', 'stop a person', '422 person-not-stopped', () => [
+      '/v1/stops/agent/human:ada',
+      { as: 'admin', method: 'PUT', json: WHY },
+    ]),
+  ],
+  control: {
+    does: 'an agent of the same name but for `service:`, and who gave the service its token, post tasks',
+    expected: '201, 201',
+    async run(world, { agent }) {
+      const said = [await world.says(...posts(world, agent)), await world.says(...posts(world, 'admin'))];
+      return said.join(', ');
+    },
+  },
+});
+
+const likeNamed = family<Twins>('stops', 'like-named', {
+  async prepare(world) {
+    const made = await twins(world);
+    await stop(world, 'admin', 'agent', made.agent);
+    return made;
+  },
+  attempts: [
+    asks<Twins>('post', 'post a task while a service of a like name goes on', STOPPED, ({ agent }, world) =>
+      posts(world, agent),
+    ),
+    asks<Twins>('token', 'be given another token', STOPPED, ({ agent }) => [
+      '/v1/tokens',
+      { as: 'admin', json: { subject: agent } },
+    ]),
+  ],
+  control: {
+    does: 'the service of the same name posts a task',
+    expected: '201',
+    run: (world, { service }) => world.says(...posts(world, service)),
+  },
+});
+
 const things = family<Scene>('stops', 'things', {
   async prepare(world) {
     const made = await scene(world);
@@ -406,4 +498,4 @@ function rules(): object {
   };
 }
 
-export const stops = [agents, things, whole];
+export const stops = [agents, services, likeNamed, things, whole];

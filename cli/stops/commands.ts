@@ -13,7 +13,8 @@ What it does:
   Whatever is stopped does nothing any more: every command is refused, above every policy, in all processes within a
   second. That holds for what is running, scheduled or queued too. Reading goes on, and so does lifting.
 
-  agent, agent_type   What they work on goes to others at once; what they still send is refused.
+  agent, agent_type   What they work on goes to others at once; what they still send is refused. A service is stopped as
+                      \`agent service:NAME\`, which leaves an agent called NAME alone. People's tokens are revoked.
   task                Nobody gets it. Whoever holds it keeps it, can't finish it, and has its time back afterwards.
   tenant, global      Everything waits: awards, deadlines, deliveries. Nobody is judged by the time that passes.
   tool, model         Actions that name it are neither proposed nor taken.
@@ -32,6 +33,7 @@ export const commands: CommandModule = [
         'Stop an agent, a type of agent, a task, a tool, a model, a tenant or everything, at once',
         [
           'formicary stop agent recon-7 --reason "it pays invoices twice"',
+          'formicary stop agent service:crm --reason "it was taken over"',
           'formicary stop agent_type finance.reconciliation --quarantine --reason "its prompt was tampered with"',
           'formicary stop tenant default --reason "the ERP was breached"',
           'formicary --tenant platform stop global all --reason "the model provider was breached"',

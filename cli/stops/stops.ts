@@ -27,7 +27,11 @@ export async function stop({ client, json }: Context, { kind, name, reason, quar
     );
   }
   if (kind === 'agent' && answer.in_flight.length === 0 && !(await isRegistered(client, name)))
-    print(`No agent is registered as ${bold(said(name))}: look at the spelling. The stop stands all the same.`);
+    print(
+      name.startsWith('service:')
+        ? `Whatever calls as ${bold(said(name))} is refused, and what it says in the name of agents. They themselves go on.`
+        : `No agent is registered as ${bold(said(name))}: look at the spelling; a service is stopped as service:NAME. The stop stands all the same.`,
+    );
   print(dim(`\`${call()} lift ${what} --reason …\` ends that; \`${call()} stops\` shows all of them.`));
 }
 

@@ -9,5 +9,10 @@ export const STOPS_REFUSALS = refusals('Stops', [
   [409, 'second-person-needed', '… has agreed already: it takes a second person to lift it'],
   [409, 'stop-not-liftable', 'nobody would be left to lift that quarantine: freeze it instead'],
   [409, 'stops-full', '… things are stopped already: lift one of them, or stop a whole type, or the tenant'],
+  [
+    422,
+    'person-not-stopped',
+    'people are not stopped: revoke their tokens, and stop the agents and services that act for them',
+  ],
   [422, 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -'],
 ]);

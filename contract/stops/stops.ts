@@ -13,8 +13,10 @@ const tag = {
 };
 
 const Thing = z.object({
-  kind: z.enum(STOPPABLE).meta({ description: 'Whether `name` is a tenant, a type of agent, an agent and so on' }),
-  name: Id.meta({ description: 'Its name or id; `all` for `global`' }),
+  kind: z
+    .enum(STOPPABLE)
+    .meta({ description: 'Whether `name` is a tenant, a type of agent, an agent or a service, and so on' }),
+  name: Id.meta({ description: 'Its name or id, in full: `service:crm` is not the agent `crm`; `all` for `global`' }),
 });
 const reason = Text(MAX_STOP_REASON).meta({
   description: 'It stands on the receipt, and is told to all who are refused',
@@ -68,7 +70,7 @@ export const stops = contract({
     needs: 'critical',
     summary: 'Stop something at once',
     description:
-      'A freeze halts it. A quarantine is for what is suspected: only a person lifts it, and nobody their own. What an agent or a type of agent that is stopped works on goes to others, and its attempts do not count. Deadlines of what is stopped wait, and get the time back. Other tenants, and everything (`global`, `all`), are stopped by people of the tenant `platform`.',
+      'A freeze halts it. A quarantine is for what is suspected: only a person lifts it, and nobody their own. What an agent or a type of agent that is stopped works on goes to others, and its attempts do not count. A service is stopped as an `agent` called `service:NAME`; people are not stopped, their tokens are revoked. Deadlines of what is stopped wait, and get the time back. Other tenants, and everything (`global`, `all`), are stopped by people of the tenant `platform`.',
     params: Thing,
     body: z.strictObject({ effect: z.enum(STOP_EFFECTS).default('freeze'), reason }),
     answer: CommandOf({

@@ -57,6 +57,11 @@ export function actorOf(id: string): string {
   return id.toLowerCase().replace(/^(?:(?:human|service):)+/, '');
 }
 
+/** Whether an id is a person's; those of agents and services begin otherwise. */
+export function isPersonId(id: string): boolean {
+  return id.startsWith('human:');
+}
+
 export function isSameActor(one: string, other: string): boolean {
   return actorOf(one) === actorOf(other);
 }

@@ -3,13 +3,16 @@
  * lifts it; or everything. It stands above every policy. One stream a tenant; what stops tenants, or everything, stands
  * in that of the platform.
  *
+ * An agent is stopped by the whole of its name, and so is a service, which is one here: `service:crm` is not `crm`.
+ * People are not stopped: their tokens are taken back.
+ *
  * A freeze halts, and whoever may stop may lift it. A quarantine is for what is suspected: a person lifts it, and
  * nobody their own. The global stop takes two people to lift.
  */
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { isId, isTenant, streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
-import { actorOf, isSameActor, isSamePerson, oneKeyFor, type Principal } from '../kernel/principal';
+import { isPersonId, isSameActor, isSamePerson, oneKeyFor, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import { plusSeconds, type Time } from '../kernel/time';
 
@@ -36,7 +39,7 @@ export const AGREED_SECONDS = 3_600;
 
 // --------------------------------------------------------------------------------------------------------- events
 
-/** `global` is called `all`; the others by their names or ids. */
+/** `global` is called `all`; the others by their names or ids. A service is an `agent`, called `service:NAME`. */
 export interface StoppedThing {
   readonly kind: Stoppable;
   readonly name: string;
@@ -72,7 +75,7 @@ export interface Stood extends StoppedThing {
 }
 
 export interface StopState {
-  /** By `kind actor`: another spelling of a name is the same. */
+  /** By kind and name; of agents in whatever case. */
   readonly stops: Readonly<Record<string, Stop>>;
   /** The last times in which something with deadlines stood still, the latest last. */
   readonly stood: readonly Stood[];
@@ -83,7 +86,7 @@ const WITH_DEADLINES: readonly Stoppable[] = ['global', 'tenant', 'task'];
 
 export const stopDecider: Decider<StopState, StopEvent> = {
   category: 'stop',
-  version: 2,
+  version: 3,
   initial: { stops: {}, stood: [] },
   evolve({ stops, stood }, event, { at }) {
     const key = keyOf(event.data);
@@ -127,8 +130,23 @@ export function anyStop({ stops }: StopState, kind?: Stoppable): boolean {
   return false;
 }
 
+/** What stops whoever acts under this id, or is to, by themselves. A person is no agent, whatever it is called. */
+export function agentStop(state: StopState, id: string): Stop | undefined {
+  return isPersonId(id) ? undefined : stopOf(state, 'agent', id);
+}
+
+/** Whether the stop of an agent called so means this one. */
+export function isCalled(name: string, id: string): boolean {
+  return !isPersonId(id) && agentName(name) === agentName(id);
+}
+
 function keyOf({ kind, name }: StoppedThing): string {
-  return `${kind} ${kind === 'agent' ? actorOf(name) : name}`;
+  return `${kind} ${kind === 'agent' ? agentName(name) : name}`;
+}
+
+/** In whatever case. Stops of before may say `human:`, when that was one spelling of an agent's name. */
+function agentName(name: string): string {
+  return name.replace(/^(?:human:)+/, '').toLowerCase();
 }
 
 /** What a stop says to whoever comes up against it. */
@@ -153,7 +171,8 @@ export function stop(
   reason: string,
 ): Decision<StopState, StopEvent> {
   return (state) => {
-    const wrong = nameProblem(thing) ?? reasonProblem(reason) ?? scopeProblem(thing, effect, who);
+    const wrong =
+      nameProblem(thing) ?? personProblem(thing) ?? reasonProblem(reason) ?? scopeProblem(thing, effect, who);
     if (wrong !== undefined) return wrong;
     const before = stopOf(state, thing.kind, thing.name);
     if (before?.effect === 'quarantine' && effect === 'freeze')
@@ -230,6 +249,17 @@ function nameProblem({ kind, name }: StoppedThing): Rejection | undefined {
       : new Rejection('invalid', 'name-invalid', `the global stop has one name: ${EVERYTHING}`);
   if (kind === 'tenant' ? isTenant(name) : isId(name)) return undefined;
   return new Rejection('invalid', 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
+}
+
+/** Not asked where something is lifted: stops of before may be called so. */
+function personProblem({ kind, name }: StoppedThing): Rejection | undefined {
+  return kind === 'agent' && isPersonId(name)
+    ? new Rejection(
+        'invalid',
+        'person-not-stopped',
+        'people are not stopped: revoke their tokens, and stop the agents and services that act for them',
+      )
+    : undefined;
 }
 
 function reasonProblem(reason: string): Rejection | undefined {

@@ -2,8 +2,10 @@
 import { Rejection } from '../../domain/kernel/decider';
 import { plusSeconds } from '../../domain/kernel/time';
 import {
+  agentStop,
   AGREED_SECONDS,
   anyStop,
+  isCalled,
   lift,
   type LifterFacts,
   MAX_STOOD,
@@ -72,16 +74,39 @@ describe('a stop', () => {
       );
   });
 
-  test('is found under whatever spelling of an agent', () => {
-    given(stopDecider, [stopped({ kind: 'agent', name: 'Service:Ant-7' })]).thenState((state) => {
-      expect(stopOf(state, 'agent', 'ant-7')?.name).toBe('Service:Ant-7');
-      expect(stopOf(state, 'agent', 'ant-8')).toBeUndefined();
+  test('is found under the whole name of an agent or a service, in whatever case', () => {
+    given(stopDecider, [stopped({ kind: 'agent', name: 'Ant-7' })]).thenState((state) => {
+      for (const id of ['ant-7', 'ANT-7']) expect(agentStop(state, id)?.name).toBe('Ant-7');
+      for (const id of ['ant-8', 'service:ant-7', 'human:ant-7']) {
+        expect(agentStop(state, id)).toBeUndefined();
+        expect(isCalled('Ant-7', id)).toBe(false);
+      }
       expect(stopOf(state, 'task', 'ant-7')).toBeUndefined();
       expect([anyStop(state), anyStop(state, 'agent'), anyStop(state, 'agent_type')]).toEqual([true, true, false]);
     });
   });
 
+  test('of a service holds for it, and not for an agent or a person whose name looks alike', () => {
+    given(stopDecider, [stopped({ kind: 'agent', name: 'service:crm' })]).thenState((state) => {
+      expect(agentStop(state, 'service:CRM')?.name).toBe('service:crm');
+      for (const id of ['crm', 'human:crm', 'service:service:crm']) expect(agentStop(state, id)).toBeUndefined();
+    });
+  });
+
+  test('that was called by a spelling with human: goes on for the agent, and is lifted under both', () => {
+    const old = { kind: 'agent', name: 'human:Recon-7' } as const;
+    given(stopDecider, [stopped(old)]).thenState((state) => {
+      expect(agentStop(state, 'recon-7')?.name).toBe(old.name);
+      expect(agentStop(state, 'human:Recon-7')).toBeUndefined();
+    });
+    for (const name of [old.name, 'recon-7'])
+      given(stopDecider, [stopped(old)])
+        .when(lifting({ kind: 'agent', name }, ada))
+        .then([lifted(old)]);
+  });
+
   test.each<[string, StoppedThing, StopEffect, StopActor, string]>([
+    ['a person', { kind: 'agent', name: 'human:bob' }, 'freeze', ada, 'person-not-stopped'],
     ['everything, of a tenant', GLOBAL, 'freeze', ada, 'platform-only'],
     ['another tenant', { kind: 'tenant', name: 'other' }, 'freeze', ada, 'platform-only'],
     ['their own tenant in quarantine', { kind: 'tenant', name: 'acme' }, 'quarantine', ada, 'stop-not-liftable'],

@@ -311,6 +311,49 @@ describe('in one process', () => {
     await lift('agent', 'ann');
   });
 
+  test('a service that is stopped does nothing, under every token and through whomever; an agent of a like name goes on', async () => {
+    const { colony } = stage;
+    const crm: RequestContext = {
+      principal: { tenant: TENANT, id: 'service:crm', kind: 'service', level: 'critical', via: 'human:eve' },
+    };
+    const spoken: RequestContext = {
+      principal: { tenant: TENANT, id: 'ann', kind: 'agent', level: 'execute', via: 'service:crm' },
+    };
+    await enter('crm');
+    await enter('ann', { gateway: 'service:crm' });
+    await stop('agent', 'service:CRM', { effect: 'quarantine' });
+    expect(code(await colony.tasks.post(crm, 't1', spec()))).toBe('stopped');
+    expect(code(await colony.tasks.post(spoken, 't1', spec()))).toBe('stopped');
+    // Nor by what passes all other stops.
+    expect(code(await colony.stops.stop(crm, { kind: 'tenant', name: TENANT }, 'freeze', 'mine'))).toBe('stopped');
+    expect(code(await colony.stops.lift(crm, { kind: 'agent', name: 'service:crm' }, 'mine'))).toBe('stopped');
+    for (const context of [as('crm'), as('ann'), person('human:crm'), person('human:eve')])
+      expect(code(await colony.tasks.post(context, `of-${context.principal.id}`, spec()))).toBe('done');
+    await lift('agent', 'service:crm');
+    // The other way round.
+    await stop('agent', 'crm');
+    expect(code(await colony.tasks.post(as('crm'), 't2', spec()))).toBe('stopped');
+    for (const context of [crm, spoken])
+      expect(code(await colony.tasks.post(context, `t-${context.principal.id}`, spec()))).toBe('done');
+  });
+
+  test('what a person stands behind goes on when an agent is stopped whose name looks like theirs', async () => {
+    const { colony } = stage;
+    const crm: RequestContext = {
+      principal: { tenant: TENANT, id: 'service:crm', kind: 'service', level: 'critical', via: 'human:bob' },
+    };
+    await enter('human:bob');
+    await stop('agent', 'bob');
+    for (const context of [crm, person('human:bob')])
+      expect(code(await colony.tasks.post(context, `t-${context.principal.id}`, spec()))).toBe('done');
+    await stage.settled();
+    expect(task('t-service:crm').holder?.agent).toBe('human:bob');
+    // Of whom there is data is no agent either.
+    const asked = { ...crm, action: 'task.post', attributes: { subject: 'bob' } };
+    expect(await colony.stopBook.refusal(asked, taskOf('t9'))).toBeUndefined();
+    expect(code(await colony.tasks.post(as('bob'), 't9', spec()))).toBe('stopped');
+  });
+
   test('no approval, no veto window and no round ends because its tenant stood still', async () => {
     const { colony } = stage;
     const thresholds = { ...DEFAULT_RULES.thresholds, novelty: 1 };

@@ -2444,10 +2444,10 @@ class Agreed(TypedDict):
 
 class Stop(TypedDict):
     kind: Literal['global', 'tenant', 'agent_type', 'agent', 'tool', 'task', 'model']
-    """Whether `name` is a tenant, a type of agent, an agent and so on"""
+    """Whether `name` is a tenant, a type of agent, an agent or a service, and so on"""
 
     name: str
-    """Its name or id; `all` for `global`"""
+    """Its name or id, in full: `service:crm` is not the agent `crm`; `all` for `global`"""
 
     effect: Literal['freeze', 'quarantine']
     by: str

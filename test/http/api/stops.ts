@@ -67,6 +67,7 @@ describe('stops', () => {
     expect(slug(await put('agent/a', {}))).toMatch(/^400 /);
     expect(slug(await put('agent/a', { reason: '  ' }))).toMatch(/^422 /);
     expect(slug(await put('agent/a', { reason: 'x', effect: 'kill' }))).toMatch(/^400 /);
+    expect(slug(await put('agent/human:bob', { reason: 'x' }))).toBe('422 person-not-stopped');
     expect(slug(await put('tenant/Not-One', { reason: 'x' }))).toMatch(/^4\d\d /);
     const again = { 'idempotency-key': 'stop-once' };
     const first = await ok(put('task/t1', { reason: 'x' }, again));

@@ -22,11 +22,12 @@ import {
   type CredentialEvent,
   credentialId,
   type CredentialState,
+  type Epochs,
   type Grant,
   issue,
 } from '../../domain/identity/credential';
 import { rightsOf, type Role } from '../../domain/identity/role';
-import { Rejection } from '../../domain/kernel/decider';
+import { refuse, Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import {
   AGENT_LEVEL,
@@ -253,11 +254,19 @@ export class Identity {
     await (await this.tokens).checkOwner(assertion);
     const owner: Principal = { tenant, id: OWNER, kind: 'human', level: 'critical' };
     await counts?.({ ...owner, id: wanted.subject });
-    return await this.hand({ principal: owner }, wanted, 'owner', TOKEN_SECONDS);
+    return await this.hand({ principal: owner }, wanted, { grant: 'owner', seconds: TOKEN_SECONDS });
   }
 
-  /** A token for an agent or a service of the caller's tenant, whose rights are no greater than the caller's own. */
-  async issue(context: RequestContext, wanted: Wanted, grant: Grant = 'issued'): Promise<Handed | Rejection> {
+  /**
+   * A token for an agent or a service of the caller's tenant, whose rights are no greater than the caller's own.
+   * @param checked what was revoked when the caller was let in, where that was not at the edge
+   */
+  async issue(
+    context: RequestContext,
+    wanted: Wanted,
+    grant: Grant = 'issued',
+    checked?: AccessState,
+  ): Promise<Handed | Rejection> {
     const { principal: caller } = context;
     const kind = kindOf(wanted.subject);
     const level = levelOf(kind, wanted);
@@ -271,7 +280,8 @@ export class Identity {
     if (kind === 'service' && !includesLevel(caller.level, 'critical'))
       return refused('token-not-yours-to-give', 'a token for a service takes the level critical');
     if (!includesLevel(caller.level, level)) return aboveYou(caller, level);
-    return await this.hand(context, wanted, grant, this.sessionOf(kind, caller));
+    const seconds = this.sessionOf(kind, caller);
+    return await this.hand(context, wanted, { grant, seconds, checked });
   }
 
   /** Seconds. What a service gives to services ends with what it was given: else it would go on by itself for ever. */
@@ -289,17 +299,22 @@ export class Identity {
     if (issuers === undefined) throw new InvalidToken('is of an issuer that is not trusted here');
     const vouched = await issuers.verify(token);
     const { principal, check } = vouchedFor(vouched);
-    check(await this.revocations.of(principal.tenant));
+    const checked = await this.revocations.of(principal.tenant);
+    check(checked);
     await counts?.(principal);
     if (vouched.jkt !== undefined && vouched.jkt !== wanted.jkt) throw new InvalidProof(OTHER_KEY);
     const { subject = principal.id } = wanted;
-    if (subject !== principal.id) return await this.issue({ principal }, { ...wanted, subject }, 'exchanged');
+    if (subject !== principal.id) return await this.issue({ principal }, { ...wanted, subject }, 'exchanged', checked);
     const level = wanted.level ?? principal.level;
     if (!includesLevel(principal.level, level)) return aboveYou(principal, level);
     const { roles, groups } = vouched;
     const seconds = Math.max(0, vouched.expires - Math.floor(this.needs.clock.now() / 1_000));
     const { jkt } = wanted;
-    return await this.hand({ principal }, { subject, level, roles, groups, jkt }, 'exchanged', seconds);
+    return await this.hand(
+      { principal },
+      { subject, level, roles, groups, jkt },
+      { grant: 'exchanged', seconds, checked },
+    );
   }
 
   /**
@@ -326,8 +341,7 @@ export class Identity {
   private async hand(
     context: RequestContext,
     wanted: Wanted,
-    grant: Grant,
-    sessionSeconds: number,
+    { grant, seconds, checked }: { readonly grant: Grant; readonly seconds: number; readonly checked?: AccessState },
   ): Promise<Handed | Rejection> {
     const { clock, credentials } = this.needs;
     const { tenant, id: by, via = by } = context.principal;
@@ -340,7 +354,7 @@ export class Identity {
     // no second person beside it, however many services stand between them.
     const actor = (grant !== 'issued' || kind === 'service') && subject !== via ? via : undefined;
     // The epochs of before the receipt: what is revoked meanwhile is revoked.
-    const state = await this.revocations.of(tenant);
+    const state = checked ?? (await this.revocations.of(tenant));
     const own = [state.epoch, epochOf(state, subject)] as const;
     const epochs = actor === undefined || grant === 'issued' ? own : ([...own, epochOf(state, actor)] as const);
     const outcome: Outcome<CredentialState, CredentialEvent> = await credentials.decide(
@@ -359,18 +373,21 @@ export class Identity {
         by,
         ...(jkt !== undefined && { jkt }),
         actor,
-        until: toTime((now + sessionSeconds) * 1_000),
+        until: toTime((now + seconds) * 1_000),
+        epochs,
       }),
     );
     if (!outcome.ok) return outcome.rejection;
-    // What came again gets a token of the session that it has.
+    // What came again gets a token of the session that it has, as long as that holds.
     const [{ data }] = outcome.events as [CredentialEvent];
     const until = Math.floor(Date.parse(data.until) / 1_000);
     const expires = Math.min(now + TOKEN_SECONDS, until);
     const claims = {
       ...{ tenant, subject, kind: data.kind, level: data.level, roles: data.roles, groups: data.groups ?? [] },
-      ...{ agentType: data.agentType, actor: data.actor, jkt: data.jkt, session: data.session, until, epochs },
+      ...{ agentType: data.agentType, actor: data.actor, jkt: data.jkt, session: data.session, until },
+      epochs: data.epochs ?? FIRST_EPOCHS,
     };
+    if (until <= now || isTakenBack(await this.revocations.of(tenant), claims)) return TOKEN_OVER;
     const token = await (await this.tokens).sign(claims, newId(), expires);
     return { token, expiresIn: expires - now, level: data.level, session: data.session, jkt: data.jkt };
   }
@@ -408,12 +425,24 @@ export class Identity {
   }
 }
 
+const FIRST_EPOCHS: Epochs = [0, 0];
+const TOKEN_OVER = refuse(
+  'token-over',
+  'the token that this request was given was revoked since, or can be renewed no more: ask for another one, under another Idempotency-Key',
+);
+
 /** Throws `InvalidToken` when it was taken back. */
-function checkHolds(state: AccessState, { session, subject, actor: by, epochs }: Verified): void {
+function checkHolds(state: AccessState, verified: Verified): void {
+  if (isTakenBack(state, verified)) throw new InvalidToken('was revoked');
+}
+
+function isTakenBack(
+  state: AccessState,
+  { session, subject, actor: by, epochs }: Pick<Verified, 'session' | 'subject' | 'actor' | 'epochs'>,
+): boolean {
   const [tenantEpoch, principalEpoch, epoch] = epochs;
   const actor = by === undefined || epoch === undefined ? undefined : { principal: by, epoch };
-  if (isRevoked(state, { session, principal: subject, tenantEpoch, principalEpoch, actor }))
-    throw new InvalidToken('was revoked');
+  return isRevoked(state, { session, principal: subject, tenantEpoch, principalEpoch, actor });
 }
 
 function ofOurs(verified: Verified): Known {

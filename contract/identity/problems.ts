@@ -11,6 +11,11 @@ export const IDENTITY_REFUSALS = refusals('Identity', [
     'token-not-bound',
     'show a token yourself that is bound to a key: by the one that you have shown you could not undo this',
   ],
+  [
+    409,
+    'token-over',
+    'the token that this request was given was revoked since, or can be renewed no more: ask for another one, under another Idempotency-Key',
+  ],
   [422, 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -'],
   [422, 'token-id-invalid', 'token must be the session of a token, as `GET /v1/me` says it'],
 ]);

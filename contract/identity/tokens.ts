@@ -99,10 +99,10 @@ export const identity = contract({
     afterClose: true,
     tag,
     needs: 'execute',
-    refuses: ['token-above-you', 'token-for-a-person', 'token-not-yours-to-give'],
+    refuses: ['token-above-you', 'token-for-a-person', 'token-not-yours-to-give', 'token-over'],
     summary: 'Give an agent or a service a token',
     description:
-      'Its rights are no greater than those of whoever gives it. It holds for a quarter of an hour, and its holder renews it at `POST /oauth/token` for a day. The same again, with the same Idempotency-Key, is another token of the same session.',
+      'Its rights are no greater than those of whoever gives it. It holds for a quarter of an hour, and its holder renews it at `POST /oauth/token` for a day. The same again, with the same Idempotency-Key, is another token of the same session, as long as that was not revoked.',
     conditional: false,
     body: z.strictObject({
       subject: Id.meta({ description: 'An agent, or `service:NAME`' }),

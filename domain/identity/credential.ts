@@ -30,7 +30,12 @@ export interface TokenGiven {
   readonly actor?: string;
   /** Until when it may be renewed. */
   readonly until: Time;
+  /** Those that it carries, which tell whether it was revoked since. Left out before they stood here: the first. */
+  readonly epochs?: Epochs;
 }
+
+/** How often all tokens of a tenant, of a principal and of whoever acts in its name had been revoked. */
+export type Epochs = readonly [tenant: number, principal: number, actor?: number];
 
 export type CredentialEvent = Event<'TokenIssued', TokenGiven>;
 

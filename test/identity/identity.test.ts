@@ -274,6 +274,33 @@ describe('the owner', () => {
   });
 });
 
+test('a request that comes again gets a token of its session, unless that was revoked or has ended since', async () => {
+  const keyed = { ...ADMIN, command: { key: 'once', hash: 'h'.repeat(64) } };
+  const ask = async (subject: string) => {
+    const answer = await identityOf(0).issue(keyed, { subject });
+    return answer instanceof Rejection ? answer.code : answer;
+  };
+  const again = async (subject: string) => ((await ask(subject)) as Handed).session;
+  const { session } = (await ask('recon-7')) as Handed;
+  expect(await again('recon-7')).toBe(session);
+  await identityOf(0).revoke(ADMIN, { kind: 'principal', id: 'recon-7' }, 'leaked');
+  expect(await ask('recon-7')).toBe('token-over');
+  // What is asked for anew holds, and so does that when it comes again.
+  const anew = await given('recon-7');
+  expect(await shown(anew.token)).toMatchObject({ id: 'recon-7' });
+
+  const other = (await ask('recon-8')) as Handed;
+  await identityOf(0).revoke(ADMIN, { kind: 'token', id: other.session }, 'leaked');
+  expect(await ask('recon-8')).toBe('token-over');
+  await ask('recon-9');
+  await identityOf(0).revoke(ADMIN, { kind: 'tenant' }, 'leaked');
+  expect(await ask('recon-9')).toBe('token-over');
+  await ask('bo-2');
+  pass(86_401);
+  await stage.living[0]!.colony.peers.look();
+  expect(await ask('bo-2')).toBe('token-over');
+});
+
 test('a token is kept nowhere, and each that is given leaves a receipt', async () => {
   const { token, session } = await given('recon-7', 'read_only');
   const log = stage.log().filter(({ events }) => events.some(({ type }) => type === 'TokenIssued'));

@@ -200,6 +200,18 @@ describe('a token of another issuer in exchange', () => {
   });
 });
 
+test('what is revoked while an exchange waits its turn is not given', async () => {
+  const revoked = () =>
+    identity()
+      .revoke(admin, { kind: 'principal', id: 'human:bank:ada' }, 'its key may have leaked')
+      .then(() => undefined);
+  for (const wanted of [{}, { subject: 'recon-7' }]) {
+    const token = issuer.token(person({ roles: ['operator'] }));
+    expect(await identity().exchange(token, wanted, revoked)).toMatchObject({ code: 'token-over' });
+    stage.clock.time += 10_000;
+  }
+});
+
 describe('Entra ID', () => {
   const v2 = (more: object = {}) => ({
     ...{ ver: '2.0', iss: `${entra.url}/${DIRECTORY}/v2.0`, tid: DIRECTORY, aud: AUDIENCE, oid: ADA, azp: APP },

@@ -65,14 +65,12 @@ export interface AccessState {
 
 export const accessDecider: Decider<AccessState, AccessEvent> = {
   category: 'access',
-  version: 1,
+  version: 2,
   initial: { epoch: 0, principals: {}, tokens: {} },
   evolve(state, { type, data }, { at }) {
     switch (type) {
-      case 'TokenRevoked': {
-        const alive = Object.entries(state.tokens).filter(([, until]) => until > at);
-        return { ...state, tokens: { ...Object.fromEntries(alive), [data.token]: data.until } };
-      }
+      case 'TokenRevoked':
+        return { ...state, tokens: withRoom({ ...state.tokens, [data.token]: data.until }) };
       case 'PrincipalRevoked': {
         const epoch = epochOf(state, data.principal) + 1;
         return { ...state, principals: { ...state.principals, [data.principal]: { epoch, since: at } } };
@@ -86,6 +84,16 @@ export const accessDecider: Decider<AccessState, AccessEvent> = {
     }
   },
 };
+
+/**
+ * As many as may be, those without which can be renewed the longest. Never by the time of a commit: by a clock that ran
+ * ahead it would forget what holds again once that is set right.
+ */
+function withRoom(tokens: AccessState['tokens']): AccessState['tokens'] {
+  const all = Object.entries(tokens);
+  if (all.length <= MAX_REVOKED) return tokens;
+  return Object.fromEntries(all.sort(([, a], [, b]) => b.localeCompare(a)).slice(0, MAX_REVOKED));
+}
 
 /** The one stream of a tenant. */
 export const ACCESS_ID = 'all';

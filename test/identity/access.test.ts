@@ -4,6 +4,7 @@ import {
   type AccessEvent,
   type AccessState,
   isRevokedSince,
+  MAX_REVOKED,
   MAX_TOKEN_AGE_SECONDS,
   revoke,
   type Revoked,
@@ -39,4 +40,22 @@ test('a single one is remembered for as long as it may be believed, whatever is 
   for (let hours = 1; hours <= MAX_TOKEN_AGE_SECONDS / 3_600; hours += 1)
     state = after(state, { kind: 'token', id: `other-${hours}` }, plusSeconds(NOW, hours * 3_600));
   expect(isRevokedSince(state, 'one', 'human:eve', NOW)).toBe(true);
+});
+
+test('a clock that ran ahead forgets none of them, and what is full loses the one that ends first', () => {
+  let state = after(accessDecider.initial, { kind: 'token', id: 'one' }, NOW);
+  state = after(state, { kind: 'token', id: 'by-a-clock-ahead' }, plusSeconds(NOW, 30 * 86_400));
+  state = after(state, { kind: 'token', id: 'set-right' }, plusSeconds(NOW, 60));
+  for (const session of ['one', 'by-a-clock-ahead', 'set-right'])
+    expect(isRevokedSince(state, session, 'human:eve', NOW)).toBe(true);
+  const many = Array.from({ length: MAX_REVOKED - 3 }, (_, n) => [`more-${n}`, plusSeconds(NOW, 10 * 86_400 + n)]);
+  const full = { ...state, tokens: { ...state.tokens, ...Object.fromEntries(many) } };
+  const { tokens } = after(full, { kind: 'token', id: 'last' }, plusSeconds(NOW, 5 * 86_400));
+  expect(Object.keys(tokens)).toHaveLength(MAX_REVOKED);
+  expect([tokens['one'], tokens['set-right'], tokens['by-a-clock-ahead'], tokens['last']].map(Boolean)).toEqual([
+    false,
+    true,
+    true,
+    true,
+  ]);
 });

@@ -104,6 +104,24 @@ async function secretsOf({ secrets, azure, data, devHeaders }: Settings): Promis
   throw new SettingsError('FORMICARY_IDENTITY_SECRET is missing: processes that share a store sign with the same');
 }
 
+/** Throws before anything is sealed or signed with other keys than the data folder was sealed and signed with. */
+async function checkKeys({ azure, data, newKeys, personalKey, personalKeysBefore, logKey, vault }: Settings) {
+  if (azure !== undefined || newKeys) return;
+  const { keyFaults, PERSONAL_KEY_FILE } = await embedded();
+  const found = await keyFaults(data, { personal: personalKey, personalBefore: personalKeysBefore, log: logKey });
+  // What a vault has wrapped it alone unwraps, and it is not asked for that.
+  const faults = found.filter(({ file }) => file !== PERSONAL_KEY_FILE || vault.personalKey === undefined);
+  if (faults.length === 0) return;
+  const said = faults.map(({ file, fault }) =>
+    fault === 'missing' ? `${file} is not there` : `${file}, or the setting in its place, is another key`,
+  );
+  throw new SettingsError(
+    `${data} holds what was sealed or signed by keys that this start does not have: ${said.join('; ')}. ` +
+      'Put the kept ones in their place ("Backup" in docs/operation.md). Where they are lost for good, ' +
+      '`start --new-keys` (FORMICARY_NEW_KEYS=on) goes on with others: what is sealed stays closed, and the log is signed by another key.',
+  );
+}
+
 /** Who signs checkpoints: nobody where processes share a store and were given no key. */
 async function logSignerOf(settings: Settings, clock: Clock, report: Report): Promise<LogSigner | undefined> {
   const { logKey, vault, azure, data } = settings;
@@ -182,6 +200,7 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
   const log = parts.log ?? openLog(settings.logLevel);
   const policy = parts.policy ?? (await shippedBundles());
   const report: Report = (message, facts) => log.warn(facts, message);
+  await checkKeys(settings);
   const stores = await openStores(settings, report);
   const outbound = {
     webhooks: new HttpWebhooks({ privateHosts: settings.webhookHosts, httpToLoopback: true }),

@@ -138,6 +138,7 @@ const schema = z.object({
   FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
   FORMICARY_LOG_KEY: bytes32.optional(),
   FORMICARY_PERSONAL_KEY: bytes32.optional(),
+  FORMICARY_NEW_KEYS: z.enum(['on', 'off'], 'give on or off').default('off'),
   FORMICARY_PERSONAL_KEY_BEFORE: several(bytes32).default([]),
   FORMICARY_ANCHOR_FOLDER: text.optional(),
   FORMICARY_ANCHOR_GIT: text.optional(),
@@ -448,6 +449,8 @@ function settingsOf(given: z.infer<typeof schema>, lacking: readonly string[]) {
     publicUrl: new URL(given.FORMICARY_PUBLIC_URL).href.replace(/\/$/, ''),
     /** What checkpoints are signed with; undefined: the key of the data folder, or none where there is no folder. */
     logKey: given.FORMICARY_LOG_KEY,
+    /** Whether a data folder may go on with other keys than those that it was sealed and signed with. */
+    newKeys: given.FORMICARY_NEW_KEYS === 'on',
     /** What wraps the keys of subjects; undefined: the key of the data folder, or none where there is no folder. */
     personalKey: given.FORMICARY_PERSONAL_KEY,
     /** What has wrapped them before, newest first. */

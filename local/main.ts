@@ -1,7 +1,6 @@
 /** Entry point of `npm start`: the whole of Formicary on this machine. */
 import path from 'node:path';
-import { LOG_KEY_FILE, missingKeys, PERSONAL_KEY_FILE } from '../adapters/embedded/key-files';
-import { secretIn } from '../adapters/embedded/new-secret';
+import { readSecret } from '../adapters/embedded/secret';
 import { ownersKeyTextOf } from '../domain/kernel/identity-secret';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { startHost } from './host';
@@ -39,8 +38,7 @@ async function main(): Promise<void> {
     { min: 0.001, max: 36_500 },
   );
 
-  const lostKeys = newKeysOf(data);
-  const key = newOwnersKey(data);
+  const isFirst = makesSecret(data);
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   let stopping: number | undefined;
   const stop = (): void => {
@@ -59,10 +57,7 @@ async function main(): Promise<void> {
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
 
-  for (const name of lostKeys)
-    console.warn(
-      `WARNING: ${name} was not in ${data}, which holds what belongs to it, and was made anew: stop the host, put the kept one in its place ("Backup" in docs/operation.md).`,
-    );
+  const secret = isFirst ? readSecret(data) : undefined;
   const idle = host.functions.filter(({ runs }) => !runs).map(({ name }) => name);
   console.log(
     [
@@ -70,7 +65,7 @@ async function main(): Promise<void> {
       `  Formicary is running at  ${host.url}`,
       `  API reference            ${host.url}/docs`,
       `  Data                     ${data}`,
-      ...(key === undefined ? [] : [`  Owner's key, shown once  ${key}`]),
+      ...(secret === undefined ? [] : [`  Owner's key, shown once  ${ownersKeyTextOf(secret)}`]),
       ...(process.env['FORMICARY_DEV_HEADERS'] === 'on'
         ? ['  WITHOUT PROOF            callers are who they say they are']
         : []),
@@ -81,19 +76,10 @@ async function main(): Promise<void> {
   );
 }
 
-/** The owner's key of a data folder that has no secret yet; undefined where it has one, or where the settings do. */
-function newOwnersKey(data: string): string | undefined {
-  if (process.env['FORMICARY_PROFILE'] === 'azure' || process.env['FORMICARY_IDENTITY_SECRET']) return undefined;
-  const { secret, isNew } = secretIn(data);
-  return isNew ? ownersKeyTextOf(secret) : undefined;
-}
-
-/** The key files that the start is about to make anew although there is data of the ones before. */
-function newKeysOf(data: string): readonly string[] {
-  if (process.env['FORMICARY_PROFILE'] === 'azure') return [];
-  const settings = { FORMICARY_PERSONAL_KEY: PERSONAL_KEY_FILE, FORMICARY_LOG_KEY: LOG_KEY_FILE };
-  const given = Object.entries(settings).flatMap(([name, file]) => (process.env[name] ? [file] : []));
-  return missingKeys(data, new Set(given));
+/** Whether the start makes the secret of a data folder: it has none yet, and the settings give none. */
+function makesSecret(data: string): boolean {
+  if (process.env['FORMICARY_PROFILE'] === 'azure' || process.env['FORMICARY_IDENTITY_SECRET']) return false;
+  return readSecret(data) === undefined;
 }
 
 /** A setting that is a number; one that is empty counts as not given. */

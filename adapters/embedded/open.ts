@@ -5,7 +5,8 @@ import { AlteredReceipt, unsealAt } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
 import { Database, unusable } from './database';
 import { SqliteEventStore } from './event-store';
-import { logKeyIn, personalKeyIn } from './key-files';
+import { keyFaults } from './key-check';
+import { logKeyIn, PERSONAL_KEY_FILE, personalKeyIn } from './key-files';
 import { SqliteKeys } from './keys';
 import { secretIn } from './new-secret';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
@@ -59,4 +60,4 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
   }
 }
 
-export { logKeyIn, personalKeyIn, secretIn, unusable };
+export { keyFaults, logKeyIn, PERSONAL_KEY_FILE, personalKeyIn, secretIn, unusable };

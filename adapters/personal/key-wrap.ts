@@ -1,12 +1,10 @@
-/** Wraps the keys of subjects with a key that the host was given: AES-256-GCM, each under a nonce of its own. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+/** Wraps the keys of subjects with a key that the host was given. */
+import { randomBytes } from 'node:crypto';
 import { StoreBusy } from '../../app/engine/ports';
 import type { KeyWrap } from '../../app/engine/ports-personal';
+import { unwrapKey, WRAP_NONCE_BYTES, wrapKey } from '../../domain/kernel/key-wrap';
 
-const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 export class AesKeyWrap implements KeyWrap {
   private readonly key: Buffer;
@@ -19,16 +17,11 @@ export class AesKeyWrap implements KeyWrap {
   }
 
   async wrap(place: string, key: Uint8Array): Promise<Uint8Array> {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, this.key, nonce).setAAD(Buffer.from(place));
-    return Buffer.concat([nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()]);
+    return wrapKey(this.key, place, key, randomBytes(WRAP_NONCE_BYTES));
   }
 
   async unwrap(place: string, wrapped: Uint8Array): Promise<Uint8Array> {
-    const decipher = createDecipheriv(CIPHER, this.key, wrapped.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
-      .setAAD(Buffer.from(place))
-      .setAuthTag(wrapped.subarray(-TAG_BYTES));
-    return Buffer.concat([decipher.update(wrapped.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+    return unwrapKey(this.key, place, wrapped);
   }
 }
 

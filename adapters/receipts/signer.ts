@@ -2,13 +2,12 @@
  * Signs checkpoints with an Ed25519 key of the logs' own: nothing else is signed with it. A second line, of a key that
  * a vault holds and never gives away (ES256), is that of another `LogSigner` beside this one.
  */
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { type KeyObject, sign } from 'node:crypto';
 import type { LogSigner } from '../../app/engine/ports';
-import { type NoteKey, signatureLine, verifierKey } from '../../domain/kernel/note';
+import { ed25519Of } from '../../domain/kernel/ed25519';
+import { type NoteKey, noteKeyOf, signatureLine, verifierKey } from '../../domain/kernel/note';
 
 const SEED_BYTES = 32;
-/** What comes before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 export class Ed25519LogSigner implements LogSigner {
   private readonly key: KeyObject;
@@ -19,10 +18,8 @@ export class Ed25519LogSigner implements LogSigner {
     const seed = Buffer.from(key, 'base64');
     if (seed.length !== SEED_BYTES || seed.toString('base64') !== key)
       throw new RangeError(`the key of the logs must be ${SEED_BYTES} bytes in base64`);
-    const der = Buffer.concat([PKCS8_PREFIX, seed]);
-    this.key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-    const { x } = createPublicKey(this.key).export({ format: 'jwk' });
-    this.publicKey = { type: 'ed25519', bytes: Buffer.from(x as string, 'base64url') };
+    this.key = ed25519Of(seed);
+    this.publicKey = noteKeyOf(this.key);
   }
 
   verifierKeys(name: string): readonly string[] {

@@ -27,6 +27,7 @@ function declareStart(program: Command): void {
   ])
     .option('-p, --port <port>', 'where it listens; 7071, or FORMICARY_PORT', numberFrom(1, 65_535, true))
     .option('-d, --data <folder>', 'where it keeps everything; .formicary, or FORMICARY_DATA')
+    .option('--new-keys', 'go on without the keys that the folder was sealed and signed with, which are lost for good')
     .option('--dev-headers', 'believe callers who say who they are, without a token: for tests on this machine')
     .action(runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./start') as typeof StartCommand).start));
 }

@@ -2,7 +2,7 @@
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isHeld } from '../../adapters/embedded/folder';
-import { missingKeys } from '../../adapters/embedded/key-files';
+import { keyFaults } from '../../adapters/embedded/key-check';
 import { type Formicary, FormicaryError } from '../../client/client';
 import { type Health, healthOf } from '../health';
 import { dataFolder } from '../log-file';
@@ -44,7 +44,7 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
             detail: `${folder} is not that host's, and was not looked at: name its folder with --data`,
           },
         ]
-      : folderFindings(folder)),
+      : await folderFindings(folder)),
   );
   if (findings.some(({ ok }) => !ok)) context.foundWrong();
   if (context.json) return printJson(findings);
@@ -157,7 +157,7 @@ async function colony(client: Formicary): Promise<Finding[]> {
   ];
 }
 
-function folderFindings(folder: string): Finding[] {
+async function folderFindings(folder: string): Promise<Finding[]> {
   let entries: string[];
   try {
     entries = readdirSync(folder);
@@ -178,15 +178,18 @@ function folderFindings(folder: string): Finding[] {
     .filter((name) => name.endsWith('-wal'))
     .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
-  // A host that runs has made its keys, or has them from its settings.
-  const missing = isHeld(folder) ? [] : missingKeys(folder);
+  // A host that runs without a file has that key from its settings.
+  const keys = (await keyFaults(folder)).filter(({ fault }) => fault === 'other' || !isHeld(folder));
   return [
     {
       check: 'keys',
-      ok: missing.length === 0,
-      detail: missing.length === 0 ? 'those of what is sealed and signed are there' : `missing: ${missing.join(', ')}`,
+      ok: keys.length === 0,
+      detail:
+        keys.length === 0
+          ? 'those are there by which it was sealed and signed'
+          : keys.map(({ file, fault }) => `${fault === 'missing' ? 'missing' : 'another key'}: ${file}`).join(', '),
       advice:
-        '"Backup" in docs/operation.md: put them back before the next start, which makes others, unless its settings give the key.',
+        '"Backup" in docs/operation.md: put the kept ones in their place, unless the settings of its host give the keys.',
     },
     {
       check: 'disk',

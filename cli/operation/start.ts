@@ -7,10 +7,11 @@ import type { Context } from '../terminal';
  */
 export async function start(
   _: Context,
-  { port, data, devHeaders }: { port?: number; data?: string; devHeaders?: boolean },
+  { port, data, devHeaders, newKeys }: { port?: number; data?: string; devHeaders?: boolean; newKeys?: boolean },
 ): Promise<void> {
   if (port !== undefined) process.env['FORMICARY_PORT'] = String(port);
   if (data !== undefined) process.env['FORMICARY_DATA'] = data;
   if (devHeaders === true) process.env['FORMICARY_DEV_HEADERS'] = 'on';
+  if (newKeys === true) process.env['FORMICARY_NEW_KEYS'] = 'on';
   require(join(__dirname, '../../local/main.js'));
 }

@@ -41,6 +41,12 @@ export interface Checkpoint {
   readonly root: Buffer;
 }
 
+/** The public half of an Ed25519 key. */
+export function noteKeyOf(key: KeyObject): NoteKey {
+  const { x } = createPublicKey(key).export({ format: 'jwk' });
+  return { type: 'ed25519', bytes: Buffer.from(x as string, 'base64url') };
+}
+
 /** The id of a key under a name; that of an ECDSA key is the same under each. */
 function keyId(name: string, { type, bytes }: NoteKey): Buffer {
   const named = type === 'ed25519' ? [Buffer.from(`${name}\n`), Buffer.from([TYPES[type]])] : [];

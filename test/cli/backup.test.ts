@@ -17,7 +17,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { KEYS_APART, missingKeys, PERSONAL_KEY_FILE, personalKeyIn } from '../../adapters/embedded/key-files';
+import { keyFaults } from '../../adapters/embedded/key-check';
+import { KEYS_APART, PERSONAL_KEY_FILE, personalKeyIn } from '../../adapters/embedded/key-files';
 import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { Formicary } from '../../client/client';
 import { OF_TENANT } from '../../domain/personal/subject';
@@ -110,10 +111,10 @@ test('what was acknowledged before the backup is there after the restore, payloa
 
 test('a folder that lacks the key of what is sealed or signed in it fails the doctor, until the key is there', async () => {
   const copy = copyOf('keyless');
-  expect(missingKeys(copy)).toEqual([]);
+  expect(await keyFaults(copy)).toEqual([]);
   const keys = new FileSubjectKeys(copy);
   await keys.keep('default', 'customer-17', Buffer.from('wrapped'));
-  expect(missingKeys(copy)).toEqual([PERSONAL_KEY_FILE]);
+  expect(await keyFaults(copy)).toEqual([{ file: PERSONAL_KEY_FILE, fault: 'missing' }]);
   const look = async () => (await formicary(['doctor', '--url', 'http://127.0.0.1:1', '--data', copy])).stdout;
   expect(await look()).toMatch(/✗ keys +missing: formicary\.personal-key/);
   personalKeyIn(copy);

@@ -92,6 +92,7 @@ describe('the embedded profile', () => {
     traces: false,
     publicUrl: 'http://127.0.0.1:7071',
     logKey: undefined,
+    newKeys: false,
     personalKey: undefined,
     personalKeysBefore: [],
     vault: { logKey: undefined, personalKey: undefined, clientId: undefined },
@@ -121,6 +122,7 @@ describe('the embedded profile', () => {
       FORMICARY_IDENTITY_SECRET_BEFORE: 'the older secret of thirty-two characters',
       FORMICARY_ISSUERS: JSON.stringify([ISSUER]),
       FORMICARY_DEV_HEADERS: 'on',
+      FORMICARY_NEW_KEYS: 'on',
       FORMICARY_PUBLIC_URL: 'https://colony.example/',
       FORMICARY_WEBHOOK_HOSTS: 'a.internal,,b.internal',
       FORMICARY_LOG_KEY: `${'A'.repeat(43)}=`,
@@ -146,6 +148,7 @@ describe('the embedded profile', () => {
       devHeaders: true,
       publicUrl: 'https://colony.example',
       logKey: `${'A'.repeat(43)}=`,
+      newKeys: true,
       personalKeysBefore: [`${'B'.repeat(42)}A=`, `${'C'.repeat(42)}A=`],
       vault: {
         logKey: 'https://colony.vault.azure.net/keys/formicary-log',

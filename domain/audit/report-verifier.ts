@@ -59,6 +59,7 @@ export class ReportVerifier {
   unproven = 0;
   /** Entries without the bytes of their receipt: their hash may be proven, and nothing else that they say. */
   bare = 0;
+  private bodied = 0;
   private readonly checkpoint: Checkpoint | undefined;
   private readonly first: readonly ReportFault[];
   /** Entries without a proof that no proven one has come after by so much that it shows what is wrong with them. */
@@ -114,8 +115,12 @@ export class ReportVerifier {
         faults.push(...this.inserted(timestamp));
       } else add('rewritten', 'is not the receipt that was logged: its proof does not lead to the checkpoint');
     }
-    if (line.body === undefined) this.bare += 1;
-    else for (const what of this.ofBody(line, line.body)) add('altered', what);
+    if (line.body === undefined) {
+      this.bare += 1;
+      return faults;
+    }
+    this.bodied += 1;
+    for (const what of this.ofBody(line, line.body)) add('altered', what);
     return faults;
   }
 
@@ -137,6 +142,12 @@ export class ReportVerifier {
     const faults = [...this.first];
     if (lines > 0 && this.proven === 0 && faults.length === 0)
       faults.push({ kind: 'unproven', message: 'no entry leads to a checkpoint that the key has signed' });
+    // Whoever takes the bytes away from an entry may write into it what they like.
+    if (this.bare > 0 && this.bodied > 0)
+      faults.push({
+        kind: 'altered',
+        message: `${this.bare} of ${lines} entries come without their receipts, and the others with them: a report has all of them or none`,
+      });
     if (lines !== receipts)
       faults.push({
         kind: lines < receipts ? 'missing' : 'inserted',

@@ -289,3 +289,24 @@ test('an entry without the bytes of its receipt is counted: nothing binds what i
   expect(found(changed)).toEqual({ kinds: [], bare: 1 });
   expect(found({ ...changed, body: canonicalize(unsealed) })).toEqual({ kinds: ['altered'], bare: 0 });
 });
+
+test('a report in which some entries come with the bytes of their receipts, and others do not, was changed', () => {
+  const signer = new Ed25519LogSigner(Buffer.alloc(32, 9).toString('base64'));
+  const key = parseVerifierKeys(signer.verifierKeys('example.org/log/t')[0]!) as VerifierKeys;
+  const receipts = [receipt('t/task/a', 0, 10, []), receipt('t/task/b', 0, 20, [])];
+  const bodied: EntryLine[] = entriesOf(receipts).map((entry, i) => {
+    const { hash: _, ...unsealed } = receipts[i]!;
+    return { ...entry, proof: null, body: canonicalize(unsealed) };
+  });
+  const bare = bodied.map(({ body: _, ...entry }) => entry);
+  const kinds = (...lines: EntryLine[]) => {
+    const period = { from: '2026-11-21T00:00:00.000Z', to: '2026-11-22T00:00:00.000Z' };
+    const head = { format: REPORT_FORMAT, tenant: 't', ...period, receipts: lines.length, checkpoint: null };
+    const verifier = new ReportVerifier(head, key);
+    return [...lines.flatMap((line) => verifier.next(line)), ...verifier.finish(lines.length)].map(({ kind }) => kind);
+  };
+  expect(kinds(...bodied)).toEqual(['unproven']);
+  expect(kinds(...bare)).toEqual(['unproven']);
+  expect(kinds(bodied[0]!, bare[1]!)).toEqual(['unproven', 'altered']);
+  expect(kinds(bare[0]!, bodied[1]!)).toEqual(['unproven', 'altered']);
+});

@@ -8,7 +8,11 @@ export const STOPS_REFUSALS = refusals('Stops', [
   [409, 'quarantined-already', '… is in quarantine: a freeze would be less, so it has to be lifted first'],
   [409, 'second-person-needed', '… has agreed already: it takes a second person to lift it'],
   [409, 'stop-not-liftable', 'nobody would be left to lift that quarantine: freeze it instead'],
-  [409, 'stops-full', '… things are stopped already: lift one of them, or stop a whole type, or the tenant'],
+  [
+    409,
+    'stops-full',
+    '… of that kind are stopped already: lift one of them, or stop what is wider: an agent, its type, or the tenant',
+  ],
   [
     422,
     'person-not-stopped',

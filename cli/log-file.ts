@@ -7,7 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { hasLog } from '../adapters/embedded/log';
 import { type EntriesLine, type LogLine, ReadOnlyLog } from '../adapters/embedded/read-only-log';
 import type { Commit } from '../domain/kernel/commit';
-import { readJson } from '../domain/kernel/json';
+import { decoded, readJson } from '../domain/kernel/json';
 import { dataFolders } from './data-folder';
 import { CALL, call, UsageError } from './terminal';
 
@@ -35,6 +35,21 @@ export function openFolder(folder: string): ReadOnlyLog {
 }
 
 const PROGRESS_EVERY = 1_000;
+const LINE_FEED = 0x0a;
+
+/** A line of an export, or of a file of the archive, which says as well where the receipt stood in the log. */
+type Line = (LogLine & { readonly position?: number }) | EntriesLine;
+
+/** The one form in which a line is written, and read: verifiers in other languages hold it to the byte as well. */
+export function lineText(line: Line): string {
+  if ('log' in line) {
+    const { log, first, entries } = line;
+    return JSON.stringify({ log, first, entries });
+  }
+  const { position, stream, index, hash, body } = line;
+  return JSON.stringify({ position, stream, index, hash, body });
+}
+
 /**
  * Loads an export, `.gz` or not, into a database that goes when it is closed. `-` reads standard input. Throws
  * `UsageError` on a line that is none.
@@ -79,12 +94,12 @@ export async function* textLines(
   onProgress: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<string> {
   const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
-  const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
-  source.on('error', (error) => text.destroy(error));
+  const bytes = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
+  source.on('error', (error) => bytes.destroy(error));
   let number = 0;
-  for await (const line of linesOf(text)) {
-    yield line;
+  for await (const line of linesOf(bytes)) {
     number += 1;
+    yield textOf(line, `${file}, line ${number}`);
     if (number % PROGRESS_EVERY === 0) onProgress(source.bytesRead ?? 0);
   }
 }
@@ -93,14 +108,28 @@ export async function* textLines(
  * Lines that end with a line feed, and with nothing else: `node:readline` also parts them at U+2028, which JSON may
  * hold.
  */
-async function* linesOf(text: Readable): AsyncGenerator<string> {
-  let rest = '';
-  for await (const chunk of text.setEncoding('utf8')) {
-    const lines = (rest + (chunk as string)).split('\n');
-    rest = lines.pop() as string;
-    yield* lines;
+async function* linesOf(bytes: Readable): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  for await (const each of bytes) {
+    const chunk = each as Buffer;
+    let from = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, from)) {
+      yield Buffer.concat([...parts, chunk.subarray(from, end)]);
+      parts = [];
+      from = end + 1;
+    }
+    parts.push(chunk.subarray(from));
   }
-  yield rest;
+  yield Buffer.concat(parts);
+}
+
+/** Others would put other characters in the place of bytes that are none. */
+function textOf(bytes: Uint8Array, place: string): string {
+  try {
+    return decoded(bytes);
+  } catch {
+    throw new UsageError(`${place} is no text in UTF-8`, 'Take the file anew from where it was made.');
+  }
 }
 
 /** Bytes of an export, for its progress; 0 when that isn't known. */
@@ -108,28 +137,32 @@ export function sizeOf(file: string): number {
   return file !== '-' && existsSync(file) ? statSync(file).size : 0;
 }
 
-function parseLine(line: string, place: string): LogLine | EntriesLine {
-  const value = lineOf(line) as Partial<LogLine & EntriesLine> | undefined | null;
-  const { stream, index, hash, body, log, first, entries } = value ?? {};
-  if (
-    typeof log === 'string' &&
-    Number.isSafeInteger(first) &&
-    Array.isArray(entries) &&
-    entries.every((entry) => typeof entry === 'string')
-  )
-    return { log, first: first as number, entries };
-  if (
-    typeof stream !== 'string' ||
-    !Number.isSafeInteger(index) ||
-    typeof hash !== 'string' ||
-    typeof body !== 'string'
-  ) {
+function parseLine(text: string, place: string): LogLine | EntriesLine {
+  const line = shapeOf(lineOf(text));
+  if (line === undefined || lineText(line) !== text)
     throw new UsageError(
       `${place} is not a line of an export`,
-      `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, or {"log":…,"first":…,"entries":[…]}, as \`${call()} export\` writes it.`,
+      `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, or {"log":…,"first":…,"entries":[…]}, to the byte as \`${call()} export\` writes it.`,
     );
-  }
-  return { stream, index: index as number, hash, body };
+  return line;
+}
+
+function shapeOf(value: unknown): Line | undefined {
+  const { position, stream, index, hash, body, log, first, entries } = (value ?? {}) as Readonly<
+    Record<string, unknown>
+  >;
+  if (isText(log) && isWhole(first) && Array.isArray(entries) && entries.every(isText)) return { log, first, entries };
+  if (!isText(stream) || !isWhole(index) || !isText(hash) || !isText(body)) return undefined;
+  if (position === undefined) return { stream, index, hash, body };
+  return isWhole(position) ? { position, stream, index, hash, body } : undefined;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 /** Strictly: with a name that stands twice, one reader would verify what another one doesn't see. */

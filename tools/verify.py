@@ -152,19 +152,25 @@ def once(pairs):
     if len({name for name, _ in pairs}) < len(pairs): raise ValueError("a name stands twice")
     return dict(pairs)
 
-def whole(text):
-    """As UTF-8 has it: half of a pair of surrogates is no character."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def no_number(name): raise ValueError(f"{name} is no number")
 
-def line_of(number, text):
-    """A line of an export: entries of a log, or a receipt."""
-    try: line = json.loads(text, object_pairs_hook=once)
-    except (ValueError, RecursionError): line = None
-    if isinstance(line, dict):
-        for name in ("stream", "hash", "body"):
-            if isinstance(line.get(name), str): line[name] = whole(line[name])
-        if isinstance(line.get("log"), str) and type(line.get("first")) is int and isinstance(line.get("entries"), list) and all(isinstance(entry, str) for entry in line["entries"]): return line
-        if "log" not in line and type(line.get("index")) is int and all(isinstance(line.get(name), str) for name in ("stream", "hash", "body")): return line
+read_json = lambda text: json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+
+RECEIPT = {"stream": str, "index": int, "hash": str, "body": str}
+FORMS = [RECEIPT, {"position": int, **RECEIPT}, {"log": str, "first": int, "entries": list}]
+
+def is_kind(value, kind):
+    if kind is list: return type(value) is list and all(is_kind(each, str) for each in value)
+    return type(value) is kind and ("\0" not in value if kind is str else abs(value) < 2**53)
+
+def line_of(number, data):
+    """A line of an export, a receipt or entries of a log: in the one form that it is written in, to the byte."""
+    try:
+        text = data.removesuffix(b"\n").decode()
+        line = read_json(text)
+        if type(line) is dict and any(list(line) == list(form) and all(is_kind(line[name], kind) for name, kind in form.items()) for form in FORMS):
+            if json.dumps(line, ensure_ascii=False, separators=(",", ":")) == text: return line
+    except (ValueError, RecursionError): pass
     raise ValueError(f"line {number} is none of an export")
 
 def time_of(at):
@@ -176,7 +182,7 @@ def time_of(at):
 
 def commit_of(body):
     """What the bytes of a receipt say; an empty object when they are none."""
-    try: commit = json.loads(body, object_pairs_hook=once)
+    try: commit = read_json(body)
     except (ValueError, RecursionError): return {}, False
     if not isinstance(commit, dict): return {}, False
     stream, at, previous = commit.get("stream"), commit.get("at"), commit.get("previousHash", 0)
@@ -189,8 +195,8 @@ def events_of(commit):
 def main(export, vkey, kept_files):
     vkey = parse_vkey(open(vkey).read() if "+" not in vkey else vkey)
     receipts, lines_of, entries, shown, tenants, end = {}, {}, {}, {}, set(), float("inf")
-    with (gzip.open if export.endswith(".gz") else open)(export, "rt", encoding="utf-8", errors="replace", newline="\n") as lines:
-        for number, line in ((number, line_of(number, text)) for number, text in enumerate(lines, 1) if text != "\n"):
+    with (gzip.open if export.endswith(".gz") else open)(export, "rb") as lines:
+        for number, line in ((number, line_of(number, data)) for number, data in enumerate(lines, 1) if data != b"\n"):
             if "log" in line:
                 if line["log"] == vkey[0]:
                     for leaf, entry in enumerate(line["entries"], line["first"]):
@@ -278,6 +284,7 @@ def main(export, vkey, kept_files):
     return 1 if faults else 0
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")
     try:
         if len(sys.argv) < 3: raise ValueError(__doc__)
         code = main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -39,6 +39,8 @@ const SCRATCH = [
   'CREATE TEMP TABLE newer (ref TEXT, at TEXT)',
   'CREATE TEMP TABLE visited (stream TEXT PRIMARY KEY) WITHOUT ROWID',
 ];
+const LOG_STREAM = /^[^/]+\/log\/checkpoints$/;
+
 export class LogWalk {
   private readonly verifier: LogVerifier;
   private readonly tenant: string | undefined;
@@ -132,9 +134,10 @@ export class LogWalk {
   /** The checkpoints of the log: the receipts of one tenant's log say what it is called. */
   private shown(): { readonly tenant: string | undefined; readonly notes: readonly ShownNote[] } {
     const rows = this.database
-      .prepare("SELECT stream, idx, body FROM main.commits WHERE stream LIKE '%/log/checkpoints' ORDER BY stream, idx")
+      .prepare("SELECT stream, idx, body FROM main.commits WHERE stream GLOB '*/log/checkpoints' ORDER BY stream, idx")
       .all() as unknown as { stream: string; idx: number; body: unknown }[];
-    const named = rows.flatMap(({ stream, idx, body }) =>
+    const ofLogs = rows.filter(({ stream }) => LOG_STREAM.test(stream));
+    const named = ofLogs.flatMap(({ stream, idx, body }) =>
       signedIn(body)
         .filter(({ origin }) => origin === this.pinned.keys.name)
         .map(({ note }) => ({ tenant: parseStream(stream).tenant, from: commitRef(stream, idx), note })),

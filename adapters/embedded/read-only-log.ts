@@ -129,7 +129,7 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
     const blobs = blobsIn(folder);
     const newest = this.queries.all<LogLine>(
       `SELECT ${LINE} FROM (SELECT *, row_number() OVER (PARTITION BY stream ORDER BY idx DESC) AS nth FROM commits
-         WHERE stream LIKE '%/log/checkpoints') WHERE nth = 1 AND stream >= ? AND stream < ? ORDER BY stream`,
+         WHERE stream GLOB '*/log/checkpoints') WHERE nth = 1 AND stream >= ? AND stream < ? ORDER BY stream`,
       ...(tenant === undefined ? ['', '\uffff'] : namesOf(tenant)),
     );
     for (const line of newest) {

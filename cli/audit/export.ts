@@ -6,7 +6,7 @@ import { isHeld, PRIVATE_FILE } from '../../adapters/embedded/folder';
 import { hasLog } from '../../adapters/embedded/log';
 import type { LogLine } from '../../adapters/embedded/read-only-log';
 import { salvagedLines } from '../../adapters/embedded/salvaged';
-import { dataFolder } from '../log-file';
+import { dataFolder, lineText } from '../log-file';
 import { type Bar, bar, CALL, call, type Context, count, note, UsageError } from '../terminal';
 import { folderLines, hostLines, LINES_AT_ONCE } from './export-lines';
 
@@ -35,7 +35,7 @@ export async function exportLog(context: Context, { file, data, salvage: damaged
   async function* chunks(): AsyncGenerator<string> {
     let chunk: string[] = [];
     for await (const line of lines) {
-      chunk.push(`${JSON.stringify(line)}\n`);
+      chunk.push(`${lineText(line)}\n`);
       written += 1;
       if ('stream' in line) receipts += 1;
       if (chunk.length < LINES_AT_ONCE) continue;

@@ -545,6 +545,77 @@ describe('a program of an auditor', () => {
     // So many programs begin slowly where the machine has more to do.
   }, 120_000);
 
+  test('takes a line in the one form in which it is written, as the product does, and refuses the same others', async () => {
+    const text = readFileSync(fileOf(whole), 'utf8');
+    const [receipt] = text.split('\n').filter((one) => one.includes('"body"')) as [string];
+    const [entries] = text.split('\n').filter((one) => one.includes('"entries"')) as [string];
+    const deep = `${'['.repeat(70)}${']'.repeat(70)}`;
+    const refused: Readonly<Record<string, string | Buffer>> = {
+      'a member too many': receipt.replace(/}$/, ',"more":1}'),
+      'a log beside a receipt': receipt.replace(/}$/, ',"log":1}'),
+      'a receipt beside entries': entries.replace(/}$/, ',"stream":"a/b/c"}'),
+      __proto__: receipt.replace(/}$/, ',"__proto__":{}}'),
+      'seventy levels': receipt.replace(/}$/, `,"more":${deep}}`),
+      'another order': receipt.replace(/^{("stream":"[^"]*"),("index":\d+)/, '{$2,$1'),
+      'a space': receipt.replace(',"index"', ', "index"'),
+      'a carriage return': `${receipt}\r`,
+      'nothing but a space': ' ',
+      'a fraction of nothing': receipt.replace(/"index":(\d+)/, '"index":$1.0'),
+      'an exponent': receipt.replace(/"index":(\d+)/, '"index":$1e0'),
+      'less than nothing': receipt.replace(/"index":\d+/, '"index":-0'),
+      'a zero before': receipt.replace(/"index":(\d+)/, '"index":0$1'),
+      'beyond what readers keep': receipt.replace(/"index":\d+/, '"index":9007199254740993'),
+      'no number': receipt.replace(/"index":\d+/, '"index":NaN'),
+      'more than a number': receipt.replace(/"index":\d+/, '"index":1e400'),
+      'true as a number': receipt.replace(/"index":\d+/, '"index":true'),
+      'a name that stands twice': receipt.replace('{', '{"index":0,'),
+      'an escape that need not be': receipt.replace('"stream":"', '"stream":"\\u0061'),
+      'an escape in capitals': receipt.replace('"hash":"', '"hash":"\\u001F'),
+      'a slash that is escaped': receipt.replace('"hash":"', '"hash":"\\/'),
+      NUL: receipt.replace('"hash":"', '"hash":"\\u0000'),
+      'half a pair of surrogates': receipt.replace('"hash":"', '"hash":"\\ud800'),
+      'a pair that is escaped': receipt.replace('"hash":"', '"hash":"\\ud83d\\udc1c'),
+      'bytes that are no UTF-8': Buffer.concat([Buffer.from(receipt.slice(0, 12)), Buffer.of(0xe2, 0x82)]),
+      'a list': '[]',
+      'entries that are none': entries.replace(/"entries":\[/, '"entries":[1,'),
+      'a place that is none': receipt.replace('{', '{"position":null,'),
+    };
+    // Each is one more receipt, and no line is refused for it.
+    const taken: Readonly<Record<string, string>> = {
+      'a place in the log': receipt.replace('{', '{"position":7,'),
+      'texts of all sorts': receipt.replace(
+        '"hash":"',
+        '"hash":"\u007f\u2028\u{1f41c}\ufffd\\u001f\\b\\f\\n\\r\\t\\"\\\\u0000',
+      ),
+      'less than none before it': receipt.replace(/"index":\d+/, '"index":-1'),
+      nothing: '',
+    };
+    const fileWith = (line: string | Buffer) =>
+      place('odd.jsonl', Buffer.concat([Buffer.from(text), Buffer.from(line), Buffer.from('\n')]));
+    for (const [name, line] of Object.entries(refused)) {
+      const file = fileWith(line);
+      await expect(loadExport(file).then((log) => log.close())).rejects.toThrow(/line \d+ is/);
+      expect([name, ran(file, VKEY).map(told)]).toEqual([name, programs.map(() => [2, '', true])]);
+    }
+    for (const [name, line] of Object.entries(taken)) {
+      const file = fileWith(line);
+      (await loadExport(file)).close();
+      const ends = ran(file, VKEY).map(({ status }) => status);
+      expect([name, ends]).toEqual([name, programs.map(() => (line === '' ? 0 : 1))]);
+    }
+  }, 120_000);
+
+  test('finds a log by its name to the letter, as the product does', async () => {
+    const exported = copyOf(whole);
+    const shouted = `${TENANT}/LOG/checkpoints`;
+    exported.receipts = exported.receipts.map((line) =>
+      line.stream === CHECKPOINTS ? { ...line, stream: shouted } : line,
+    );
+    const { product, python, go } = await verified(exported);
+    expect(product.kinds).toContain('other-key');
+    for (const found of [python, ...(go === undefined ? [] : [go])]) expect(found.kinds).toEqual(product.kinds);
+  });
+
   /** How it ended, what it found, and whether it said why, in words. */
   const told = ({ status, stdout, stderr }: { status: number | null; stdout: string; stderr: string }) => [
     status,

@@ -99,10 +99,13 @@ func once(decoder *json.Decoder) error {
 	return err
 }
 
+// most is the largest integer that every reader keeps.
+const most = 1<<53 - 1
+
 func number(value any) (int64, bool) {
 	written, _ := value.(json.Number)
 	read, err := written.Int64()
-	return read, err == nil
+	return read, err == nil && -most <= read && read <= most
 }
 
 func texts(value any) (found []string, all bool) {
@@ -142,15 +145,24 @@ func readExport(file, log string) export {
 		first, hasFirst := number(line["first"])
 		entries, hasEntries := texts(line["entries"])
 		index, hasIndex := number(line["index"])
+		position, hasPosition := number(line["position"])
 		name, isLog := line["log"].(string)
 		fields, isReceipt := texts([]any{line["stream"], line["hash"], line["body"]})
+		// In the one form that a line is written in, to the byte.
+		form := ""
 		if err == nil && isLog && hasFirst && hasEntries {
-			if name == log {
+			if form = ofEntries(name, first, entries); name == log && form == string(text) {
 				read.take(first, entries)
 			}
 		} else if err == nil && hasIndex && isReceipt {
-			read.add(place{fields[0], index}, receipt{count, fields[1], fields[2], ""})
-		} else {
+			if form = ofReceipt(fields, index); hasPosition {
+				form = fmt.Sprintf(`{"position":%d,`, position) + form[1:]
+			}
+			if form == string(text) {
+				read.add(place{fields[0], index}, receipt{count, fields[1], fields[2], ""})
+			}
+		}
+		if form != string(text) {
 			must(0, fmt.Errorf("line %d is none of an export", count))
 		}
 	}
@@ -158,6 +170,37 @@ func readExport(file, log string) export {
 		must(0, fmt.Errorf("%s holds no receipt", file))
 	}
 	return read
+}
+
+func ofEntries(log string, first int64, entries []string) string {
+	quoted := []string{}
+	for _, entry := range entries {
+		quoted = append(quoted, quote(entry))
+	}
+	return fmt.Sprintf(`{"log":%s,"first":%d,"entries":[%s]}`, quote(log), first, strings.Join(quoted, ","))
+}
+
+func ofReceipt(fields []string, index int64) string {
+	return fmt.Sprintf(`{"stream":%s,"index":%d,"hash":%s,"body":%s}`, quote(fields[0]), index, quote(fields[1]), quote(fields[2]))
+}
+
+var escapes = map[rune]string{'"': `\"`, '\\': `\\`, '\b': `\b`, '\f': `\f`, '\n': `\n`, '\r': `\r`, '\t': `\t`}
+
+// quote writes a text as exports have it: escaped is what has to be, and NUL is in none.
+func quote(text string) string {
+	written := strings.Builder{}
+	written.WriteByte('"')
+	for _, each := range text {
+		if short, has := escapes[each]; has {
+			written.WriteString(short)
+		} else if each > 0 && each < ' ' {
+			fmt.Fprintf(&written, `\u%04x`, each)
+		} else {
+			written.WriteRune(each)
+		}
+	}
+	written.WriteByte('"')
+	return written.String()
 }
 
 func (e *export) take(first int64, entries []string) {
@@ -437,7 +480,7 @@ func main() {
 	}
 	for _, stream := range slices.Sorted(maps.Keys(read.streams)) {
 		parts := strings.Split(stream, "/")
-		ofLog := len(parts) == 3 && parts[1] == "log" && parts[2] == "checkpoints"
+		ofLog := len(parts) == 3 && parts[0] != "" && parts[1] == "log" && parts[2] == "checkpoints"
 		read.chain(stream, func(from place, data map[string]any) {
 			text, isText := data["note"].(string)
 			if !ofLog || data["origin"] != log || !isText {

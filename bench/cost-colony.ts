@@ -19,6 +19,7 @@ import { ServiceBus } from '../adapters/azure/service-bus';
 import { ServiceBusDeadlines } from '../adapters/azure/service-bus-deadlines';
 import { ServiceBusWorkQueue } from '../adapters/azure/service-bus-queue';
 import { FileBlobArchive } from '../adapters/embedded/small-stores';
+import { McpServers } from '../adapters/outbound/mcp';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { Colony, type ConsumerGroup } from '../app/colony';
@@ -224,6 +225,7 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
         webhooks: new HttpWebhooks({ privateHosts: [], httpToLoopback: false }),
         mail: undefined,
         secrets: new EnvironmentSecrets(),
+        tools: new McpServers({ privateHosts: [], httpToLoopback: false }, new Map(), new EnvironmentSecrets()),
       },
       clock: systemClock,
       report,

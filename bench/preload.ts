@@ -5,6 +5,7 @@
  * that the feed has seen it all.
  */
 import { openEmbedded } from '../adapters/embedded/open';
+import { McpServers } from '../adapters/outbound/mcp';
 import { Colony } from '../app/colony';
 import { type Accepted, causeOf, type Outcome } from '../app/engine/command';
 import type { Commit } from '../domain/kernel/commit';
@@ -68,6 +69,7 @@ async function fill(
       webhooks: { post: async () => ({ error: 'nothing leaves' }) },
       mail: undefined,
       secrets: { get: async () => undefined },
+      tools: new McpServers({ privateHosts: [], httpToLoopback: false }, new Map(), { get: async () => undefined }),
     },
     clock: systemClock,
     report: (message, facts) => console.error(message, facts),

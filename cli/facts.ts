@@ -23,6 +23,7 @@ import type { SubjectEvent } from '../domain/personal/subject';
 import type { RolloutEvent } from '../domain/policy/rollout';
 import type { AgentTypeEvent } from '../domain/repository/agent-template';
 import type { ToolEvent } from '../domain/repository/tool';
+import type { ToolCallEvent } from '../domain/repository/tool-call';
 import type { IntakeEvent } from '../domain/signals/intake';
 import type { TrailEvent } from '../domain/signals/trail';
 import type { StopEvent } from '../domain/stops/stop';
@@ -38,6 +39,7 @@ type Known =
   | AgentEvent
   | TrailEvent
   | ToolEvent
+  | ToolCallEvent
   | AgentTypeEvent
   | RoundEvent
   | ActionEvent
@@ -267,6 +269,10 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   ToolVersionRegistered: tool,
   ToolDeprecated: ({ tool_id, reason, replacement }) =>
     `${tool_id}: ${reason}${replacement === undefined ? '' : `; use ${replacement}`}`,
+  ToolInterfaceFound: ({ tool_id, hash }) => `${tool_id} is ${hash}, which nobody had accepted or seen`,
+  ToolPinned: ({ tool_id, hash, by: who }) => `${tool_id} as ${hash}, by ${who}`,
+  ToolCallAsked: ({ tool_id, by: who, url }) => `${tool_id} by ${who}, at ${url}`,
+  ToolCallEnded: ({ outcome, reason }) => (reason === undefined ? outcome : `${outcome}: ${reason}`),
   ChannelSet: ({ channel_id, kind, groups }) => `${channel_id}, ${kind}, for ${groups.join(', ')}`,
   ChannelRemoved: ({ channel_id, by: who }) => `${channel_id} by ${who}`,
   DeliveryRequested: ({ notice }) => notice.title,

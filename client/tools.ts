@@ -1,6 +1,7 @@
 /** The registry of tools. */
 import type {
   Tool as ToolSchema,
+  ToolCall as ToolCallSchema,
   ToolInput as ToolInputSchema,
   tools,
   ToolSummary as ToolSummarySchema,
@@ -12,6 +13,7 @@ import type { AsOf, CommandOptions, ReadOptions, Session } from './session';
 export type ToolInput = Sent<typeof ToolInputSchema>;
 export type Tool = Shown<typeof ToolSchema>;
 export type ToolVersion = Shown<typeof ToolVersionSchema>;
+export type ToolCall = Shown<typeof ToolCallSchema>;
 export type ToolSummary = Shown<typeof ToolSummarySchema>;
 export type ToolFilter = QueryOf<typeof tools.search>;
 export type ToolAnswer = AnswerOf<typeof tools.register>;
@@ -44,5 +46,27 @@ export class ToolsApi {
   deprecate(tool_id: string, body: BodyOf<typeof tools.deprecate>, options?: CommandOptions): Promise<ToolAnswer> {
     const request = { params: { tool_id }, body };
     return this.session.call<typeof tools.deprecate>('POST /v1/tools/{tool_id}/deprecate', request, options);
+  }
+
+  /** Accepts what a server of MCP says of its tool, by the hash of that. */
+  pin(tool_id: string, hash: string, options?: CommandOptions): Promise<ToolAnswer> {
+    const request = { params: { tool_id }, body: { hash } };
+    return this.session.call<typeof tools.pin>('POST /v1/tools/{tool_id}/pin', request, options);
+  }
+
+  /** Calls a tool of a server of MCP, and waits until that has ended. */
+  call(
+    tool_id: string,
+    body: BodyOf<typeof tools.call>,
+    options?: CommandOptions,
+  ): Promise<AnswerOf<typeof tools.call>> {
+    const request = { params: { tool_id }, body };
+    return this.session.call<typeof tools.call>('POST /v1/tools/{tool_id}/calls', request, options);
+  }
+
+  /** A call of a tool. */
+  getCall(tool_id: string, id: string, options?: ReadOptions): Promise<ToolCall> {
+    const request = { params: { tool_id, id } };
+    return this.session.call<typeof tools.getCall>('GET /v1/tools/{tool_id}/calls/{id}', request, options);
   }
 }

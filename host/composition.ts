@@ -1,6 +1,7 @@
 /** The composition root: settings in, a running colony out. The only file in app/ that knows adapters. */
 import { randomBytes } from 'node:crypto';
 import { SmtpMail } from '../adapters/outbound/mail';
+import { McpServers } from '../adapters/outbound/mcp';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { AesKeyWrap, KeyWraps } from '../adapters/personal/key-wrap';
@@ -202,10 +203,13 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
   const report: Report = (message, facts) => log.warn(facts, message);
   await checkKeys(settings);
   const stores = await openStores(settings, report);
+  const guard = { privateHosts: settings.webhookHosts, httpToLoopback: true };
+  const secrets = new EnvironmentSecrets();
   const outbound = {
-    webhooks: new HttpWebhooks({ privateHosts: settings.webhookHosts, httpToLoopback: true }),
+    webhooks: new HttpWebhooks(guard),
     mail: settings.smtp === undefined ? undefined : new SmtpMail(settings.smtp),
-    secrets: new EnvironmentSecrets(),
+    secrets,
+    tools: new McpServers(guard, settings.mcpHosts, secrets),
   };
   const stopTraces = await startTraces(settings, log);
   const clock = parts.clock ?? new SteadyClock();

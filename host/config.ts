@@ -87,6 +87,16 @@ const bucket = service.refine((address) => {
 }, 'give the URL of a bucket such as https://host/bucket');
 /** The connection string of the storage emulator at its usual ports. */
 const DEVELOPMENT_STORAGE = 'UseDevelopmentStorage=true';
+/** `mcp.example.com`, with a port where it is not the usual one, and the secret that it is shown: `=env:CRM`. */
+const mcpHost = text
+  .regex(
+    /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:=env:[A-Z0-9_]+)?$/i,
+    'give hosts such as mcp.example.com or mcp.example.com:8443=env:CRM',
+  )
+  .transform((given) => {
+    const [host, secret] = given.split('=') as [string, string | undefined];
+    return [host.toLowerCase(), secret] as const;
+  });
 const connectionString = (example: string) =>
   text.regex(/^\w+=[^;]+(;\w+=[^;]+)*;?$/, `give a connection string such as ${example}`);
 const broker = connectionString(
@@ -144,6 +154,7 @@ const schema = z.object({
   FORMICARY_ANCHOR_GIT: text.optional(),
   FORMICARY_ANCHOR_BLOBS: container.optional(),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
+  FORMICARY_MCP_HOSTS: several(mcpHost).default([]),
   FORMICARY_SMTP: url('smtp', 'smtps').optional(),
   FORMICARY_SMTP_USER: text.optional(),
   FORMICARY_SMTP_PASSWORD: text.optional(),
@@ -473,6 +484,8 @@ function settingsOf(given: z.infer<typeof schema>, lacking: readonly string[]) {
     },
     /** Hosts that webhooks may reach although their addresses are not public. */
     webhookHosts: given.FORMICARY_WEBHOOK_HOSTS.split(',').filter((host) => host !== ''),
+    /** Hosts of servers of MCP whose tools may be called, and the reference of the secret that each is shown. */
+    mcpHosts: new Map(given.FORMICARY_MCP_HOSTS),
     /** The mail server; undefined: no mail is sent. */
     smtp: smtpOf(given),
     /** The services of the profile azure; undefined: the profile embedded, everything on this machine. */

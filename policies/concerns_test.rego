@@ -102,6 +102,11 @@ test_tools if {
 	every attributes in [{}, {"sandbox_level": "none"}, {"sandbox_level": null}] {
 		tools.decision == denied("a tool needs a sandbox that is known") with input as ask("tool.register", attributes)
 	}
+	tools.decision == allowed with input as ask("tool.call", {"level": "execute"})
+	every attributes in [{}, {"level": "none"}, {"level": null}] {
+		refused := denied("the tool takes a higher level, or none that is known")
+		tools.decision == refused with input as ask("tool.call", attributes)
+	}
 }
 
 test_notices if {

@@ -7,6 +7,7 @@ import type { Leases } from './ports-leases';
 import type { KeyWrap, SubjectKeys } from './ports-personal';
 import type { Bundles, Policy } from './ports-policy';
 import type { Push } from './ports-push';
+import type { ToolServers } from './ports-tools';
 import type { VolumeService } from './ports-volumes';
 
 // ----------------------------------------------------------------------------------------------------------- busy
@@ -393,6 +394,7 @@ export interface Outbound {
   /** undefined when no mail server is configured. */
   readonly mail: Mail | undefined;
   readonly secrets: Secrets;
+  readonly tools: ToolServers;
 }
 
 // ------------------------------------------------------------------------------------------------------ publisher

@@ -149,7 +149,7 @@ const BUSY_SECONDS = 5;
 export interface DeliveriesDeps {
   readonly deliveries: Aggregate<DeliveryState, DeliveryEvent, DeliveryDoc>;
   readonly channels: Aggregate<ChannelState, ChannelEvent, ChannelDoc>;
-  readonly outbound: Outbound;
+  readonly outbound: Omit<Outbound, 'tools'>;
   readonly deadlines: Pick<DeadlineEngine, 'on'>;
   readonly clock: Clock;
   readonly report: Report;

@@ -28,6 +28,7 @@ import {
   type ToolEvent,
   type ToolState,
 } from '../../domain/repository/tool';
+import { differencesOf } from '../../domain/repository/tool-interface';
 import { ownEntries } from '../../projections/repository/agent-types';
 import { searchTools, type ToolQuery, type ToolsFound } from '../../projections/repository/tools';
 import type { Aggregate } from '../engine/aggregate';
@@ -35,13 +36,16 @@ import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
 
 /** A tool that was registered, as the API shows it. */
-export function toolAnswer({ status, tool_id, latest, versions, deprecation }: ToolState): Shown<typeof Tool> {
+export function toolAnswer(state: ToolState): Shown<typeof Tool> {
+  const { status, tool_id, latest, versions, deprecation, pin, found } = state;
   return {
     status: status as Shown<typeof Tool>['status'],
     tool_id,
     latest: latest as ToolDefinition,
     versions,
     deprecation,
+    pin,
+    found: found && { ...found, differences: pin?.interface && differencesOf(pin.interface, found.interface) },
   };
 }
 

@@ -1,6 +1,7 @@
 /** `/v1/channels`: how people are reached, and programs that wait for an end. */
 import { z } from 'zod';
-import { CHANNEL_KINDS, MAX_ADDRESS, MAX_CHANNEL_ENDS, MAX_CHANNEL_GROUPS } from '../../domain/notices/channel';
+import { MAX_ADDRESS } from '../../domain/kernel/endpoint';
+import { CHANNEL_KINDS, MAX_CHANNEL_ENDS, MAX_CHANNEL_GROUPS } from '../../domain/notices/channel';
 import { NOTICE_EVENTS } from '../../domain/notices/notice';
 import { CommandOf, Id, List, Paged, Receipt, Text } from '../common';
 import { contract } from '../route';

@@ -3,6 +3,7 @@
  * webhook of Teams or Slack, which lets in whoever knows it, are named by a reference and looked up when they are used.
  */
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
+import { isEndpoint } from '../kernel/endpoint';
 import { isId } from '../kernel/ids';
 import type { Time } from '../kernel/time';
 import { END_EVENTS, type EndedWork, type Notice, NOTICE_EVENTS, type NoticeEvent } from './notice';
@@ -14,9 +15,6 @@ export type ChannelKind = (typeof CHANNEL_KINDS)[number];
 export const MAX_CHANNEL_GROUPS = 100;
 /** Most ids of a kind whose ends it is told of. */
 export const MAX_CHANNEL_ENDS = 100;
-/** Longest address, in characters. */
-export const MAX_ADDRESS = 1_000;
-
 /** Instead of a group: all of them. */
 export const ALL_GROUPS = '*';
 
@@ -184,17 +182,6 @@ const REFERENCE = /^[a-z][a-z0-9-]{0,31}:[A-Za-z_][A-Za-z0-9_./-]{0,199}$/;
 /** One address, ASCII, without quotes, comments, display name and source route. */
 const MAILBOX =
   /^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
-const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
-/** Whether plain http to loopback is really posted to, a setting of the adapter says. */
-function isEndpoint(address: string): boolean {
-  if (address.length > MAX_ADDRESS || /[?#\s]/.test(address) || !URL.canParse(address)) return false;
-  const { protocol, hostname, username, password } = new URL(address);
-  return (
-    (protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))) && username === '' && password === ''
-  );
-}
-
 function isIds(values: readonly string[]): boolean {
   return isSet(values, MAX_CHANNEL_ENDS) && values.every(isId);
 }

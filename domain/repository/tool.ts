@@ -1,12 +1,16 @@
 /**
  * A tool in the registry: what it is, its versions, whether it should still be used. A version never changes once it
- * is registered; a deprecated tool comes back with a new version.
+ * is registered; a deprecated tool comes back with a new version. One that a server of MCP offers is called only as
+ * people have accepted it: when the server says something else of it, it rests until they have accepted that.
  */
 import { canonicalize, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { isEndpoint } from '../kernel/endpoint';
 import { isId } from '../kernel/ids';
+import { type Level, LEVELS, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import type { Time } from '../kernel/time';
+import { interfaceHash, type ToolInterface } from './tool-interface';
 
 /** What generated code may do, least first. */
 export const SANDBOX_LEVELS = ['restricted', 'moderate', 'permissive'] as const;
@@ -21,8 +25,23 @@ export const MAX_DEPRECATION_REASON = 1_000;
 export const MAX_LISTED = 200;
 /** How many versions a tool's state remembers; the receipts keep all. */
 export const MAX_VERSIONS = 100;
+/** Longest name that a server has for a tool, in characters, and longest time for a call, in seconds. */
+export const MAX_REMOTE_NAME = 128;
+export const MAX_CALL_SECONDS = 60;
 
 // --------------------------------------------------------------------------------------------------------- events
+
+/** Where a tool is called that a server of MCP offers. */
+export interface McpEndpoint {
+  /** An https URL, or plain http to this machine, without credentials, query and fragment. */
+  readonly url: string;
+  /** The name that the server has for it. */
+  readonly tool: string;
+  /** What whoever calls it must hold. */
+  readonly level: Level;
+  /** For all that goes out for one call. */
+  readonly timeout_seconds: number;
+}
 
 /** One version of a tool, as its author gave it. Field names are the wire's. */
 export interface ToolDefinition {
@@ -42,6 +61,8 @@ export interface ToolDefinition {
   readonly code?: string;
   /** Instead of `code`: `sha256:<hex>` in the blob archive. */
   readonly code_ref?: string;
+  /** Instead of `code`: it is called here, at a server of MCP. */
+  readonly mcp?: McpEndpoint;
   readonly tags: readonly string[];
 }
 
@@ -54,7 +75,11 @@ export interface Deprecation {
 export type ToolEvent =
   | Event<'ToolRegistered', { tool_id: string } & ToolDefinition>
   | Event<'ToolVersionRegistered', { tool_id: string } & ToolDefinition>
-  | Event<'ToolDeprecated', { tool_id: string } & Deprecation>;
+  | Event<'ToolDeprecated', { tool_id: string } & Deprecation>
+  /** Its server says something of it that people have not accepted, or accepted by its hash without having seen it. */
+  | Event<'ToolInterfaceFound', { tool_id: string; hash: string; interface: ToolInterface }>
+  /** A person has accepted the interface with this hash, for this version of the tool. */
+  | Event<'ToolPinned', { tool_id: string; hash: string; by: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -67,6 +92,21 @@ export interface ToolVersion {
   readonly index: number;
 }
 
+/** The interface that people have accepted; what it is where it was seen. */
+export interface ToolPin {
+  readonly hash: string;
+  readonly by: string;
+  readonly at: Time;
+  readonly interface?: ToolInterface;
+}
+
+/** What its server says of it, which nobody has accepted. */
+export interface FoundInterface {
+  readonly hash: string;
+  readonly at: Time;
+  readonly interface: ToolInterface;
+}
+
 export const TOOL_STATUSES = ['active', 'deprecated'] as const;
 
 export interface ToolState {
@@ -77,12 +117,16 @@ export interface ToolState {
   /** Oldest first, the last 100. */
   readonly versions: readonly ToolVersion[];
   readonly deprecation: Deprecation | undefined;
+  /** Of the newest version: a higher one is accepted anew. */
+  readonly pin?: ToolPin;
+  /** While it stands, the tool is not called. */
+  readonly found?: FoundInterface;
 }
 
 export const toolDecider: Decider<ToolState, ToolEvent> = {
   category: 'tool',
   causal: 7,
-  version: 1,
+  version: 2,
   initial: { status: 'unknown', tool_id: '', latest: undefined, versions: [], deprecation: undefined },
   evolve(state, event, place) {
     switch (event.type) {
@@ -101,11 +145,26 @@ export const toolDecider: Decider<ToolState, ToolEvent> = {
           latest,
           versions: [...state.versions, added].slice(-MAX_VERSIONS),
           deprecation: undefined,
+          pin: undefined,
+          found: undefined,
         };
       }
       case 'ToolDeprecated': {
         const { tool_id: _, ...deprecation } = event.data;
         return { ...state, status: 'deprecated', deprecation };
+      }
+      case 'ToolInterfaceFound': {
+        const { tool_id: _, ...seen } = event.data;
+        const { pin } = state;
+        return pin?.hash === seen.hash
+          ? { ...state, pin: { ...pin, interface: seen.interface } }
+          : { ...state, found: { ...seen, at: place.at } };
+      }
+      case 'ToolPinned': {
+        const { hash, by } = event.data;
+        const seen = [state.found, state.pin].find((one) => one?.hash === hash)?.interface;
+        const pin = { hash, by, at: place.at, ...(seen !== undefined && { interface: seen }) };
+        return { ...state, pin, found: undefined };
       }
     }
   },
@@ -136,7 +195,51 @@ export function toolProblems(tool_id: string, tool: ToolDefinition): string[] {
   );
   need(tool.code_ref === undefined || BLOB.test(tool.code_ref), 'code_ref must be sha256: and 64 hexadecimal digits');
   need(isSet(tool.tags), `tags must be a list of at most ${MAX_LISTED} ids, each once`);
+  if (tool.mcp !== undefined) {
+    const { url, tool: name, level, timeout_seconds } = tool.mcp;
+    need(tool.code === undefined && tool.code_ref === undefined, 'mcp excludes code and code_ref');
+    need(
+      isEndpoint(url),
+      'mcp.url must be an https URL, or http to this machine, without credentials, query and fragment',
+    );
+    need(isText(name, MAX_REMOTE_NAME), textRule('mcp.tool', MAX_REMOTE_NAME));
+    need(LEVELS.includes(level), `mcp.level must be one of ${LEVELS.join(', ')}`);
+    need(
+      Number.isInteger(timeout_seconds) && timeout_seconds >= 1 && timeout_seconds <= MAX_CALL_SECONDS,
+      `mcp.timeout_seconds must be 1 to ${MAX_CALL_SECONDS}`,
+    );
+  }
   return problems;
+}
+
+/** What a call of it needs to know. */
+export interface Callable {
+  readonly tool_id: string;
+  readonly definition: ToolDefinition & { readonly mcp: McpEndpoint };
+  /** Left out where nobody has accepted it yet: then a call only sees what it is. */
+  readonly pin: ToolPin | undefined;
+}
+
+/** Why a tool is not called whose interface people have not accepted; `pin` is what they have. */
+export function unaccepted(pin: ToolPin | undefined): string {
+  const why =
+    pin === undefined
+      ? 'nobody has accepted the tool yet'
+      : 'the server says something else of the tool than people have accepted';
+  return `${why}: it was not called; a person reads what it is, and accepts it by its hash`;
+}
+
+/** The tool as it may be called now, or why it may not. */
+export function callable({ tool_id, latest, pin, found }: ToolState): Callable | Rejection {
+  if (latest === undefined) return NO_TOOL;
+  const { mcp } = latest;
+  if (mcp === undefined) return refuse('tool-not-callable', 'the tool is not called here: it names no server of MCP');
+  if (found !== undefined)
+    return refuse(pin === undefined ? 'tool-not-pinned' : 'tool-changed', unaccepted(pin), {
+      hash: found.hash,
+      pinned: pin?.hash,
+    });
+  return { tool_id, definition: { ...latest, mcp }, pin };
 }
 
 // ------------------------------------------------------------------------------------------------------ decisions
@@ -171,7 +274,7 @@ export function register(tool_id: string, tool: ToolDefinition): Decision<ToolSt
 /** Says that the tool should not be used any more, and what to use instead. */
 export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEvent> {
   return (state) => {
-    if (state.status === 'unknown') return new Rejection('missing', 'tool-not-found', 'there is no tool with this id');
+    if (state.status === 'unknown') return NO_TOOL;
     const { tool_id, deprecation: current } = state;
     const { reason, replacement } = deprecation;
     if (!isText(reason, MAX_DEPRECATION_REASON))
@@ -184,6 +287,34 @@ export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEve
   };
 }
 
+/**
+ * What the server says of the tool of this version. The state remembers it where nobody has accepted it, or nobody has
+ * seen what was accepted.
+ */
+export function interfaceFound(version: string, seen: ToolInterface): Decision<ToolState, ToolEvent> {
+  return ({ tool_id, latest, pin, found }) => {
+    const hash = interfaceHash(seen);
+    const isKnown = found?.hash === hash || (pin?.hash === hash && pin.interface !== undefined);
+    // Another version may name another server.
+    if (latest?.version !== version || isKnown) return [];
+    return [{ type: 'ToolInterfaceFound', v: 1, data: { tool_id, hash, interface: seen } }];
+  };
+}
+
+/** Accepts the interface with this hash, seen or not: the tool is called from now on, as long as it is that one. */
+export function pinTool(hash: string, { id, kind }: Principal): Decision<ToolState, ToolEvent> {
+  return (state) => {
+    if (state.status === 'unknown') return NO_TOOL;
+    const { tool_id, latest, pin: current, found } = state;
+    if (latest?.mcp === undefined) return refuse('tool-not-callable', 'the tool names no server of MCP');
+    if (kind !== 'human')
+      return new Rejection('forbidden', 'tool-pin-by-person', 'only a person accepts what a tool is');
+    if (current?.hash === hash && found === undefined) return [];
+    return [{ type: 'ToolPinned', v: 1, data: { tool_id, hash, by: id } }];
+  };
+}
+
+const NO_TOOL = new Rejection('missing', 'tool-not-found', 'there is no tool with this id');
 const VERSION = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$/;
 const BLOB = /^sha256:[0-9a-f]{64}$/;
 

@@ -2,11 +2,12 @@ import dns from 'node:dns';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { type GuardSettings, isPublic } from '../../adapters/outbound/guarded';
 import { SmtpMail, type SmtpSettings } from '../../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../../adapters/outbound/secrets';
-import { HttpWebhooks, isPublic, type WebhookSettings } from '../../adapters/outbound/webhooks';
+import { HttpWebhooks } from '../../adapters/outbound/webhooks';
 
-const LOCAL: WebhookSettings = { privateHosts: ['127.0.0.1', 'localhost', 'named.example'], httpToLoopback: true };
+const LOCAL: GuardSettings = { privateHosts: ['127.0.0.1', 'localhost', 'named.example'], httpToLoopback: true };
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -131,7 +132,7 @@ describe('webhooks', () => {
     expect(await post(`http://127.0.0.1:${port}/`)).toEqual({ error: expect.stringContaining('ECONNREFUSED') });
   });
 
-  test.each<[string, WebhookSettings]>([
+  test.each<[string, GuardSettings]>([
     ['a private address', { ...LOCAL, privateHosts: [] }],
     ['plain http', { ...LOCAL, httpToLoopback: false }],
   ])('%s only by a setting', async (_, settings) => {

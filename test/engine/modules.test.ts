@@ -61,7 +61,7 @@ test('a colony has opened every aggregate, and opens none twice', async () => {
 });
 
 test('an id is looked for where callers name things, the likeliest first', () => {
-  const found = { category: 'reminder', causal: 11 };
+  const found = { category: 'reminder', causal: 12 };
   const order = [
     'task',
     'agent',
@@ -73,11 +73,12 @@ test('an id is looked for where callers name things, the likeliest first', () =>
     'pool',
     'job',
     'schedule',
+    'tool-call',
     'reminder',
   ];
   expect(causalCategories([found, ...AGGREGATES])).toEqual(order);
   const turns = AGGREGATES.flatMap(({ causal }: Causal) => (causal === undefined ? [] : [causal]));
-  expect(turns.toSorted()).toEqual([1, 10, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(turns.toSorted()).toEqual([1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test.each(capabilities)(

@@ -16,11 +16,13 @@ import { Metrics } from '../../app/operation/metrics';
 import { Readiness } from '../../app/operation/readiness';
 import type { Decider } from '../../domain/kernel/decider';
 import { ALLOWING } from '../support/policy';
+import { NO_TOOLS } from '../support/stage';
 
 const outbound = {
   webhooks: { post: async () => ({ error: 'none' }) },
   mail: undefined,
   secrets: { get: async () => undefined },
+  tools: NO_TOOLS,
 };
 
 let folder: string;

@@ -38,6 +38,11 @@ const COLLECTING: Steps = ['putAgent', ['postTask', { body: { bid_seconds: 3_600
 const BLOB: Step = ['postTask', { body: { payload: { lines: 'x'.repeat(40_000) } } }];
 const OWN_TYPE: Step = ['defineAgentType', { params: { agent_type: 'finance.card_reconciliation' } }];
 const LEDGER: Step = ['registerTool', { params: { tool_id: 'ledger' } }];
+/** No host of servers of MCP is named here: what is called ends with an error. */
+const REMOTE: Step = [
+  'registerTool',
+  { params: { tool_id: 'ledger' }, body: { mcp: { url: 'https://mcp.example.com/mcp', tool: 'list_lines' } } },
+];
 const EXECUTED: Steps = ['proposeAction', 'approve', 'executeAction'];
 const DECIDED: Steps = ['openRound', 'castVote', ['castVote', { as: 'recon-8' }]];
 const EARLIER = { params: { action_id: 'refund-4710' } };
@@ -75,6 +80,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   answerQuestion: ['proposeAction', 'askRequester'],
   approve: ['proposeAction'],
   askRequester: ['proposeAction'],
+  callTool: [REMOTE, 'pinTool'],
   cancelJob: ['postJob'],
   cancelRound: ['openRound'],
   cancelTask: ['postTask'],
@@ -109,6 +115,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   getTask: ['postTask'],
   getTaskBlob: [BLOB],
   getTool: [LEDGER],
+  getToolCall: [REMOTE, 'pinTool', ['callTool', { body: { id: 'call-4711' } }]],
   giveCorrection: ['postTask'],
   handOffTask: [...ACCEPTED, COLLEAGUE],
   heartbeatAgent: ACCEPTED,
@@ -142,6 +149,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   overrideAction: ['proposeAction'],
   overrideRound: DECIDED,
   pauseSchedule: ['createSchedule'],
+  pinTool: [REMOTE],
   placeBid: COLLECTING,
   progressTask: ACCEPTED,
   proveReceipt: ['postTask', 'makeCheckpoint'],

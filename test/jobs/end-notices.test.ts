@@ -1,7 +1,7 @@
 /** Who is told of the ends of tasks and jobs, and how often. */
 import { taskIdOf } from '../../app/jobs/jobs';
 import type { Channel } from '../../domain/notices/channel';
-import { as, profile, spec, Stage, type StageOptions, TENANT } from '../support/stage';
+import { as, NO_TOOLS, profile, spec, Stage, type StageOptions, TENANT } from '../support/stage';
 import { job, step } from './plans';
 
 const ADA = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical' } } as const;
@@ -40,6 +40,7 @@ async function begin(options?: StageOptions): Promise<void> {
     },
     mail: undefined,
     secrets: { get: async () => `whsec_${Buffer.alloc(32, 7).toString('base64')}` },
+    tools: NO_TOOLS,
   };
   await stage.start();
   await stage.colony.agents.register(as('ann'), 'ann', profile({ capacity: 5, presence_seconds: 86_400 }));

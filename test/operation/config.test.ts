@@ -98,6 +98,7 @@ describe('the embedded profile', () => {
     vault: { logKey: undefined, personalKey: undefined, clientId: undefined },
     anchors: { folder: undefined, git: undefined, blobs: undefined, clientId: undefined },
     webhookHosts: [],
+    mcpHosts: new Map(),
     smtp: undefined,
     azure: undefined,
   };
@@ -125,6 +126,7 @@ describe('the embedded profile', () => {
       FORMICARY_NEW_KEYS: 'on',
       FORMICARY_PUBLIC_URL: 'https://colony.example/',
       FORMICARY_WEBHOOK_HOSTS: 'a.internal,,b.internal',
+      FORMICARY_MCP_HOSTS: 'MCP.example.com=env:CRM, [::1]:8443',
       FORMICARY_LOG_KEY: `${'A'.repeat(43)}=`,
       FORMICARY_PERSONAL_KEY_BEFORE: `${'B'.repeat(42)}A=, ${'C'.repeat(42)}A=`,
       FORMICARY_VAULT__logKey: 'https://colony.vault.azure.net/keys/formicary-log',
@@ -162,6 +164,10 @@ describe('the embedded profile', () => {
         clientId: undefined,
       },
       webhookHosts: ['a.internal', 'b.internal'],
+      mcpHosts: new Map([
+        ['mcp.example.com', 'env:CRM'],
+        ['[::1]:8443', undefined],
+      ]),
       traces: true,
     });
   });

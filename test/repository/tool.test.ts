@@ -1,14 +1,20 @@
 import fc from 'fast-check';
+import { Rejection } from '../../domain/kernel/decider';
+import type { Principal } from '../../domain/kernel/principal';
 import {
+  callable,
   deprecate,
+  interfaceFound,
   MAX_CODE_BYTES,
   MAX_VERSIONS,
+  pinTool,
   register,
   toolDecider,
   type ToolDefinition,
   type ToolEvent,
   toolProblems,
 } from '../../domain/repository/tool';
+import { differencesOf, interfaceHash, type ToolInterface } from '../../domain/repository/tool-interface';
 import { at, given } from '../support/given';
 
 const tool: ToolDefinition = {
@@ -196,4 +202,75 @@ test('whatever is registered in whatever order, versions only rise', () => {
       expect(kept.at(-1)).toBe(all.length === 0 ? undefined : Math.max(...all));
     }),
   );
+});
+
+describe('a tool of a server of MCP', () => {
+  const { code: _, ...remote } = tool;
+  const mcp = { url: 'https://mcp.example.com/mcp', tool: 'query', level: 'execute' as const, timeout_seconds: 30 };
+  const one: ToolEvent = { type: 'ToolRegistered', v: 1, data: { tool_id: 'leads', ...remote, mcp } };
+  const seen: ToolInterface = { name: 'query', description: 'Finds leads.', inputSchema: { type: 'object' } };
+  const hash = interfaceHash(seen);
+  const found: ToolEvent = { type: 'ToolInterfaceFound', v: 1, data: { tool_id: 'leads', hash, interface: seen } };
+  const pinned: ToolEvent = { type: 'ToolPinned', v: 1, data: { tool_id: 'leads', hash, by: 'ada' } };
+  const ada: Principal = { tenant: 't', id: 'ada', kind: 'human', level: 'critical' };
+  test.each([
+    [{ ...mcp, url: 'http://mcp.example.com/mcp' }],
+    [{ ...mcp, url: 'https://ada:word@mcp.example.com/mcp' }],
+    [{ ...mcp, url: 'https://mcp.example.com/mcp?token=word' }],
+    [{ ...mcp, tool: ' ' }],
+    [{ ...mcp, level: 'root' as 'execute' }],
+    [{ ...mcp, timeout_seconds: 61 }],
+    [{ ...mcp, timeout_seconds: NaN }],
+  ])('is not registered with %j', (wrong) => {
+    expect(toolProblems('leads', { ...remote, mcp: wrong })).toHaveLength(1);
+  });
+
+  test('has no code of its own', () => {
+    expect(toolProblems('leads', { ...tool, mcp })).toEqual(['mcp excludes code and code_ref']);
+    given(toolDecider, [registered]).when(pinTool(hash, ada)).thenRejected('tool-not-callable');
+  });
+
+  test('is found once, and pinned by a person', () => {
+    given(toolDecider, [one]).when(interfaceFound('1.2.0', seen)).then([found]).thenRepeatedNothing();
+    given(toolDecider, [one]).when(interfaceFound('1.1.0', seen)).thenNothing();
+    given(toolDecider, [one, found]).when(pinTool(hash, ada)).then([pinned]).thenRepeatedNothing();
+    for (const kind of ['agent', 'service', 'system'] as const)
+      given(toolDecider, [one, found])
+        .when(pinTool(hash, { ...ada, kind }))
+        .thenRejected('tool-pin-by-person');
+    given(toolDecider, []).when(pinTool(hash, ada)).thenRejected('tool-not-found');
+  });
+
+  test('is called as it was pinned, and rests from what is found else to the next pin, or a higher version', () => {
+    const other: ToolEvent = { ...found, data: { ...found.data, hash: '5f'.repeat(32) } };
+    const higher: ToolEvent = { ...upgraded, data: { ...upgraded.data, mcp } };
+    const cases: [ToolEvent[], string | undefined][] = [
+      [[one], 'callable'],
+      [[one, found], 'tool-not-pinned'],
+      [[one, pinned], 'callable'],
+      [[one, pinned, found], 'callable'],
+      [[one, found, pinned, other], 'tool-changed'],
+      [[one, found, pinned, other, pinned], 'callable'],
+      [[one, found, pinned, other, higher], 'callable'],
+      [[registered], 'tool-not-callable'],
+    ];
+    for (const [history, expected] of cases)
+      given(toolDecider, history).thenState((state) => {
+        const now = callable(state);
+        expect(now instanceof Rejection ? now.code : 'callable').toBe(expected);
+      });
+    given(toolDecider, [one, found, pinned, higher]).thenState((state) =>
+      expect(callable(state)).toMatchObject({ pin: undefined }),
+    );
+  });
+
+  test('is told by its differences', () => {
+    const { description: __, ...silent } = seen;
+    const odd = { ...silent, inputSchema: { type: 'object', properties: { 'a/b': 1 } } };
+    expect(differencesOf(seen, odd)).toEqual([
+      { pointer: '#/description', before: 'Finds leads.' },
+      { pointer: '#/inputSchema/properties', after: { 'a/b': 1 } },
+    ]);
+    expect(differencesOf(seen, { ...seen })).toEqual([]);
+  });
 });

@@ -17,6 +17,7 @@ import {
 } from '../../adapters/embedded/small-stores';
 import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
+import { McpServers } from '../../adapters/outbound/mcp';
 import { AesKeyWrap } from '../../adapters/personal/key-wrap';
 import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
@@ -49,6 +50,10 @@ import { MemoryBlobs, MemoryDatabase } from './memory-database';
 import { shippedPolicy } from './policy';
 
 export const TENANT = 'acme';
+/** No server of MCP is reached. */
+export const NO_TOOLS = new McpServers({ privateHosts: [], httpToLoopback: false }, new Map(), {
+  get: async () => undefined,
+});
 /** Wraps the keys of subjects, for all processes. */
 export const WRAPPING_KEY = Buffer.alloc(32, 9).toString('base64');
 
@@ -223,6 +228,7 @@ export class Stage {
     webhooks: { post: async () => ({ error: 'nobody listens' }) },
     mail: undefined,
     secrets: { get: async () => undefined },
+    tools: NO_TOOLS,
   };
   private presence: Presence = new MemoryPresence();
   private written = new Map<string, number>();

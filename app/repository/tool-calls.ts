@@ -1,0 +1,285 @@
+/**
+ * Calls of tools that servers of MCP offer. Each is a command like any other, asked of policy and stops, and written
+ * down before anything goes out; then the server is asked what the tool is, and called only where that is what people
+ * have accepted. A call is made once: whatever breaks in between, nobody makes it again.
+ */
+import type { ToolCall } from '../../contract/repository/tools';
+import type { Shown } from '../../contract/route';
+import { canonicalize, sha256 } from '../../domain/kernel/commit';
+import { Rejection } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
+import type { Principal } from '../../domain/kernel/principal';
+import { mayHoldSecret, secretsIn } from '../../domain/kernel/secrets';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import {
+  type Callable,
+  callable,
+  interfaceFound,
+  pinTool,
+  type ToolEvent,
+  type ToolState,
+  unaccepted,
+} from '../../domain/repository/tool';
+import {
+  askCall,
+  type CallEnding,
+  type CallOfTool,
+  callTimePassed,
+  endCall,
+  MAX_RESULT_BYTES,
+  toolCallDecider,
+  type ToolCallEvent,
+  type ToolCallState,
+  type ToolResult,
+} from '../../domain/repository/tool-call';
+import { interfaceHash, type ToolInterface } from '../../domain/repository/tool-interface';
+import type { Aggregate } from '../engine/aggregate';
+import { type Accepted, causeOf, type CommandContext, type Outcome, type RequestContext } from '../engine/command';
+import type { Reason } from '../engine/deadlines';
+import type { Engine } from '../engine/engine';
+import { type RemoteResult, ToolServerError, type ToolServers } from '../engine/ports-tools';
+import type { Loaded } from '../engine/streams';
+import { holdsMark } from '../personal/module';
+import { schemaFault } from './json-schema';
+
+export type ToolCallOutcome = Outcome<ToolCallState, ToolCallEvent>;
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+/** Calls that this process makes at once, and of them those of one tenant. */
+const MAX_UNDER_WAY = 100;
+const MAX_UNDER_WAY_PER_TENANT = 20;
+/** Seconds after the time of a call in which its end is still written down. */
+const GRACE_SECONDS = 15;
+
+/** A call as the API shows it. */
+export function toolCallAnswer(
+  id: string,
+  { state, version }: Pick<Loaded<ToolCallState>, 'state' | 'version'>,
+): Shown<typeof ToolCall> {
+  const { status, call, asked_at, ended_at, ending } = state;
+  return {
+    id,
+    version,
+    status: status as Shown<typeof ToolCall>['status'],
+    ...(call as NonNullable<typeof call>),
+    asked_at: asked_at as Time,
+    ended_at,
+    ...ending,
+  };
+}
+
+export interface ToolCallsDeps extends Pick<Engine, 'deadlines' | 'standstill' | 'clock' | 'report'> {
+  readonly calls: Aggregate<ToolCallState, ToolCallEvent>;
+  readonly tools: Aggregate<ToolState, ToolEvent>;
+  readonly servers: ToolServers;
+}
+
+/** A call that was written down, and that this process makes. */
+interface Call {
+  readonly stream: string;
+  readonly tenant: string;
+  readonly id: string;
+  readonly tool: Callable;
+  readonly args: Arguments;
+  /** As which it was asked of policy and stops. */
+  readonly asked: CommandContext;
+  readonly outcome: Accepted<ToolCallState, ToolCallEvent>;
+}
+
+export class ToolCalls {
+  /** Calls that this process makes now, by stream. */
+  private readonly underWay = new Map<string, Promise<void>>();
+  private readonly late: Reason;
+  private stopped = false;
+
+  constructor(private readonly deps: ToolCallsDeps) {
+    this.late = deps.deadlines.on(toolCallDecider.category, (stream) => this.look(stream));
+  }
+
+  /** Calls a tool, and answers when the call has ended. What comes again is answered alike, and calls nothing. */
+  async call(context: RequestContext, toolId: string, id: string, args: Arguments): Promise<ToolCallOutcome> {
+    const { calls, tools } = this.deps;
+    const { tenant } = context.principal;
+    const { state } = await tools.current(tenant, toolId);
+    const tool = callable(state);
+    const level = state.latest?.mcp?.level;
+    // There is none, or it is called by nobody here.
+    if (level === undefined && tool instanceof Rejection) return { ok: false, rejection: tool };
+    const asked = { ...context, action: 'tool.call', attributes: { tool: toolId, level } };
+    const call =
+      tool instanceof Rejection ? tool : ((await this.refused(tenant, tool, args)) ?? callOf(tool, args, this.now()));
+    const outcome = await this.ask(asked, id, call);
+    if (!outcome.ok) return outcome;
+    const stream = calls.name(tenant, id);
+    if (!(tool instanceof Rejection) && outcome.commit !== undefined && !outcome.repeated)
+      this.begin({ stream, tenant, id, tool, args, asked, outcome });
+    await this.underWay.get(stream);
+    return { ...outcome, ...(await calls.current(tenant, id)) };
+  }
+
+  /** Policy and stops are asked, and it is written down that it was asked for. */
+  private async ask(asked: CommandContext, id: string, call: CallOfTool | Rejection): Promise<ToolCallOutcome> {
+    const { calls, deadlines } = this.deps;
+    const { tenant, id: by } = asked.principal;
+    // The answer to what comes again is the earlier one, whatever has become of the tool.
+    if (call instanceof Rejection) return await calls.decide(asked, id, asked.action, () => call);
+    // Written before: a call that was asked for and has no deadline would stay so for ever.
+    if ((await calls.load(tenant, id)).version < 0)
+      await deadlines.schedule([{ stream: calls.name(tenant, id), reason: this.late, due: call.until }]);
+    return await calls.decide(asked, id, asked.action, askCall(call, by));
+  }
+
+  /** A person accepts what a tool is; what is refused leaves a receipt. */
+  async pin(context: RequestContext, toolId: string, hash: string): Promise<Outcome<ToolState, ToolEvent>> {
+    const asked = { ...context, receiptOfRefusal: true, attributes: { hash } };
+    return await this.deps.tools.decide(asked, toolId, 'tool.pin', pinTool(hash, context.principal));
+  }
+
+  load(tenant: string, id: string): Promise<Loaded<ToolCallState>> {
+    return this.deps.calls.current(tenant, id);
+  }
+
+  /** Begins nothing any more, and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.underWay.values());
+  }
+
+  /** Why nothing is called, as far as that can be said before anything goes out. */
+  private async refused(
+    tenant: string,
+    { definition, pin }: Callable,
+    args: Arguments,
+  ): Promise<Rejection | undefined> {
+    const own = [...this.underWay.keys()].filter((stream) => parseStream(stream).tenant === tenant);
+    if (this.stopped || this.underWay.size >= MAX_UNDER_WAY || own.length >= MAX_UNDER_WAY_PER_TENANT)
+      return new Rejection(
+        'unavailable',
+        'tools-busy',
+        'as many tools are being called as may be at once: again later',
+        {
+          retryAfterSeconds: 1,
+        },
+      );
+    if (holdsMark(JSON.stringify(args)))
+      return new Rejection('invalid', 'arguments-invalid', 'what is marked as personal goes to no tool');
+    if (pin === undefined) return undefined;
+    const fault =
+      (await schemaFault(definition.schema, args)) ??
+      (pin.interface && (await schemaFault(pin.interface.inputSchema, args)));
+    return fault === undefined ? undefined : new Rejection('invalid', 'arguments-invalid', `the arguments: ${fault}`);
+  }
+
+  private begin(call: Call): void {
+    const { stream } = call;
+    const work = this.make(call)
+      .catch((error: unknown) =>
+        this.deps.report('the end of a call could not be noted', { stream, error: String(error) }),
+      )
+      .finally(() => this.underWay.delete(stream));
+    this.underWay.set(stream, work);
+  }
+
+  /** Makes the call, and writes down what came of it. */
+  private async make(call: Call): Promise<void> {
+    const { tenant, id } = call;
+    const ending = await this.ended(call);
+    const outcome = await this.deps.calls.decide(this.following(call), id, 'tool.answer', endCall(ending));
+    if (!outcome.ok) throw new Error(`${tenant}: ${outcome.rejection.message}`);
+  }
+
+  private async ended(call: Call): Promise<CallEnding> {
+    const { mcp } = call.tool.definition;
+    const signal = AbortSignal.timeout(mcp.timeout_seconds * 1_000);
+    const visit = this.deps.servers.visit({ tenant: call.tenant, url: mcp.url, name: mcp.tool }, signal);
+    let called = false;
+    try {
+      const seen = await visit.look();
+      const reason = await this.kept(call, seen);
+      if (reason !== undefined) return { outcome: 'error', called, reason };
+      called = true;
+      return await used(await visit.call(call.args), seen);
+    } catch (error) {
+      if (signal.aborted)
+        return { outcome: 'timed_out', called, reason: `no answer within ${mcp.timeout_seconds} seconds` };
+      if (!(error instanceof ToolServerError)) throw error;
+      return { outcome: called && error.lost ? 'unknown' : 'error', called, reason: error.message };
+    }
+  }
+
+  /** Why it is not called after all, now that is known what the tool is. */
+  private async kept(call: Call, seen: ToolInterface): Promise<string | undefined> {
+    const { tool, args, asked, stream } = call;
+    const { pin, definition } = tool;
+    const hash = interfaceHash(seen);
+    if (hash !== pin?.hash || pin.interface === undefined) {
+      const found = interfaceFound(definition.version, seen);
+      const outcome = await this.deps.tools.decide(this.following(call), tool.tool_id, 'tool.find', found);
+      if (!outcome.ok) return `what the tool is could not be noted: ${outcome.rejection.message}`;
+    }
+    if (hash !== pin?.hash) return unaccepted(pin);
+    const fault = pin.interface === undefined ? await schemaFault(seen.inputSchema, args) : undefined;
+    if (fault !== undefined) return `the arguments: ${fault}`;
+    // It may have been stopped since it was asked for.
+    return (await this.deps.standstill.refusal(asked, stream))?.message;
+  }
+
+  /** Says of a call that nobody has ended in time that its outcome is not known. */
+  private async look(stream: string): Promise<Time | undefined> {
+    const { tenant, id } = parseStream(stream);
+    const { state } = await this.deps.calls.current(tenant, id);
+    if (state.status !== 'asked' || state.call === undefined) return undefined;
+    if (state.call.until > this.now()) return state.call.until;
+    const outcome = await this.deps.calls.decide(inNameOfTools(tenant), id, 'tool.answer', callTimePassed(this.now()));
+    if (!outcome.ok) throw new Error(`the end of ${stream} was refused: ${outcome.rejection.message}`);
+    return undefined;
+  }
+
+  private following({ tenant, outcome }: Call): RequestContext {
+    return { ...inNameOfTools(tenant), cause: outcome.commit && causeOf(outcome.commit) };
+  }
+
+  private now(): Time {
+    return toTime(this.deps.clock.now());
+  }
+}
+
+function callOf({ tool_id, definition, pin }: Callable, args: Arguments, now: Time): CallOfTool {
+  const { version: tool_version, mcp } = definition;
+  return {
+    tool_id,
+    tool_version,
+    ...(pin !== undefined && { pin: pin.hash }),
+    url: mcp.url,
+    tool: mcp.tool,
+    arguments_hash: sha256(canonicalize(args)),
+    until: plusSeconds(now, mcp.timeout_seconds + GRACE_SECONDS),
+  };
+}
+
+/** What a tool has answered, where it can be used. It is data, whatever it says. */
+async function used(result: RemoteResult, { outputSchema }: ToolInterface): Promise<CallEnding> {
+  const { content, structuredContent: structured_content, isError } = result;
+  const kept: ToolResult = { content, ...(structured_content !== undefined && { structured_content }) };
+  const text = canonicalize(kept);
+  const unusable = (reason: string): CallEnding => ({ outcome: 'error', called: true, reason });
+  if (Buffer.byteLength(text) > MAX_RESULT_BYTES) return unusable(`the result has more than ${MAX_RESULT_BYTES} bytes`);
+  if (mayHoldSecret(text) && secretsIn(kept, 1).length > 0)
+    return unusable('the result holds what looks like a secret: nothing of it was stored');
+  if (holdsMark(text)) return unusable('the result holds what has the form of personal data');
+  if (isError) return { ...unusable('the tool says that it has failed'), result: kept };
+  if (outputSchema !== undefined) {
+    const fault =
+      structured_content === undefined ? 'there is none' : await schemaFault(outputSchema, structured_content);
+    if (fault !== undefined)
+      return unusable(`the structured content has not the form of the accepted schema: ${fault}`);
+  }
+  return { outcome: 'ok', called: true, result: kept };
+}
+
+/** In whose name it is written down what a tool is, and what came of a call. */
+function inNameOfTools(tenant: string): Pick<RequestContext, 'principal' | 'reaction'> {
+  const principal: Principal = { tenant, id: 'tools', kind: 'system', level: 'execute' };
+  return { principal, reaction: true };
+}

@@ -1,0 +1,114 @@
+/** A call of a tool that is cut off: nobody makes it again, and whoever asks is told that nobody knows. */
+import { McpServers } from '../../adapters/outbound/mcp';
+import { Rejection } from '../../domain/kernel/decider';
+import type { Principal } from '../../domain/kernel/principal';
+import { askCall, type CallOfTool, callTimePassed, endCall, toolCallDecider } from '../../domain/repository/tool-call';
+import { eventually } from '../support/eventually';
+import { given } from '../support/given';
+import { McpTestServer } from '../support/mcp-server';
+import { as, hangsAt, Stage, TENANT } from '../support/stage';
+
+const CALL: CallOfTool = {
+  tool_id: 'ledger',
+  tool_version: '1.0.0',
+  pin: '5f'.repeat(32),
+  url: 'https://mcp.example.com/mcp',
+  tool: 'list_lines',
+  arguments_hash: '6f'.repeat(32),
+  until: '2026-11-21T11:00:00.000Z',
+};
+const ADA: Principal = { tenant: TENANT, id: 'ada', kind: 'human', level: 'critical' };
+const asked = { type: 'ToolCallAsked' as const, v: 1, data: { ...CALL, by: 'ann' } };
+
+describe('a call', () => {
+  test('is asked for once', () => {
+    given(toolCallDecider, []).when(askCall(CALL, 'ann')).then([asked]);
+    given(toolCallDecider, [asked]).when(askCall(CALL, 'ann')).thenRejected('tool-call-exists');
+  });
+
+  test('ends once, with a hash of what was answered', () => {
+    const result = { content: [{ type: 'text', text: '118 lines' }] };
+    const ok = { outcome: 'ok' as const, called: true, result };
+    given(toolCallDecider, [asked])
+      .when(endCall(ok))
+      .then([
+        {
+          type: 'ToolCallEnded',
+          v: 1,
+          data: { ...ok, result_hash: expect.stringMatching(/^[0-9a-f]{64}$/) },
+        },
+      ])
+      .thenRepeatedNothing();
+    given(toolCallDecider, []).when(endCall(ok)).thenNothing();
+  });
+
+  test('is unknown from its time on, and not before; what comes later changes nothing', () => {
+    given(toolCallDecider, [asked]).thenState((state) => {
+      expect(callTimePassed('2026-11-21T10:59:59.999Z')(state)).toEqual([]);
+      const late = callTimePassed(CALL.until)(state);
+      if (late instanceof Rejection) throw new Error(late.message);
+      expect(late).toMatchObject([{ data: { outcome: 'unknown', called: true } }]);
+      given(toolCallDecider, [asked, ...late])
+        .when(endCall({ outcome: 'ok', called: true }))
+        .thenNothing();
+    });
+  });
+});
+
+describe('a process that ends', () => {
+  let server: McpTestServer;
+  let stage: Stage;
+  beforeEach(async () => {
+    server = await McpTestServer.start();
+    stage = new Stage();
+    stage.outbound = {
+      ...stage.outbound,
+      tools: new McpServers(
+        { privateHosts: ['127.0.0.1'], httpToLoopback: true },
+        new Map([[server.host, undefined]]),
+        stage.outbound.secrets,
+      ),
+    };
+    await stage.start();
+    const { tools, toolCalls } = stage.colony;
+    const registered = await tools.register(as('ann'), 'ledger', {
+      tool_name: 'Ledger',
+      description: 'Lines of an account',
+      schema: {},
+      sandbox_level: 'restricted',
+      operations: [],
+      version: '1.0.0',
+      tags: [],
+      mcp: { url: server.url, tool: 'list_lines', level: 'execute', timeout_seconds: 60 },
+    });
+    expect(registered).toMatchObject({ ok: true });
+    await toolCalls.call(as('ann'), 'ledger', 'look', { account: 'DE02' });
+    const { found } = (await tools.load(TENANT, 'ledger')).state;
+    expect(await toolCalls.pin({ principal: ADA }, 'ledger', found?.hash ?? '')).toMatchObject({ ok: true });
+  });
+  afterEach(async () => {
+    await stage.end();
+    await server.stop();
+  });
+
+  const call = () => stage.colony.toolCalls.call(as('ann', 'once'), 'ledger', 'c-1', { account: 'DE02' });
+
+  test.each<[string, () => void]>([
+    ['while the tool works', () => (server.misdeed = ({ method }) => method === 'tools/call')],
+    ['before it has noted the end', () => (stage.mishaps = hangsAt(`${TENANT}/tool-call/c-1`, 'ToolCallEnded'))],
+  ])('%s leaves a call that is unknown, and called once', async (_, befall) => {
+    befall();
+    void call();
+    await eventually(() => server.called.length === 1);
+    stage.first.kill();
+    stage.mishaps = () => undefined;
+    await stage.start();
+    expect(await call()).toMatchObject({ ok: true, repeated: true, state: { status: 'asked' } });
+    await stage.pass(80);
+    const unknown = { status: 'ended', ending: { outcome: 'unknown', called: true } };
+    expect((await stage.colony.toolCalls.load(TENANT, 'c-1')).state).toMatchObject(unknown);
+    expect(await call()).toMatchObject({ ok: true, repeated: true, state: unknown });
+    expect(server.called).toHaveLength(1);
+    expect(stage.deadlines().filter(({ reason }) => reason === 'tool-call')).toEqual([]);
+  });
+});

@@ -47,7 +47,8 @@ export class Notifier {
       facts,
       at: state.requested_at as Time,
       deadline: deadlineOf(state),
-      link: `${this.publicUrl}/v1/approvals/${id}`,
+      // The window's: a browser shows no token, so what the API has at an address is nothing that a person could open.
+      link: `${this.publicUrl}/window/decisions/${id}`,
     };
     await this.deliveries.notify(tenant, noticeOf(matter), group, cause);
   }

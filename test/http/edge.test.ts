@@ -247,7 +247,7 @@ describe('what would be changed in silence', () => {
   );
 });
 
-test('what a link of a notice leads to is a page for people, and JSON for programs', async () => {
+test('an approval and an action are a page for people, and JSON for programs', async () => {
   const rules = {
     mode: 'full_automation',
     thresholds: { confidence: 0.7, consensus: 0.75, novelty: 1, impact: 'low' },

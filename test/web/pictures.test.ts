@@ -42,6 +42,7 @@ test('each pane has something to show, light and dark, wide and narrow', async (
   await take('tasks', '/window/tasks', page);
   await take('task', '/window/tasks/contract-12', page);
   await take('decisions', `/window/decisions/${urgent}`, page);
+  await take('round', '/window/decisions/rounds/duplicate', page);
   await take('agents', '/window/agents', page);
   await take('agent', '/window/agents/recon-3', page);
   await take('stream', '/window/receipts/task/done-1?at=1', page);

@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
+import { eventually } from '../support/eventually';
 import { compiledApp, startTestHost, type TestHost } from '../support/host';
 import { complaints, DESK, isLive, isLoaded, openPage, overflow, PHONE, signedIn, violations } from './browser';
-import { done, held, populate, windowHost, writeHostile } from './world';
+import { done, held, HOSTILE, populate, voted, windowHost, writeHostile } from './world';
 
 /** Packed, without what only some panes need. */
 const MAX_BYTES = 250_000;
@@ -13,6 +14,8 @@ const PANES = [
   '/',
   '/window/tasks',
   '/window/decisions',
+  '/window/decisions/rounds',
+  '/window/decisions/rounds/agreed',
   '/window/agents',
   '/window/mesh',
   '/window/receipts',
@@ -27,6 +30,11 @@ beforeAll(async () => {
   await populate(host);
   await writeHostile(host);
   await held(host, 'order-1');
+  await voted(host, 'agreed', [
+    ['recon-1', 'approve', 0.9, 'both carry the same order number'],
+    ['recon-2', 'approve', 0.8, 'the amounts are the same'],
+    ['recon-3', 'reject', 0.6, 'the dates are a month apart'],
+  ]);
 });
 afterEach(() => {
   expect(complaints.splice(0)).toEqual([]);
@@ -267,6 +275,108 @@ test('a person decides on a phone: what is asked on one screen, approved by a th
   const after = await done(host, `/v1/approvals/${approval}`);
   expect(after.edit).toMatchObject({ action: { item: 'nuts', amount: 5 }, by: 'human:owner', reason: 'five will do' });
   expect(await overflow(page)).toBe(0);
+  await page.context().close();
+});
+
+describe('rounds', () => {
+  beforeAll(async () => {
+    page = await signedIn(host, '/window/decisions');
+  });
+  afterAll(() => page.context().close());
+
+  test('say who voted what, with what weight, who dissents and why; a person puts another choice in its place', async () => {
+    await page.getByRole('link', { name: 'Rounds of agents' }).click();
+    await page.getByRole('link', { name: /The agents agree: approve.*3 of 3 votes/s }).click();
+    expect(new URL(page.url()).pathname).toBe('/window/decisions/rounds/agreed');
+    await page.getByRole('img', { name: 'approve: 83.3 % of the weight cast' }).waitFor();
+    await page.getByRole('img', { name: /^Agreement of 3 voters.*approve 2, reject 1/ }).waitFor();
+    await page.getByRole('row', { name: /recon-3.*reject.*60 %.*16.6 %.*a month apart/s }).waitFor();
+    const dissent = page.locator('section', { has: page.getByRole('heading', { name: /Who dissents/ }) });
+    expect(await dissent.getByRole('listitem').allInnerTexts()).toEqual([expect.stringContaining('recon-3')]);
+    expect(await violations(page)).toEqual([]);
+
+    await page.getByText('Put another choice in its place').first().click();
+    expect(await page.getByRole('radio').count()).toBe(1);
+    await page.getByRole('radio', { name: 'reject' }).check();
+    await page.getByLabel('Why', { exact: true }).fill('the supplier has confirmed both');
+    await page.getByRole('button', { name: 'Put another choice in its place' }).click();
+    await shows('People decided: reject');
+    expect((await done(host, '/v1/rounds/agreed')).override).toMatchObject({
+      ...{ by: 'human:owner', choice: 'reject', reason: 'the supplier has confirmed both' },
+    });
+  });
+
+  test('on a tie a person says which; nothing is chosen beforehand, and the round follows', async () => {
+    await voted(
+      host,
+      'tied',
+      [
+        ['recon-1', 'north', 0.9, 'it is near'],
+        ['recon-2', 'south', 0.7, HOSTILE.slice(0, 900)],
+      ],
+      {
+        ...{ question: 'Which supplier?', choices: ['north', 'south'] },
+        electorate: {
+          algorithm: 'simple_majority',
+          voters: ['recon-1', 'recon-2'].map((voter) => ({ id: voter, why: 'asked' })),
+        },
+      },
+    );
+    await page.goto('/window/decisions/rounds/tied');
+    await shows('Tie: none of the choices leads');
+    await page.getByRole('link', { name: 'Decide it' }).click();
+    await page.getByRole('row', { name: /recon-1.*north/s }).waitFor();
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await shows('None leads: say which.');
+    expect(await page.getByRole('radio', { checked: true }).count()).toBe(0);
+    await page.getByLabel('Your reason').fill('it is cheaper');
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+    expect((await done(host, '/v1/rounds/tied')).override).toBeUndefined();
+    await page.getByRole('radio', { name: 'south' }).check();
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+    await shows('People decided: south');
+  });
+});
+
+test('a notice leads to this one decision, which is there after sign-in', async () => {
+  const channel = { kind: 'mail', address: 'ada@example.org', groups: ['*'], events: ['approval-requested'] };
+  await done(host, '/v1/channels/ada', channel, 'human:ada', 'PUT');
+  await eventually(async () => (await done(host, '/v1/channels')).value.length > 0);
+  const approval = await held(host, 'told', { why: 'the mail says so' });
+  // No mail server is here: what could not be sent says where it would have led.
+  const [dead] = await eventually(async () => {
+    const { value } = await done(host, '/v1/deliveries?status=dead');
+    return value.length > 0 && value;
+  });
+  const [requested] = (await done(host, `/v1/streams/delivery/${dead.delivery_id}`)).value;
+  const { link } = requested.events[0].data.notice;
+  expect(link).toBe(`${host.url}/window/decisions/${approval}`);
+  page = await signedIn(host, link as string);
+  await page.getByRole('heading', { name: 'the mail says so' }).waitFor();
+  await page.context().close();
+});
+
+test('several of low impact are decided together, by key and by thumb; those of more impact each by itself', async () => {
+  const low = [await held(host, 'low-1', { impact: 'low' }), await held(host, 'low-2', { impact: 'low' })];
+  page = await signedIn(host, '/window/decisions', { viewport: PHONE, hasTouch: true, isMobile: true });
+  const chosen = page.getByRole('checkbox', { name: /^Decide together/ });
+  await chosen.nth(1).waitFor();
+  expect(await chosen.count()).toBe(2);
+  await page.locator(`a[data-together="${low[0]}"]`).focus();
+  await page.keyboard.press('b');
+  await shows('1 decision of low impact chosen');
+  await page.getByRole('button', { name: 'All 2 of low impact that are shown' }).tap();
+  await shows('2 decisions of low impact chosen');
+  expect([await overflow(page), await violations(page)]).toEqual([0, []]);
+  // Somebody else is faster at one of them.
+  const { hash } = await done(host, `/v1/approvals/${low[1]}`);
+  await page.route('**/v1/approvals?*', (route) => route.abort());
+  await done(host, `/v1/approvals/${low[1]}/reject`, { hash, reason: 'no' });
+  await page.getByLabel('Your reason').fill('all of them are small');
+  await page.getByRole('button', { name: 'Approve' }).tap();
+  await shows('1 approved');
+  await shows('1 left as they are:');
+  expect((await done(host, `/v1/approvals/${low[0]}`)).given).toMatchObject([{ reason: 'all of them are small' }]);
   await page.context().close();
 });
 

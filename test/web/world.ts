@@ -37,6 +37,31 @@ export async function held(host: TestHost, id: string, more: Readonly<Record<str
   return /\/approval\/(.+)@\d+$/.exec(of.ref as string)?.[1] as string;
 }
 
+/** A question on which agents have voted, the first of them with the most weight, each with a choice and a reason. */
+export async function voted(
+  host: TestHost,
+  id: string,
+  votes: readonly (readonly [voter: string, choice: string, confidence: number, reasoning: string])[],
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const electorate = {
+    // It closes with the last vote, whatever that is.
+    ...{ algorithm: 'weighted_voting', quorum: 1, min_agreement: 0.6 },
+    voters: votes.map(([voter], i) => ({ id: voter, why: 'it knows the supplier', weight: votes.length - i })),
+  };
+  const { round } = await done(host, '/v1/rounds', {
+    ...{ id, question: 'Is invoice 4711 a duplicate of 4698?', kind: 'finance.duplicate', impact: 'medium' },
+    ...{ round_seconds: 3_600, electorate, ...more },
+  });
+  for (const [voter, choice, confidence, reasoning] of votes)
+    await done(
+      host,
+      `/v1/rounds/${id}/votes`,
+      { choice, confidence, reasoning, snapshot: round.snapshot, pass: 1 },
+      voter,
+    );
+}
+
 /** Agents at work, a task that nobody can do, one that is done, and decisions for people. */
 export async function populate(host: TestHost): Promise<void> {
   for (let i = 0; i < 40; i += 1)
@@ -69,6 +94,17 @@ export async function writeHostile(host: TestHost): Promise<void> {
   await done(host, '/v1/tasks/hostile/cancel', { reason: HOSTILE });
 }
 
+const REASONS = [
+  ['approve', 0.9, 'both carry the same order number'],
+  ['reject', 0.8, 'the second one names a delivery of its own, on 3 March'],
+  ['approve', 0.85, 'the amounts are the same to the cent'],
+  ['approve', 0.7, 'the supplier has sent duplicates before'],
+  ['reject', 0.6, 'the dates are a month apart'],
+  ['approve', 0.75, 'it was scanned twice: the stamps are the same'],
+  ['approve', 0.55, 'nothing speaks for two deliveries in the stock'],
+  ['reject', 0.5, 'two goods receipts were booked'],
+] as const;
+
 const KINDS = ['finance.reconciliation', 'legal.review', 'crm.lead_scoring', 'support.triage'] as const;
 
 /** A colony with something of everything; a second time, with other ids, more of the same. */
@@ -93,6 +129,11 @@ export async function liven(host: TestHost, prefix = ''): Promise<void> {
   }
   for (const [i, impact] of (['low', 'medium', 'high'] as const).entries())
     await held(host, `${prefix}order-${i}`, { impact, action: { item: 'bolts', amount: 40 * (i + 1) } });
+  await voted(
+    host,
+    `${prefix}duplicate`,
+    REASONS.map(([choice, confidence, reasoning], i) => [`bot-${i}`, choice, confidence, reasoning]),
+  );
   for (let i = 0; i < 60; i += 1) await post(`invoice-${i}`, { task_type: KINDS[i % 4] });
   for (let i = 10; i < 16; i += 1)
     await post(`contract-${i}`, { requires: [{ capability: 'contract', level: 0.8 }], priority: 0.9 });

@@ -34,6 +34,7 @@ export function linkTo(
 /** The page of what a stream is about, where there is one; its receipts elsewhere. */
 export function linkToStream(stream: string): string {
   const [, category = '', id = ''] = stream.split('/');
+  if (category === 'round') return linkTo('decisions', ['rounds', id]);
   const pane = ({ task: 'tasks', agent: 'agents', approval: 'decisions' } as const)[category];
   return pane === undefined ? linkTo('receipts', [category, id]) : linkTo(pane, [id]);
 }

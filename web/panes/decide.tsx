@@ -7,8 +7,8 @@ import type { approvals } from '../../contract/oversight/approvals';
 import { call } from '../lib/api';
 import { Failure } from '../lib/failure';
 import { onKey } from '../lib/keys';
+import { Choices } from '../parts/choices';
 import { Problem } from '../parts/outcome';
-import { Said } from '../parts/said';
 import { texts } from '../texts';
 import type { Approval, Asked } from './decision';
 
@@ -119,7 +119,12 @@ function DecideForm({ way, approval, action, onDone, onBack }: FormProps) {
         </label>
       )}
       {(way === 'approve' || way === 'edit') && seen.choices !== undefined && (
-        <Choices approval={seen} choice={choice} onChoice={setChoice} />
+        <Choices
+          of={seen.choices}
+          legend={seen.leader === undefined ? words.choiceTie : words.choice}
+          chosen={choice}
+          onChoice={setChoice}
+        />
       )}
       <label>
         {way === 'ask' ? words.askHint : words.reason}
@@ -142,27 +147,6 @@ function DecideForm({ way, approval, action, onDone, onBack }: FormProps) {
         </button>
       </div>
     </form>
-  );
-}
-
-interface ChoicesProps {
-  readonly approval: Approval;
-  readonly choice: string | undefined;
-  readonly onChoice: (choice: string) => void;
-}
-
-/** Which of several; on a tie none is chosen beforehand. */
-function Choices({ approval: { choices = [], leader }, choice, onChoice }: ChoicesProps) {
-  return (
-    <fieldset>
-      <legend>{leader === undefined ? words.choiceTie : words.choice}</legend>
-      {choices.map((one) => (
-        <label key={one} class="choice">
-          <input type="radio" name="choice" required checked={choice === one} onChange={() => onChoice(one)} />
-          <Said text={one} most={200} />
-        </label>
-      ))}
-    </fieldset>
   );
 }
 

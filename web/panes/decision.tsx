@@ -6,7 +6,7 @@ import type { Shown as ShownOf } from '../../contract/route';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
 import { linkTo, linkToStream } from '../lib/route';
-import { categoryOf, idOf } from '../lib/streams';
+import { categoryOf, idOf, placeOf } from '../lib/streams';
 import { Badge, impactTone } from '../parts/badge';
 import { Facts, Section } from '../parts/facts';
 import { History } from '../parts/history';
@@ -17,25 +17,39 @@ import { summaryOf } from '../parts/summary';
 import { Away, When } from '../parts/when';
 import { texts } from '../texts';
 import { Decide } from './decide';
+import { type Round, roundOf, Verdict, Votes } from './round';
 
 export type Approval = ShownOf<typeof ApprovalSchema>;
 
-/** What is asked, and the action that it is about; undefined where it is about a round. */
+/** What is asked, and what of it can be corrected. */
 export interface Asked {
   readonly approval: Approval;
+  /** Undefined where it is about a round. */
   readonly action: unknown;
+}
+
+interface Found extends Asked {
+  /** In which agents voted on it before people were asked, if they did. */
+  readonly round: Round | undefined;
 }
 
 const { decisions: words } = texts;
 
-async function asked(id: string, signal: AbortSignal): Promise<Asked> {
+async function asked(id: string, signal: AbortSignal): Promise<Found> {
   const params = { approval_id: id };
   const approval = await call<typeof approvals.get>('GET /v1/approvals/{approval_id}', { params }, { signal });
-  if (approval.edit?.hash === approval.hash) return { approval, action: approval.edit.action };
-  if (categoryOf(approval.action) !== 'action') return { approval, action: undefined };
+  if (categoryOf(approval.action) !== 'action') {
+    const round = categoryOf(approval.action) === 'round' ? await roundOf(idOf(approval.action), signal) : undefined;
+    return { approval, action: undefined, round };
+  }
   const of = { action_id: idOf(approval.action) };
-  const { action } = await call<typeof actions.get>('GET /v1/actions/{action_id}', { params: of }, { signal });
-  return { approval, action };
+  const { action, refs } = await call<typeof actions.get>('GET /v1/actions/{action_id}', { params: of }, { signal });
+  const voted = refs.map(placeOf).findLast((ref) => ref !== undefined && categoryOf(ref.stream) === 'round');
+  return {
+    approval,
+    action: approval.edit?.hash === approval.hash ? approval.edit.action : action,
+    round: voted && (await roundOf(idOf(voted.stream), signal)),
+  };
 }
 
 interface Props {
@@ -46,7 +60,7 @@ interface Props {
 }
 
 export function DecisionPage({ id, next, onDone }: Props) {
-  const loaded = useLoad(id, (signal) => asked(id, signal), { changedBy: ['approval'] });
+  const loaded = useLoad(id, (signal) => asked(id, signal), { changedBy: ['approval', 'round'] });
   const [said, setSaid] = useState('');
   return (
     <article class="decision">
@@ -54,7 +68,7 @@ export function DecisionPage({ id, next, onDone }: Props) {
         <a href={linkTo('decisions')}>{words.title}</a>
       </p>
       <Shown of={loaded}>
-        {({ approval, action }) => (
+        {({ approval, action, round }) => (
           <>
             <Question approval={approval} />
             <Voices approval={approval} />
@@ -64,6 +78,7 @@ export function DecisionPage({ id, next, onDone }: Props) {
               </Section>
             )}
             <Changes approval={approval} />
+            {round !== undefined && <Voted round={round} />}
             <p class="soft hash">
               {words.hash} <Code text={approval.hash.slice(0, 12)} /> · <AsOf of={loaded} />
             </p>
@@ -186,6 +201,27 @@ function Voices({ approval: { inputs, questions, claim } }: { readonly approval:
           ))}
         </ul>
       </Section>
+    </>
+  );
+}
+
+/** What agents made of it in a round, before people were asked. */
+function Voted({ round }: { readonly round: Round }) {
+  return (
+    <>
+      <Section
+        title={words.voted}
+        aside={
+          <a href={linkTo('decisions', ['rounds', round.id])}>
+            <Code text={round.id} />
+          </a>
+        }
+      >
+        <p>
+          <Verdict of={round} />
+        </p>
+      </Section>
+      <Votes round={round} />
     </>
   );
 }

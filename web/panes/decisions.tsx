@@ -14,8 +14,9 @@ import { summaryOf } from '../parts/summary';
 import { Away, When } from '../parts/when';
 import { texts } from '../texts';
 import { DecisionPage } from './decision';
+import { isTogether, Together, type TogetherChosen, useTogether } from './together';
 
-type ApprovalSummary = ShownOf<typeof Summary>;
+export type ApprovalSummary = ShownOf<typeof Summary>;
 
 const LIMIT = 50;
 const EVERY_MS = 10_000;
@@ -38,22 +39,13 @@ export function Decisions({ id }: { readonly id: string | undefined }) {
   );
   const kept = { status: status === 'waiting' ? undefined : status, page };
   const rows = loaded.data?.value ?? [];
+  const together = useTogether();
   const next = rows[rows.findIndex((row) => row.id === id) + 1]?.id;
   return (
     <div class="split" data-open={id !== undefined}>
       <h1 tabIndex={-1}>{words.title}</h1>
       <div class="split-list">
-        <nav class="tabs" aria-label={words.queue}>
-          <a href={linkTo('decisions')} aria-current={status === 'waiting' ? 'true' : undefined}>
-            {words.waiting}
-          </a>
-          <a
-            href={linkTo('decisions', [], { status: 'closed' })}
-            aria-current={status === 'closed' ? 'true' : undefined}
-          >
-            {words.closed}
-          </a>
-        </nav>
+        <DecisionTabs at={status} />
         <Shown of={loaded}>
           {({ value, nextLink }) => (
             <>
@@ -62,9 +54,10 @@ export function Decisions({ id }: { readonly id: string | undefined }) {
               )}
               <ul class="rows queue">
                 {value.map((row) => (
-                  <QueueRow key={row.id} row={row} chosen={row.id === id} query={kept} />
+                  <QueueRow key={row.id} row={row} shown={row.id === id} query={kept} together={together} />
                 ))}
               </ul>
+              {status === 'waiting' && <Together of={together} rows={value} onDone={loaded.reload} />}
               <Pages
                 page={page}
                 nextLink={nextLink}
@@ -91,17 +84,55 @@ export function Decisions({ id }: { readonly id: string | undefined }) {
   );
 }
 
+interface TabsProps {
+  readonly at: 'waiting' | 'closed' | 'rounds';
+}
+
+/** What waits for people, what they decided, and what agents decide together. */
+export function DecisionTabs({ at }: TabsProps) {
+  const tabs = [
+    ['waiting', words.waiting, linkTo('decisions')],
+    ['closed', words.closed, linkTo('decisions', [], { status: 'closed' })],
+    ['rounds', words.rounds, linkTo('decisions', ['rounds'])],
+  ] as const;
+  return (
+    <nav class="tabs" aria-label={words.queue}>
+      {tabs.map(([name, text, link]) => (
+        <a key={name} href={link} aria-current={name === at ? 'true' : undefined}>
+          {text}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
 interface RowProps {
   readonly row: ApprovalSummary;
-  readonly chosen: boolean;
+  readonly shown: boolean;
+  readonly together: TogetherChosen;
   readonly query: Readonly<Record<string, string | undefined>>;
 }
 
-function QueueRow({ row, chosen, query }: RowProps) {
+function QueueRow({ row, shown, query, together }: RowProps) {
   const { id, severity, kind, summary, requester, status, deadline, outcome, closed_at: closedAt } = row;
+  const mayTogether = isTogether(row);
   return (
-    <li>
-      <a class="row" data-row href={linkTo('decisions', [id], query)} aria-current={chosen ? 'true' : undefined}>
+    <li class="queue-row">
+      {mayTogether && (
+        <input
+          type="checkbox"
+          aria-label={words.together.pick(summaryOf(kind, summary).matter.slice(0, 80))}
+          checked={together.has(id)}
+          onChange={() => together.toggle(row)}
+        />
+      )}
+      <a
+        class="row"
+        data-row
+        data-together={mayTogether ? id : undefined}
+        href={linkTo('decisions', [id], query)}
+        aria-current={shown ? 'true' : undefined}
+      >
         <Badge tone={impactTone(severity)} text={severity} />
         <span class="grow">
           <strong>

@@ -12,6 +12,7 @@ import { Governance } from '../panes/governance';
 import { Mesh } from '../panes/mesh';
 import { Now } from '../panes/now';
 import { Receipts } from '../panes/receipts';
+import { Rounds } from '../panes/rounds';
 import { StreamPage } from '../panes/stream';
 import { TaskPage } from '../panes/task';
 import { Tasks } from '../panes/tasks';
@@ -98,7 +99,7 @@ function PaneOf() {
     case 'tasks':
       return id === undefined ? <Tasks /> : <TaskPage key={id} id={id} />;
     case 'decisions':
-      return <Decisions id={id} />;
+      return id === 'rounds' ? <Rounds id={more} /> : <Decisions id={id} />;
     case 'agents':
       return id === undefined ? <Agents /> : <AgentPage key={id} id={id} />;
     case 'mesh':

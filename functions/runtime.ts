@@ -21,6 +21,7 @@ import { callerOf } from '../app/operation/callers';
 import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
+import type { SignIn } from '../contract/identity/sign-in';
 import type { Rejection } from '../domain/kernel/decider';
 import { includesLevel, type Level, type Principal } from '../domain/kernel/principal';
 import {
@@ -170,6 +171,11 @@ export function attemptOf({ header }: Envelope, shown: string): Attempt {
 /** What a request proves by its header `DPoP`. */
 export function proofIn({ method, path, header }: Envelope): ShownProof {
   return { proof: header('dpop'), method, path };
+}
+
+/** Where people can sign in on the page of the window. */
+export function signIns(): readonly SignIn[] {
+  return readSettings().signIns;
 }
 
 const sessionOf = ({ token }: Principal) => token?.session;

@@ -1,7 +1,7 @@
 /** What the environment says: one schema for every setting, and what all of them mean together. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { IssuerSettings } from '../adapters/oidc/settings';
+import { IssuerSettings, signInsOf } from '../adapters/oidc/settings';
 import { BUDGET_SAFETY } from '../app/budgets/module';
 import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
 import { MAX_FEED_SILENCE_SECONDS } from '../app/engine/standstill';
@@ -435,6 +435,8 @@ function settingsOf(given: z.infer<typeof schema>, lacking: readonly string[]) {
     ),
     /** Other issuers of tokens that are trusted to say who calls. */
     issuers: given.FORMICARY_ISSUERS,
+    /** At which of them people sign in on the page of the window. */
+    signIns: signInsOf(given.FORMICARY_ISSUERS),
     /** Whether callers are believed who they say they are in headers, without a token. */
     devHeaders: given.FORMICARY_DEV_HEADERS === 'on',
     /** Proxies in front of whoever takes the connections, which say as well where a request comes from. */

@@ -17,6 +17,17 @@ export const address = z
   }, 'give a URL that begins with https://');
 const role = z.enum(ROLES, `give one of ${ROLES.join(', ')}`);
 
+/** How people sign in on the page of the window: a client without a secret that is registered there for it. */
+const window = z
+  .strictObject({
+    client_id: z.string().min(1).max(200),
+    /** What is asked for, words parted by spaces: what makes its access tokens ones for this colony. */
+    scope: z.string().min(1).max(1_000).default('openid'),
+    /** What the tokens are to be for, where it is said so (RFC 8707). */
+    resource: z.url().max(500).optional(),
+  })
+  .optional();
+
 const common = {
   /** Stands in the id of each principal, `human:NAME:…`: keep it for as long as its people have receipts. */
   name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'give lower-case letters, digits and hyphens, 31 at most'),
@@ -30,20 +41,26 @@ const common = {
   default_role: role.optional(),
   /** What a value of the claim `groups` gives: groups that approvals ask for. */
   groups: z.record(z.string(), z.string().min(1).max(100)).default({}),
+  window,
 };
 
-const OpenId = z.strictObject({
-  ...common,
-  type: z.literal('oidc'),
-  /** Exactly as its tokens say it (`iss`). */
-  issuer: address,
-  /** Where its keys are; without it, where its configuration says. */
-  jwks_uri: address.optional(),
-  /** Whose callers they are. */
-  tenant,
-  /** Whom it vouches for: people alone decide where a rule asks for people. Name an issuer of both twice. */
-  kind: z.enum(['human', 'service']),
-});
+const OpenId = z
+  .strictObject({
+    ...common,
+    type: z.literal('oidc'),
+    /** Exactly as its tokens say it (`iss`). */
+    issuer: address,
+    /** Where its keys are; without it, where its configuration says. */
+    jwks_uri: address.optional(),
+    /** Whose callers they are. */
+    tenant,
+    /** Whom it vouches for: people alone decide where a rule asks for people. Name an issuer of both twice. */
+    kind: z.enum(['human', 'service']),
+  })
+  .refine(({ kind, window: signIn }) => kind === 'human' || signIn === undefined, {
+    path: ['window'],
+    error: 'leave it out where no people sign in (kind)',
+  });
 
 const Entra = z.strictObject({
   ...common,
@@ -60,6 +77,21 @@ export const IssuerSettings = z
   .array(z.discriminatedUnion('type', [OpenId, Entra]))
   .max(MAX_ISSUERS)
   .refine((all) => new Set(all.map(({ name }) => name)).size === all.length, 'give each issuer a name of its own');
+
+/** Where people can sign in on the page of the window, and as which client: public, all of it. */
+export function signInsOf(issuers: IssuerSettings) {
+  return issuers.flatMap((one) => {
+    const { name, window: signIn } = one;
+    if (signIn === undefined) return [];
+    if (one.type === 'oidc') return [{ name, issuer: one.issuer, ...signIn }];
+    const directories = Object.keys(one.tenants);
+    return directories.map((directory) => ({
+      name: directories.length === 1 ? name : `${name} (${directory})`,
+      issuer: `${one.authority.replace(/\/$/, '')}/${directory}/v2.0`,
+      ...signIn,
+    }));
+  });
+}
 
 export type OpenIdSettings = z.output<typeof OpenId>;
 export type EntraSettings = z.output<typeof Entra>;

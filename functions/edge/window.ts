@@ -1,11 +1,14 @@
 /**
  * The window: a page for people, and the files that it loads, as `web/build.mjs` has made them. They are the same for
- * everybody and hold no data; what the page shows it asks of the API, with the token of whoever has signed in.
+ * everybody and hold no data but where people sign in; what the page shows it asks of the API, with the token of
+ * whoever has signed in.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import { markupText } from '../../domain/kernel/text';
+import { signIns } from '../runtime';
 
 const PAGE = 'index.html';
 
@@ -20,19 +23,27 @@ const TYPES: Readonly<Record<string, string>> = {
   '.txt': 'text/plain; charset=utf-8',
 };
 
-/** Nothing runs, and nothing is loaded, but what this host serves; no text becomes markup (Trusted Types). */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
-].join('; ');
+/** Where the page reads at which issuers people sign in. */
+const SIGN_INS = 'name="sign-in" content=""';
+
+/**
+ * Nothing runs, and nothing is loaded, but what this host serves; no text becomes markup (Trusted Types). The page
+ * speaks with this host alone, and with the issuers at which people sign in.
+ */
+function policyOf(issuers: readonly string[]): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    ["connect-src 'self'", ...new Set(issuers.map((issuer) => new URL(issuer).origin))].join(' '),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; ');
+}
 
 const COMMON = { 'x-content-type-options': 'nosniff', vary: 'accept-encoding' };
 
@@ -43,11 +54,12 @@ interface File {
 }
 
 let files: ReadonlyMap<string, File> | undefined;
+let policy: string | undefined;
 
 /** The page, whichever part of the window an address names; undefined where the window was not built. */
 export function windowPage(request: HttpRequest): HttpResponseInit | undefined {
   return answer(request, PAGE, {
-    'content-security-policy': POLICY,
+    'content-security-policy': (policy ??= policyOf(signIns().map(({ issuer }) => issuer))),
     'referrer-policy': 'no-referrer',
     'cross-origin-opener-policy': 'same-origin',
     'cache-control': 'no-cache',
@@ -81,12 +93,19 @@ function built(): ReadonlyMap<string, File> {
     if (!names.some((name) => /^window-\w+\.js$/.test(name))) continue;
     return new Map(
       names.map((name) => {
-        const plain = readFileSync(join(place, name));
+        const plain = name === PAGE ? pageIn(place) : readFileSync(join(place, name));
         return [name, { type: TYPES[extname(name)] as string, plain, packed: gzipSync(plain, { level: 9 }) }];
       }),
     );
   }
   return new Map();
+}
+
+/** With what it has to know before anybody has signed in: where one can. */
+function pageIn(place: string): Buffer {
+  const said = markupText(JSON.stringify(signIns()));
+  const page = readFileSync(join(place, PAGE), 'utf8');
+  return Buffer.from(page.replace(SIGN_INS, () => SIGN_INS.replace('""', () => `"${said}"`)));
 }
 
 function namesIn(folder: string): string[] {

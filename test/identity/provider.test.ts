@@ -1,20 +1,15 @@
 /** A host that trusts a provider of OpenID Connect, as it is used: `oidc-provider`, unchanged. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { Formicary } from '../../client/client';
 import { startTestHost, type TestHost } from '../support/host';
+import { type Provider, startProvider } from '../support/provider';
 
-let provider: ChildProcess;
+let provider: Provider;
 let issuer: string;
 let host: TestHost;
 
 beforeAll(async () => {
-  provider = spawn(process.execPath, [path.join(__dirname, '../support/oidc-provider.mjs')], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  [issuer] = (await once(createInterface({ input: provider.stdout! }), 'line')) as [string];
+  provider = await startProvider();
+  ({ issuer } = provider);
   const trusted = {
     ...{ type: 'oidc', name: 'ci', issuer, audience: 'https://colony.example.com', tenant: 'acme', kind: 'service' },
     ...{ roles_claim: 'scope', roles: { 'formicary.run': 'operator' } },
@@ -24,7 +19,7 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  provider.kill();
+  provider.stop();
   await host.stop();
 });
 

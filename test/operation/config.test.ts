@@ -86,6 +86,7 @@ describe('the embedded profile', () => {
     closedTenants: false,
     secrets: [],
     issuers: [],
+    signIns: [],
     devHeaders: false,
     proxies: 0,
     logLevel: 'info',
@@ -108,6 +109,31 @@ describe('the embedded profile', () => {
     expect(readSettings({ ...Object.fromEntries(SETTING_NAMES.map((name) => [name, ''])), PATH: '/bin' })).toEqual(
       DEFAULTS,
     );
+  });
+
+  test('says where people sign in on the page of the window: at each directory, where there are several', () => {
+    const directories = ['0b1f6471-1bf0-4dda-aec3-111122223333', '1c1f6471-1bf0-4dda-aec3-111122223333'];
+    const entra = {
+      ...{ type: 'entra', name: 'entra', audience: 'formicary' },
+      tenants: Object.fromEntries(directories.map((directory) => [directory, 'acme'])),
+    };
+    const client = { client_id: 'window', scope: 'openid api://formicary/.default' };
+    const given = [
+      { ...ISSUER, window: { client_id: 'window' } },
+      { ...ISSUER, name: 'other' },
+      { ...entra, window: client },
+    ];
+    const { signIns } = readSettings({ FORMICARY_ISSUERS: JSON.stringify(given) });
+    expect(signIns).toEqual([
+      { name: 'bank', issuer: 'https://id.bank.example', client_id: 'window', scope: 'openid' },
+      ...directories.map((directory) => ({
+        name: `entra (${directory})`,
+        issuer: `https://login.microsoftonline.com/${directory}/v2.0`,
+        ...client,
+      })),
+    ]);
+    const ofServices = { ...ISSUER, kind: 'service', window: { client_id: 'window' } };
+    expect(() => readSettings({ FORMICARY_ISSUERS: JSON.stringify([ofServices]) })).toThrow(/window: leave it out/);
   });
 
   test('takes every setting', () => {

@@ -1,6 +1,7 @@
 /**
  * A provider of OpenID Connect (`oidc-provider`) on this machine, in a process of its own: Jest doesn't load its
- * modules as they are. Prints its address when it listens.
+ * modules as they are. Prints its address when it listens. Whoever comes to sign in is `ada`, whom it knows already, and
+ * comes back to a host of this machine.
  */
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
@@ -17,23 +18,54 @@ const server = createServer().listen(0, '127.0.0.1', () => {
         response_types: [],
         redirect_uris: [],
       },
+      {
+        client_id: 'window',
+        token_endpoint_auth_method: 'none',
+        application_type: 'native',
+        grant_types: ['authorization_code', 'refresh_token'],
+        redirect_uris: ['http://127.0.0.1/window/signed-in'],
+      },
     ],
-    scopes: ['formicary.run'],
+    scopes: ['openid', 'formicary.run'],
+    findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+    clientBasedCORS: () => true,
+    issueRefreshToken: (_, { clientId }) => clientId === 'window',
+    interactions: { url: (_, { uid }) => `/interaction/${uid}` },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
         defaultResource: () => resource,
-        getResourceServerInfo: () => ({
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_, __, { clientId }) => ({
           scope: 'formicary.run',
           audience: resource,
-          accessTokenTTL: 600,
+          // Short enough for a test to see the next one.
+          accessTokenTTL: clientId === 'window' ? 5 : 600,
           accessTokenFormat: 'jwt',
         }),
       },
     },
   });
-  server.on('request', provider.callback());
+  const others = provider.callback();
+  server.on('request', (request, response) => {
+    if (!request.url.startsWith('/interaction/')) return others(request, response);
+    return known(provider, resource, request, response);
+  });
   console.log(issuer);
 });
+
+/** Lets in, and lets them have what was asked for, whoever is asked who they are. */
+async function known(provider, resource, request, response) {
+  const { prompt, params, session } = await provider.interactionDetails(request, response);
+  if (prompt.name === 'login') {
+    const login = { accountId: 'ada' };
+    return provider.interactionFinished(request, response, { login });
+  }
+  const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+  grant.addOIDCScope('openid formicary.run');
+  grant.addResourceScope(resource, 'formicary.run');
+  const consent = { grantId: await grant.save() };
+  return provider.interactionFinished(request, response, { consent }, { mergeWithLastSubmission: true });
+}

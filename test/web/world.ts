@@ -3,16 +3,16 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { call } from '../http/support';
 import { eventually } from '../support/eventually';
-import { compiledApp, startTestHost, type TestHost } from '../support/host';
+import { compiledApp, startTestHost, type TestHost, type TestHostOptions } from '../support/host';
 
 const ROOT = join(__dirname, '../..');
 
 /** What somebody could send who means harm, or writes from right to left. */
 export const HOSTILE = `<img src=x onerror=alert(1)><script>alert(2)</script> \u202Eesrever \u2066x ${'w'.repeat(1_500)}`;
 
-export async function windowHost(): Promise<TestHost> {
+export async function windowHost(options: TestHostOptions = {}): Promise<TestHost> {
   execFileSync(process.execPath, [join(ROOT, 'web/build.mjs'), join(compiledApp(), 'dist/web')]);
-  return await startTestHost();
+  return await startTestHost(options);
 }
 
 /** The body of an answer, which must be one of success. */

@@ -34,3 +34,8 @@ export async function failureOf(response: Response): Promise<Failure> {
     Number.isFinite(after) ? after : undefined,
   );
 }
+
+/** What was thrown, which says what to do where it is a failure, and is a fault of the window otherwise. */
+export function failureIn(error: unknown): Failure {
+  return error instanceof Failure ? error : new Failure(0, texts.failures.defect, String(error), 'defect');
+}

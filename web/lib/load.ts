@@ -1,7 +1,6 @@
 /** What a pane shows: asked of the API, and asked again when receipts say that it has changed. */
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { texts } from '../texts';
-import { Failure } from './failure';
+import { type Failure, failureIn } from './failure';
 import { onCommits } from './live';
 import { hostNow } from './session';
 import { categoryOf } from './streams';
@@ -130,7 +129,7 @@ class Loader<T> {
       if (this.#changedAt > this.#startedAt - SETTLED_MS) wait = APART_MS;
     } catch (error) {
       if (this.#over.signal.aborted) return;
-      const failure = error instanceof Failure ? error : new Failure(0, texts.failures.defect, String(error), 'defect');
+      const failure = failureIn(error);
       this.onFailure(failure);
       wait = Math.max(2_000, 1_000 * (failure.retryAfter ?? 2));
       if (FINAL.has(failure.status)) wait = this.everyMs;

@@ -1,12 +1,14 @@
 /**
- * Who looks. The owner's key signs, in this page, that its holder asks for a token (RFC 7523); the token is kept in
- * memory alone, the key as one that WebCrypto does not give out. Neither is ever a part of an address.
+ * Who looks. The owner's key signs, in this page, that its holder asks for a token (RFC 7523), or an issuer gives one
+ * that the host trusts; the token is kept in memory alone, the key as one that WebCrypto does not give out. None is
+ * ever a part of an address.
  */
 import { signal } from '@preact/signals';
 import type { identity } from '../../contract/identity/tokens';
 import type { AnswerOf } from '../../contract/route';
 import { texts } from '../texts';
-import { Failure, failureOf } from './failure';
+import { Failure, failureIn, failureOf } from './failure';
+import { type Ask, returned } from './issuers';
 import { clearKept, keep, type Kept, kept } from './key-store';
 
 export type Me = AnswerOf<typeof identity.me>;
@@ -30,7 +32,8 @@ interface Token {
 const RENEWED_AFTER = 0.6;
 const ALGORITHM = 'Ed25519';
 
-let holder: Kept | undefined;
+/** What whoever has signed in gets tokens by. */
+let holder: Ask | undefined;
 let token: Token | undefined;
 let asking: Promise<Token> | undefined;
 /** How far the host's clock is ahead of this machine's, in milliseconds, as far as that is known. */
@@ -47,12 +50,27 @@ export function heardTime(date: string | null): void {
   if (Number.isFinite(difference)) ahead = Math.abs(difference) < 2_000 ? 0 : difference;
 }
 
-/** Goes on with the key that this browser has kept, if there is one. */
+/** Why nobody was let in who has come back from an issuer. */
+export const refusal = signal<Failure | undefined>(undefined);
+
+/** Goes on with what an issuer has answered, or with the key that this browser has kept, if there is either. */
 export async function resume(): Promise<void> {
-  holder = await kept();
-  if (holder === undefined) me.value = null;
+  try {
+    const vouched = await returned();
+    if (vouched !== undefined) {
+      await clearKept().catch(() => undefined);
+      await enterBy(vouched);
+      return;
+    }
+  } catch (error) {
+    refusal.value = failureIn(error);
+    me.value = null;
+    return;
+  }
+  const key = await kept();
+  if (key === undefined) me.value = null;
   else
-    await enter().catch(async (error: unknown) => {
+    await enterBy(ownerAsks(key), true).catch(async (error: unknown) => {
       // A key that the host does not take any more is of no use; while it does not answer, nobody knows.
       if (error instanceof Failure && error.status === 401) await signOut();
       else me.value = null;
@@ -62,14 +80,7 @@ export async function resume(): Promise<void> {
 /** Signs in with the owner's key. Throws a `Failure` that says what to do. */
 export async function signIn(key: string, acting: Acting, keeps: boolean): Promise<void> {
   const next = { key: await imported(key), ...acting };
-  asking = undefined;
-  holder = next;
-  try {
-    await enter();
-  } catch (error) {
-    holder = undefined;
-    throw error;
-  }
+  await enterBy(ownerAsks(next));
   await (keeps ? keep(next) : clearKept()).catch(() => undefined);
 }
 
@@ -102,28 +113,45 @@ export function forgetToken(): void {
   token = undefined;
 }
 
-async function enter(): Promise<void> {
+/** @param stays whether it is tried again later where that fails */
+async function enterBy(ask: Ask, stays = false): Promise<void> {
+  holder = ask;
   token = undefined;
-  const response = await fetch('/v1/me', { headers: { authorization: await authorization() }, cache: 'no-store' });
-  if (!response.ok) throw await failureOf(response);
-  me.value = (await response.json()) as Me;
+  asking = undefined;
+  try {
+    const response = await fetch('/v1/me', { headers: { authorization: await authorization() }, cache: 'no-store' });
+    if (!response.ok) throw await failureOf(response);
+    me.value = (await response.json()) as Me;
+  } catch (error) {
+    if (!stays) holder = undefined;
+    throw error;
+  }
 }
 
 async function asked(): Promise<Token> {
   if (holder === undefined) throw signedOut();
   const whose = holder;
-  let response = await assertion(whose);
-  // What is signed holds for a minute of the host's time: where the clocks differ, it is signed for that.
-  const before = ahead;
-  heardTime(response.headers.get('date'));
-  if (!response.ok && Math.abs(ahead - before) > 30_000) response = await assertion(whose);
-  if (!response.ok) {
-    const failure = await failureOf(response);
-    if (holder === whose && failure.status === 401 && me.value !== undefined && me.value !== null) await signOut();
-    throw failure;
+  try {
+    const given = await whose();
+    return { text: given.access_token, due: performance.now() + 1_000 * given.expires_in * RENEWED_AFTER };
+  } catch (error) {
+    const isOver = error instanceof Failure && error.status === 401;
+    if (holder === whose && isOver && me.value !== undefined && me.value !== null) await signOut();
+    throw error;
   }
-  const given = (await response.json()) as { access_token: string; expires_in: number };
-  return { text: given.access_token, due: performance.now() + 1_000 * given.expires_in * RENEWED_AFTER };
+}
+
+/** Asks the host for tokens by the owner's key. */
+function ownerAsks(key: Kept): Ask {
+  return async () => {
+    let response = await assertion(key);
+    // What is signed holds for a minute of the host's time: where the clocks differ, it is signed for that.
+    const before = ahead;
+    heardTime(response.headers.get('date'));
+    if (!response.ok && Math.abs(ahead - before) > 30_000) response = await assertion(key);
+    if (!response.ok) throw await failureOf(response);
+    return (await response.json()) as { access_token: string; expires_in: number };
+  };
 }
 
 function signedOut(): Failure {

@@ -5,7 +5,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { approvals } from '../../contract/oversight/approvals';
 import { call } from '../lib/api';
-import { Failure } from '../lib/failure';
+import { Failure, failureIn } from '../lib/failure';
 import { onKey } from '../lib/keys';
 import { Choices } from '../parts/choices';
 import { Problem } from '../parts/outcome';
@@ -93,7 +93,7 @@ function DecideForm({ way, approval, action, onDone, onBack }: FormProps) {
       const { stream, version } = answer.receipt;
       onDone(`${done}: ${words.receipt(`${stream}@${version}`)}`);
     } catch (error) {
-      setFailure(error instanceof Failure ? error : new Failure(0, texts.failures.defect, String(error), 'defect'));
+      setFailure(failureIn(error));
     } finally {
       setBusy(false);
     }

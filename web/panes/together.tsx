@@ -5,7 +5,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { approvals } from '../../contract/oversight/approvals';
 import { call } from '../lib/api';
-import { Failure } from '../lib/failure';
+import { type Failure, failureIn } from '../lib/failure';
 import { onKey } from '../lib/keys';
 import { Problem } from '../parts/outcome';
 import { Said } from '../parts/said';
@@ -84,7 +84,7 @@ export function Together({ of: chosen, rows, onDone }: Props) {
       setReason('');
       onDone();
     } catch (error) {
-      setFailure(error instanceof Failure ? error : new Failure(0, texts.failures.defect, String(error), 'defect'));
+      setFailure(failureIn(error));
     } finally {
       setBusy(false);
     }

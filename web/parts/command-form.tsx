@@ -1,7 +1,7 @@
 /** Something that changes what is: opened first, then said why, then done. */
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import { Failure } from '../lib/failure';
+import { type Failure, failureIn } from '../lib/failure';
 import { texts } from '../texts';
 import { Problem } from './outcome';
 
@@ -27,7 +27,7 @@ export function CommandForm({ title, tone, needsReason = true, children, onSend 
       await onSend(reason);
       setReason('');
     } catch (error) {
-      setFailure(error instanceof Failure ? error : new Failure(0, texts.failures.defect, String(error), 'defect'));
+      setFailure(failureIn(error));
     } finally {
       setBusy(false);
     }

@@ -1,15 +1,74 @@
-/** Who wants to see: by the owner's key, which stays in this page. */
+/** Who wants to see: by an issuer that the host trusts, or by the owner's key, which stays in this page. */
 import { useState } from 'preact/hooks';
-import { Failure } from '../lib/failure';
-import { signIn } from '../lib/session';
+import { type Failure, failureIn } from '../lib/failure';
+import { leaveFor, signIns } from '../lib/issuers';
+import { refusal, signIn } from '../lib/session';
 import { Command } from '../parts/command';
 import { Problem } from '../parts/outcome';
+import { Said } from '../parts/said';
 import { texts } from '../texts';
 import { Mark } from './mark';
 
 const { signIn: words } = texts;
 
 export function SignIn() {
+  return (
+    <main class="sign-in">
+      <div>
+        <p class="brand">
+          <Mark /> {texts.name}
+        </p>
+        <h1>{words.title}</h1>
+        {refusal.value !== undefined && <Problem failure={refusal.value} />}
+        {signIns.length === 0 ? (
+          <ByKey />
+        ) : (
+          <>
+            <AtIssuers />
+            <details>
+              <summary>{words.byKey}</summary>
+              <ByKey />
+            </details>
+          </>
+        )}
+      </div>
+    </main>
+  );
+}
+
+function AtIssuers() {
+  const [leaving, setLeaving] = useState('');
+  const [failure, setFailure] = useState<Failure | undefined>(undefined);
+  const leave = async (to: (typeof signIns)[number]) => {
+    setLeaving(to.name);
+    setFailure(undefined);
+    try {
+      await leaveFor(to);
+    } catch (error) {
+      setFailure(failureIn(error));
+      setLeaving('');
+    }
+  };
+  return (
+    <>
+      {failure !== undefined && <Problem failure={failure} />}
+      {signIns.map((one) => (
+        <button
+          key={one.name}
+          type="button"
+          class="strong"
+          data-tone="accent"
+          disabled={leaving !== ''}
+          onClick={() => void leave(one)}
+        >
+          {leaving === one.name ? words.leaving : <Said text={words.at(one.name)} />}
+        </button>
+      ))}
+    </>
+  );
+}
+
+function ByKey() {
   const [key, setKey] = useState('');
   const [keeps, setKeeps] = useState(true);
   const [tenant, setTenant] = useState('');
@@ -22,75 +81,69 @@ export function SignIn() {
     try {
       await signIn(key, { tenant: tenant.trim() || undefined, subject: subject.trim() || undefined }, keeps);
     } catch (error) {
-      setFailure(error instanceof Failure ? error : new Failure(0, texts.failures.defect, String(error), 'defect'));
+      setFailure(failureIn(error));
     } finally {
       setBusy(false);
     }
   };
   return (
-    <main class="sign-in">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void enter();
-        }}
-      >
-        <p class="brand">
-          <Mark /> {texts.name}
-        </p>
-        <h1>{words.title}</h1>
-        <p>
-          {words.intro} {words.where}
-        </p>
-        <p>
-          <Command line="npx formicary login --show" />
-        </p>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void enter();
+      }}
+    >
+      <p>
+        {words.intro} {words.where}
+      </p>
+      <p>
+        <Command line="npx formicary login --show" />
+      </p>
+      <label>
+        {words.key}
+        <input
+          type="password"
+          required
+          autocomplete="off"
+          spellcheck={false}
+          value={key}
+          onInput={(event) => setKey(event.currentTarget.value)}
+        />
+      </label>
+      <label class="choice">
+        <input type="checkbox" checked={keeps} onChange={(event) => setKeeps(event.currentTarget.checked)} />
+        <span>
+          {words.keep}
+          <small class="soft">{words.keepHint}</small>
+        </span>
+      </label>
+      <details>
+        <summary>{words.acting}</summary>
         <label>
-          {words.key}
+          {words.tenant}
           <input
-            type="password"
-            required
-            autocomplete="off"
+            value={tenant}
+            maxLength={63}
             spellcheck={false}
-            value={key}
-            onInput={(event) => setKey(event.currentTarget.value)}
+            onInput={(event) => setTenant(event.currentTarget.value)}
           />
         </label>
-        <label class="choice">
-          <input type="checkbox" checked={keeps} onChange={(event) => setKeeps(event.currentTarget.checked)} />
-          <span>
-            {words.keep}
-            <small class="soft">{words.keepHint}</small>
-          </span>
+        <label>
+          {words.subject}
+          <input
+            value={subject}
+            maxLength={128}
+            spellcheck={false}
+            onInput={(event) => setSubject(event.currentTarget.value)}
+          />
         </label>
-        <details>
-          <summary>{words.acting}</summary>
-          <label>
-            {words.tenant}
-            <input
-              value={tenant}
-              maxLength={63}
-              spellcheck={false}
-              onInput={(event) => setTenant(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            {words.subject}
-            <input
-              value={subject}
-              maxLength={128}
-              spellcheck={false}
-              onInput={(event) => setSubject(event.currentTarget.value)}
-            />
-          </label>
-          <small class="soft">{words.actingHint}</small>
-        </details>
-        {failure !== undefined && <Problem failure={failure} />}
-        <button type="submit" class="strong" data-tone="accent" disabled={busy}>
-          {busy ? words.entering : words.enter}
-        </button>
-        <small class="soft">{words.promise}</small>
-      </form>
-    </main>
+        <small class="soft">{words.actingHint}</small>
+      </details>
+      {failure !== undefined && <Problem failure={failure} />}
+      <button type="submit" class="strong" data-tone="accent" disabled={busy}>
+        {busy ? words.entering : words.enter}
+      </button>
+      <small class="soft">{words.promise}</small>
+    </form>
   );
 }

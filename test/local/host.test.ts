@@ -89,7 +89,7 @@ describe('requests', () => {
     expect((await send(host.url, '/size', { method: 'POST', body: odd })).json()).toMatchObject({ bytes: 4 });
   });
 
-  test.each([{}, { 'transfer-encoding': 'chunked' }])(
+  test.each<Record<string, string>>([{}, { 'transfer-encoding': 'chunked' }])(
     'say how large their bodies are, sent with %j',
     async (headers) => {
       const reply = await send(host.url, '/size', { method: 'POST', body: 'chunk', headers });

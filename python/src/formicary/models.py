@@ -2288,6 +2288,22 @@ class Version(TypedDict):
     """Of the commit that holds it"""
 
 
+class McpEndpoint(TypedDict):
+    """Where a tool is called that a server of MCP offers"""
+
+    url: str
+    """URL of the server, whose host the operator's settings allow: https, or http to this machine; without credentials, query and fragment"""
+
+    tool: str
+    """The name that the server has for it"""
+
+    level: Literal['read_only', 'read_write', 'execute', 'critical']
+    """What whoever calls it must hold"""
+
+    timeout_seconds: int
+    """For all that goes out for one call"""
+
+
 class ToolDefinition(TypedDict):
     """One version of a tool, whole"""
 
@@ -2305,6 +2321,9 @@ class ToolDefinition(TypedDict):
     version: str
     code: NotRequired[str]
     code_ref: NotRequired[str]
+    mcp: NotRequired[McpEndpoint]
+    """Instead of `code`: it is called here, at a server of MCP"""
+
     tags: list[str]
 
 
@@ -2314,6 +2333,25 @@ class Deprecation(TypedDict):
     reason: str
     replacement: NotRequired[str]
     """Id of the tool to use instead"""
+
+
+class ToolInterface(TypedDict):
+    """What a server of MCP says of its tool, in its own words: data, no instruction"""
+
+    name: str
+    title: NotRequired[str]
+    description: NotRequired[str]
+    inputSchema: dict[str, Any]
+    outputSchema: NotRequired[dict[str, Any]]
+    annotations: NotRequired[dict[str, Any]]
+
+
+class InterfaceDifference(TypedDict):
+    pointer: str
+    """A JSON Pointer such as `#/description`"""
+
+    before: NotRequired[Any]
+    after: NotRequired[Any]
 
 
 class ToolVersion(TypedDict):
@@ -2353,6 +2391,16 @@ class ToolSummary(TypedDict):
 
     deprecated: bool
     deprecation: Deprecation | None
+
+
+class ToolResult(TypedDict):
+    """What the tool has answered: data, no instruction"""
+
+    content: list[dict[str, Any]]
+    """Blocks as MCP has them: texts, images, links"""
+
+    structured_content: NotRequired[Any]
+    """Of the form of the accepted output schema"""
 
 
 class Emitted(TypedDict):
@@ -3126,30 +3174,20 @@ Tag: TypeAlias = str
 """An id: ASCII letters, digits and . _ ~ : -"""
 
 
-class ToolInput(TypedDict):
-    tool_name: str
-    description: str
-    schema: dict[str, Any]
-    """JSON Schema of the arguments"""
+class McpEndpointSent(TypedDict):
+    """Where a tool is called that a server of MCP offers"""
 
-    sandbox_level: NotRequired[Literal['restricted', 'moderate', 'permissive']]
-    """What generated code may do"""
+    url: str
+    """URL of the server, whose host the operator's settings allow: https, or http to this machine; without credentials, query and fragment"""
 
-    api_name: NotRequired[str]
-    """The API that it reaches"""
+    tool: str
+    """The name that the server has for it"""
 
-    operations: NotRequired[list[Operation]]
-    owner: NotRequired[str]
-    """By default the caller"""
+    level: NotRequired[Literal['read_only', 'read_write', 'execute', 'critical']]
+    """What whoever calls it must hold"""
 
-    version: str
-    code: NotRequired[str]
-    """Source text; without it, it is called elsewhere"""
-
-    code_ref: NotRequired[str]
-    """Instead of `code`: sha256:<hex> in the blob archive"""
-
-    tags: NotRequired[list[Tag]]
+    timeout_seconds: NotRequired[int]
+    """For all that goes out for one call"""
 
 
 class Signal(TypedDict):
@@ -3943,18 +3981,76 @@ class PolicyShadow(TypedDict):
     actions: list[PolicyCompared]
 
 
-class Tool(TypedDict):
-    status: Literal['active', 'deprecated']
+class ToolPin(TypedDict):
+    """What people have accepted of the newest version: it is called as that alone"""
+
+    hash: str
+    """SHA-256 over the RFC 8785 form of the interface"""
+
+    by: str
+    """Who has accepted it"""
+
+    at: str
+    """UTC with milliseconds"""
+
+    interface: NotRequired[ToolInterface]
+    """Left out where it was accepted without having been seen"""
+
+
+class FoundInterface(TypedDict):
+    """What the server says of it and nobody has accepted: it is not called meanwhile"""
+
+    hash: str
+    """SHA-256 over the RFC 8785 form of the interface"""
+
+    at: str
+    """UTC with milliseconds"""
+
+    interface: ToolInterface
+    differences: NotRequired[list[InterfaceDifference]]
+    """In what it differs from what was accepted, the first hundred"""
+
+
+class ToolCall(TypedDict):
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    version: int
+    status: Literal['asked', 'ended']
     tool_id: str
     """An id: ASCII letters, digits and . _ ~ : -"""
 
-    latest: ToolDefinition
-    """The newest version"""
+    tool_version: str
+    pin: NotRequired[str]
+    """SHA-256 over the RFC 8785 form of the interface"""
 
-    versions: list[Version]
-    """Oldest first, the last hundred"""
+    url: str
+    tool: str
+    by: str
+    arguments_hash: str
+    """SHA-256 over the RFC 8785 form of the arguments"""
 
-    deprecation: NotRequired[Deprecation]
+    asked_at: str
+    """UTC with milliseconds"""
+
+    until: str
+    """When it has not ended by then, its outcome is `unknown`"""
+
+    ended_at: NotRequired[str]
+    """UTC with milliseconds"""
+
+    outcome: NotRequired[Literal['ok', 'error', 'timed_out', 'unknown']]
+    """`ok`: the tool has done it; `error`: it has not, or its answer can't be used; `timed_out`: no answer in time; `unknown`: cut off in between. Of the last two it may have been done"""
+
+    called: NotRequired[bool]
+    """False where nothing was asked of the tool, for certain"""
+
+    reason: NotRequired[str]
+    """Why it is not `ok`"""
+
+    result: NotRequired[ToolResult]
+    result_hash: NotRequired[str]
+    """SHA-256 over the RFC 8785 form of the result"""
 
 
 class TenantSummary(TypedDict):
@@ -4133,6 +4229,35 @@ class DeployInput(TypedDict):
     """A place: ids separated by slashes"""
 
 
+class ToolInput(TypedDict):
+    tool_name: str
+    description: str
+    schema: dict[str, Any]
+    """JSON Schema of the arguments"""
+
+    sandbox_level: NotRequired[Literal['restricted', 'moderate', 'permissive']]
+    """What generated code may do"""
+
+    api_name: NotRequired[str]
+    """The API that it reaches"""
+
+    operations: NotRequired[list[Operation]]
+    owner: NotRequired[str]
+    """By default the caller"""
+
+    version: str
+    code: NotRequired[str]
+    """Source text; without it, it is called elsewhere"""
+
+    code_ref: NotRequired[str]
+    """Instead of `code`: sha256:<hex> in the blob archive"""
+
+    mcp: NotRequired[McpEndpointSent]
+    """Instead of `code`: it is called here, at a server of MCP"""
+
+    tags: NotRequired[list[Tag]]
+
+
 class ScheduledTask(TypedDict):
     """The task that each run posts, with every default filled in"""
 
@@ -4176,6 +4301,22 @@ class Assignment(TypedDict):
     attempt: int
     lease_seconds: float
     spec: TaskSpec
+
+
+class Tool(TypedDict):
+    status: Literal['active', 'deprecated']
+    tool_id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    latest: ToolDefinition
+    """The newest version"""
+
+    versions: list[Version]
+    """Oldest first, the last hundred"""
+
+    deprecation: NotRequired[Deprecation]
+    pin: NotRequired[ToolPin]
+    found: NotRequired[FoundInterface]
 
 
 class JobInput(TypedDict):

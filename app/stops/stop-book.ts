@@ -44,7 +44,10 @@ const PASSING: ReadonlySet<string> = new Set([
   logDecider.category,
 ]);
 
-/** What is stopped for a tenant: by the platform, and by itself. */
+/**
+ * What is stopped for a tenant: by the platform, and by itself, which is the last. Agents and tasks are a tenant's own:
+ * what the platform stops of those is of its own.
+ */
 type States = readonly StopState[];
 
 export class StopBook implements Stopping {
@@ -75,12 +78,13 @@ export class StopBook implements Stopping {
   stood(stream: string): readonly Absence[] {
     const { tenant, category, id } = parseStream(stream);
     const states = this.known(tenant);
-    const times = states.flatMap(({ stood }) =>
-      stood.filter(
+    const isTask = category === taskDecider.category;
+    const times = states.flatMap((state) =>
+      state.stood.filter(
         ({ kind, name }) =>
           kind === 'global' ||
           (kind === 'tenant' && name === tenant) ||
-          (kind === 'task' && category === taskDecider.category && name === id),
+          (kind === 'task' && isTask && name === id && state === states.at(-1)),
       ),
     );
     return times.map(({ from, until }) => ({ from: toMillis(from), until: toMillis(until) }));
@@ -90,10 +94,8 @@ export class StopBook implements Stopping {
   ofAgent(tenant: string, agent: string, type: string | undefined): Stop | undefined {
     const states = this.known(tenant);
     if (!states.some((state) => anyStop(state))) return undefined;
-    return found(states, (state) => {
-      const ofType = type === undefined ? undefined : stopOf(state, 'agent_type', type);
-      return agentStop(state, agent) ?? ofType;
-    });
+    const ofItself = found(states.slice(-1), (state) => agentStop(state, agent));
+    return ofItself ?? (type === undefined ? undefined : found(states, (state) => stopOf(state, 'agent_type', type)));
   }
 
   /** What stops all that the stream is about, itself, its tenant or everything, as far as is known here. */
@@ -135,17 +137,15 @@ export class StopBook implements Stopping {
     const agents = [itself('agent'), named('agent'), isToken ? named('subject') : undefined].filter(isNamed);
     // A gateway, or whoever else speaks for another, may be stopped itself.
     const speakers = [...agents, itself('service'), principal.via].filter(isNamed);
-    const stop = found(states, (state) => {
-      const of = (kind: 'task' | 'tool' | 'model' | 'agent_type', name: string | undefined) =>
-        name === undefined ? undefined : stopOf(state, kind, name);
-      return (
-        speakers.map((speaker) => agentStop(state, speaker)).find((one) => one !== undefined) ??
-        of('agent_type', named('agent_type')) ??
-        of('task', named('task')) ??
-        of('tool', named('tool') ?? (category === toolDecider.category ? id : undefined)) ??
-        of('model', named('model'))
-      );
-    });
+    const of = (within: States, kind: Stoppable, name: string | undefined) =>
+      name === undefined ? undefined : found(within, (state) => stopOf(state, kind, name));
+    const own = states.slice(-1);
+    const stop =
+      found(own, (state) => speakers.map((one) => agentStop(state, one)).find((one) => one !== undefined)) ??
+      of(states, 'agent_type', named('agent_type')) ??
+      of(own, 'task', named('task')) ??
+      of(states, 'tool', named('tool') ?? (category === toolDecider.category ? id : undefined)) ??
+      of(states, 'model', named('model'));
     if (stop !== undefined) return refusalOf(stop);
     if (agents.length === 0 || !states.some((state) => anyStop(state, 'agent_type'))) return undefined;
     return this.ofTypes(states, tenant, agents);
@@ -201,10 +201,9 @@ type TypedAgent = { readonly profile?: { readonly agent_type: string } };
 function stillOf(states: States, stream: string): Stop | undefined {
   if (!states.some((state) => anyStop(state))) return undefined;
   const { tenant, category, id } = parseStream(stream);
-  return found(states, (state) => {
-    const task = category === taskDecider.category ? stopOf(state, 'task', id) : undefined;
-    return stopOf(state, 'global', EVERYTHING) ?? stopOf(state, 'tenant', tenant) ?? task;
-  });
+  const whole = found(states, (state) => stopOf(state, 'global', EVERYTHING) ?? stopOf(state, 'tenant', tenant));
+  const isTask = category === taskDecider.category;
+  return whole ?? (isTask ? found(states.slice(-1), (state) => stopOf(state, 'task', id)) : undefined);
 }
 
 function found(states: States, look: (state: StopState) => Stop | undefined): Stop | undefined {

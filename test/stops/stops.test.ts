@@ -354,6 +354,22 @@ describe('in one process', () => {
     expect(code(await colony.tasks.post(as('bob'), 't9', spec()))).toBe('stopped');
   });
 
+  test('agents and tasks that the platform stops are its own', async () => {
+    const { colony } = stage;
+    const pia = person('human:pia', PLATFORM);
+    await enter('ann');
+    await stop('agent', 'ann', { by: pia });
+    await stop('task', 't1', { by: pia });
+    expect(code(await post('t1'))).toBe('done');
+    expect(task('t1').holder?.agent).toBe('ann');
+    expect(code(await colony.tasks.post(as('ann'), 't2', spec()))).toBe('done');
+    await stage.pass(10);
+    await lift('task', 't1', pia);
+    expect(colony.stopBook.stood(taskOf('t1'))).toEqual([]);
+    const own = (id: string) => ({ principal: { ...as(id).principal, tenant: PLATFORM } });
+    expect(code(await colony.tasks.post(own('ann'), 't2', spec()))).toBe('stopped');
+  });
+
   test('no approval, no veto window and no round ends because its tenant stood still', async () => {
     const { colony } = stage;
     const thresholds = { ...DEFAULT_RULES.thresholds, novelty: 1 };

@@ -26,8 +26,8 @@ const LONGEST_WAIT_MS = 1_000;
 /** How much the latest turn counts in how long turns take. */
 const LATEST_TURN = 1 / 8;
 /**
- * Bytes of the bodies of a tenant that wait, at most, beside those of the first one; and of all tenants together. Half of
- * what a host holds is left to what does not wait: the bodies of signs of life.
+ * Bytes of the bodies of a tenant that wait, at most, beside those of the first one; and of all tenants together. Half
+ * of what a host holds is left to what does not wait: the bodies of signs of life.
  */
 const MOST_WAITING_BYTES = 16_000_000;
 const MOST_WAITING_BYTES_OF_ALL = 128_000_000;

@@ -1,6 +1,6 @@
 /**
- * Tells a time in which the process was away (stopped, suspended) from a loop that is slow: a pause is one long gap that
- * stands alone, and nobody's work; gaps again and again are turns that take so long.
+ * Tells a time in which the process was away (stopped, suspended) from a loop that is slow: a pause is one long gap
+ * that stands alone, and nobody's work; gaps again and again are turns that take so long.
  */
 
 /** Between a gap and the one before it, at least, where it is a pause. Milliseconds. */

@@ -17,6 +17,7 @@ const ENDING: ReadonlySet<string> = new Set([
   'task.time-passed',
   'task.withdraw',
   'token.revoke',
+  'tool.answer',
 ]);
 
 /** Whether what was reserved was used is found out, and held by whoever uses it or given back. */

@@ -66,6 +66,7 @@ const ADDING: ReadonlySet<string> = new Set([
   'signal.take-in',
   'task.post',
   'task.redrive',
+  'tool.call',
   'tool.register',
 ]);
 /** What adds only where it begins something: an agent says of itself again what it is, so as to go on. */

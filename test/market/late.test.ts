@@ -171,6 +171,7 @@ lines(
     strengthOf: 'no decision',
     secondsToAward: 'no decision',
     isAlive: 'no decision',
+    requestedBy: 'no decision',
     nextAward: 'no decision',
     hasBid: 'no decision',
     hasDeclined: 'no decision',

@@ -294,6 +294,7 @@ test('what the colony does by itself ends something, or is not done in a closed 
     ...['approval.supersede', 'budget.confirm', 'budget.settle', 'job.cancel', 'job.task-ended', 'round.cancel'],
     'schedule.delete',
     ...['task.cancel', 'task.give-back', 'task.time-passed', 'task.void-award', 'task.withdraw', 'token.revoke'],
+    'tool.answer',
   ]);
   const others = actions.filter(([action, { by }]) => by === 'system' && !bringsToAnEnd(action));
   // A new one is to be put where it belongs.
@@ -305,6 +306,7 @@ test('what the colony does by itself ends something, or is not done in a closed 
     ...['pool.observe', 'round.extend', 'round.time-passed', 'schedule.run', 'storage.return', 'storage.take'],
     'task.award',
     ...['task.clear', 'task.extend-challenge', 'task.settle-challenge', 'task.take-back'],
+    'tool.find',
     // Of the platform, which is never closed.
     'volume.snapshot-remove',
   ]);

@@ -294,7 +294,7 @@ test('each command that somebody gives adds, or carries on what is there', () =>
       'signal.take-in',
       'task.post',
     ],
-    ...['task.redrive', 'tool.register'],
+    ...['task.redrive', 'tool.call', 'tool.register'],
   ]);
   const others = actions
     .filter(([action, { by }]) => by === 'anyone' && !added.includes(action) && !STEERING.test(action))
@@ -315,6 +315,7 @@ test('each command that somebody gives adds, or carries on what is there', () =>
     ...['schedule.delete', 'schedule.pause', 'schedule.resume'],
     ...['task.accept', 'task.bid', 'task.cancel', 'task.challenge', 'task.complete', 'task.decline', 'task.fail'],
     ...['task.hand-off', 'task.progress', 'task.release', 'task.withdraw-bid', 'tool.deprecate'],
+    'tool.pin',
     // Of the platform, which has no limits.
     ...['volume.make', 'volume.move', 'volume.replicate', 'volume.restore', 'volume.snapshot', 'volume.tier'],
   ]);

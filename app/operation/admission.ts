@@ -19,6 +19,7 @@
 import type { Work } from '../../contract/route';
 import type { FairQueue } from './fair-queue';
 import { Pauses } from './pauses';
+import { MAX_WAIT_SECONDS, toldWait } from './told';
 
 /** Classes that may be refused, in the order in which they are. */
 export const YIELDING = ['new', 'read'] as const satisfies readonly Work[];
@@ -66,10 +67,6 @@ const MAX_TENANTS = 1_000;
 const OTHERS = '';
 /** Whoever has asked for less than this in a second is forgotten. */
 const FORGOTTEN_BELOW = 0.01;
-/** Nobody is told to wait for longer, before jitter. */
-const MAX_WAIT_SECONDS = 20;
-/** Few that come back at once are no harm: what spreads is in proportion to the wait, which grows with how many do. */
-const LEAST_JITTER_SECONDS = 0.25;
 /** Weight of the last request in what a request is expected to cost. */
 const LAST_SIZE = 0.1;
 
@@ -156,8 +153,7 @@ export class AdaptiveLimit {
     const rise = this.rise(now) * (this.level / this.rate);
     const most = this.level * MAX_WAIT_SECONDS + (rise * MAX_WAIT_SECONDS ** 2) / 2;
     asker.owed = Math.min(most, asker.owed + asker.size);
-    const seconds = Math.min(MAX_WAIT_SECONDS, secondsUntil(asker.owed - asker.tokens, this.level, rise));
-    return seconds + this.random() * Math.max(LEAST_JITTER_SECONDS, seconds / 2);
+    return toldWait(secondsUntil(asker.owed - asker.tokens, this.level, rise), this.random);
   }
 
   /**

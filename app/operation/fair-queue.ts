@@ -13,6 +13,7 @@
  */
 import { Pauses } from './pauses';
 import { Shares } from './shares';
+import { toldWait } from './told';
 
 /** Requests that begin in one turn, at most. */
 const IN_A_TURN = 8;
@@ -23,7 +24,7 @@ const LONGEST_TURN_MS = 20;
 /** Requests of one tenant that wait, at most, and for how long: whoever would wait longer hears so at once. */
 const MOST_WAITING = 512;
 const LONGEST_WAIT_MS = 1_000;
-/** How much the latest turn counts in how long turns take. */
+/** How much the latest turn counts in how long turns take, and how many of them have time to spare. */
 const LATEST_TURN = 1 / 8;
 /**
  * Bytes of the bodies of a tenant that wait, at most, beside those of the first one; and of all tenants together. Half
@@ -78,6 +79,8 @@ export class FairQueue {
   private away = 0;
   /** How long a turn takes of late. Milliseconds. */
   private turnMs = 0;
+  /** In how many of the turns of late the loop had nothing else to do: a share of them. */
+  private spare = 1;
   private readonly pauses = new Pauses(LONGEST_WAIT_MS);
   /** Whether the next turn is expected, and whether those of one are beginning, one after the other. */
   private turning = false;
@@ -87,8 +90,14 @@ export class FairQueue {
   /** By tenant, since somebody has asked how long requests wait. */
   private readonly waits = new Map<string, Waits>();
 
-  /** @param now milliseconds that never go back */
-  constructor(private readonly now: () => number = () => performance.now()) {
+  /**
+   * @param now milliseconds that never go back
+   * @param random numbers in [0, 1), for jitter
+   */
+  constructor(
+    private readonly now: () => number = () => performance.now(),
+    private readonly random: () => number = Math.random,
+  ) {
     this.shares = new Shares(now);
   }
 
@@ -116,16 +125,10 @@ export class FairQueue {
     }
     const queue = this.tenants.get(tenant) ?? { places: [], passed: 0, passedSince: undefined };
     const { places } = queue;
-    const [first] = places;
-    if (bytes > 0 && this.waitingBytes + bytes > MOST_WAITING_BYTES_OF_ALL) return this.turnMs / 1_000;
-    if (first === undefined) this.tenants.set(tenant, queue);
-    else {
-      // The first has not begun yet, and all before this one begin, in turn with those of others, a few in a turn.
-      const before = Math.min(places.length * this.tenants.size, this.waiting);
-      const waits = Math.max(this.present(now) - first.since, (before * this.turnMs) / IN_A_TURN);
-      const held = bytes === 0 ? 0 : places.reduce((sum, one) => sum + one.bytes, bytes);
-      if (places.length >= MOST_WAITING || waits > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waits / 1_000;
-    }
+    const waits = this.waitOf(tenant, places, now);
+    const isFull = places.length >= MOST_WAITING || this.holdsTooMuch(places, bytes);
+    if (isFull || waits > LONGEST_WAIT_MS) return toldWait(waits / 1_000, this.random);
+    if (places.length === 0) this.tenants.set(tenant, queue);
     this.schedule();
     this.waiting += 1;
     this.waitingBytes += bytes;
@@ -144,6 +147,24 @@ export class FairQueue {
     if (means.length <= 1) return means[0] ?? 0;
     const sum = means.reduce((all, seconds) => all + seconds, 0);
     return (sum - Math.max(...means)) / (means.length - 1);
+  }
+
+  /** How long one more would wait behind those of its tenant, in milliseconds, by how things are of late. */
+  private waitOf(tenant: string, places: readonly Waiting[], now: number): number {
+    const [first] = places;
+    // All before this one begin, in turn with those of others, a few in a turn.
+    const before = Math.min(places.length * this.tenants.size, this.waiting);
+    const ofTurns = (before * this.turnMs) / IN_A_TURN;
+    // Whose tenant is over its share waits until others have caught up, or for turns in which there is time to spare.
+    const spared = this.shares.costOf(tenant) + (1 / this.spare - 1) * this.turnMs;
+    const ofShare = Math.min(this.shares.waitOf(tenant, places.length), (before + 1) * spared);
+    return Math.max(first === undefined ? 0 : this.present(now) - first.since, ofTurns, ofShare);
+  }
+
+  private holdsTooMuch(places: readonly Waiting[], bytes: number): boolean {
+    if (bytes === 0) return false;
+    if (this.waitingBytes + bytes > MOST_WAITING_BYTES_OF_ALL) return true;
+    return places.length > 0 && places.reduce((sum, one) => sum + one.bytes, bytes) > MOST_WAITING_BYTES;
   }
 
   private count(tenant: string, milliseconds: number): void {
@@ -175,6 +196,7 @@ export class FairQueue {
       const lasted = now - this.turnedAt;
       if (this.pauses.isPause(now, lasted)) this.away += lasted;
       else this.turnMs += (lasted - this.turnMs) * LATEST_TURN;
+      this.spare += ((isSpare ? 1 : 0) - this.spare) * LATEST_TURN;
     }
     this.turnedAt = now;
     this.begun = 0;

@@ -5,7 +5,10 @@ const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 /** A queue with a clock that stands still unless it is moved, and who has begun in which order. */
 function queue() {
   const clock = { time: 0 };
-  const fair = new FairQueue(() => clock.time);
+  const fair = new FairQueue(
+    () => clock.time,
+    () => 0,
+  );
   const begun: string[] = [];
   const refused: number[] = [];
   const ask = (tenant: string, bytes = 0): void => {
@@ -184,6 +187,58 @@ test('a body that nobody knows the size of counts as many, and those of all tena
   expect(begun).toHaveLength(8 + 1 + 14 + 1);
 });
 
+test.each([
+  ['before a busy loop', 1, 49],
+  ['before a busier one, beside fewer', 3, 9],
+])(
+  'whoever would be passed over for longer than a second hears so at once, and for how long: %s',
+  async (_, busy, others) => {
+    const { fair, clock } = queue();
+    const told: number[] = [];
+    const waited: number[] = [];
+    let waiting = 0;
+    const ask = (tenant: string, takes: number): void => {
+      const at = clock.time;
+      const begin = () => {
+        if (tenant === 'dear') waited.push(clock.time - at);
+        clock.time += takes;
+      };
+      const mine = fair.turn(tenant);
+      if (mine === undefined) begin();
+      else if (typeof mine === 'number') told.push(mine);
+      else {
+        waiting += 1;
+        void mine.then(() => {
+          waiting -= 1;
+          begin();
+        });
+      }
+    };
+    const goOn = async (until: () => boolean): Promise<void> => {
+      for (let next = 0; !until();) {
+        clock.time += busy;
+        if (clock.time > next) {
+          next = clock.time + 100;
+          for (let i = 0; i < others; i += 1) ask(`other-${i}`, 50 / others);
+        }
+        await turn();
+      }
+    };
+    const second = clock.time + 1_000;
+    await goOn(() => clock.time > second);
+    // Ten requests that say how dear they are, and many.
+    for (let i = 0; i < 10; i += 1) ask('dear', 10);
+    const after = clock.time + 300;
+    await goOn(() => clock.time > after);
+    for (let i = 0; i < 500; i += 1) ask('dear', 10);
+    await goOn(() => waiting === 0);
+    expect(told.length).toBeGreaterThan(400);
+    expect(Math.min(...told)).toBeGreaterThan(1);
+    expect(Math.max(...told)).toBeLessThanOrEqual(20);
+    expect(Math.max(...waited)).toBeLessThan(4_000);
+  },
+);
+
 describe('what requests take', () => {
   /** Each has so many requests, of so many milliseconds; others use the loop for one in each turn, or do not. */
   const beside = (
@@ -192,7 +247,10 @@ describe('what requests take', () => {
     first = 'first',
   ) => {
     const clock = { time: 0 };
-    const fair = new FairQueue(() => clock.time);
+    const fair = new FairQueue(
+      () => clock.time,
+      () => 0,
+    );
     // What comes after these waits for the next turn.
     for (let i = 0; i < 8; i += 1) void fair.turn(first);
     const had: Record<string, number> = {};

@@ -3,6 +3,7 @@
  * code; it can make its reader work for ever (a pattern, definitions that double), so it is given little time.
  */
 import { createContext, Script } from 'node:vm';
+import { cut } from '../../domain/kernel/text';
 
 const MOST_MS = 500;
 /** Longest fault that is told, in characters. */
@@ -21,7 +22,7 @@ export async function schemaFault(
     const { valid, errorMessage } = script.runInContext(createContext({ check }), {
       timeout: MOST_MS,
     }) as ReturnType<typeof check>;
-    return valid ? undefined : (errorMessage ?? 'it has another form').slice(0, MAX_FAULT);
+    return valid ? undefined : cut(errorMessage ?? 'it has another form', MAX_FAULT);
   } catch (error) {
     const isLate = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
     return isLate ? 'to compare it takes too long' : 'the schema is none that can be used';

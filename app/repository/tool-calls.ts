@@ -52,6 +52,8 @@ const MAX_UNDER_WAY_PER_TENANT = 20;
 /** Seconds after the time of a call in which its end is still written down. */
 const GRACE_SECONDS = 15;
 
+const STOPPED = { lost: true, message: 'this host was stopped in between' };
+
 /** A call as the API shows it. */
 export function toolCallAnswer(
   id: string,
@@ -91,7 +93,8 @@ export class ToolCalls {
   /** Calls that this process makes now, by stream. */
   private readonly underWay = new Map<string, Promise<void>>();
   private readonly late: Reason;
-  private stopped = false;
+  /** Aborts what is under way: a host that stops waits for nobody. */
+  private readonly stopping = new AbortController();
 
   constructor(private readonly deps: ToolCallsDeps) {
     this.late = deps.deadlines.on(toolCallDecider.category, (stream) => this.look(stream));
@@ -140,9 +143,9 @@ export class ToolCalls {
     return this.deps.calls.current(tenant, id);
   }
 
-  /** Begins nothing any more, and waits for what is under way. */
+  /** Begins nothing any more, breaks off what is under way, and waits until that is written down. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     await Promise.all(this.underWay.values());
   }
 
@@ -153,7 +156,7 @@ export class ToolCalls {
     args: Arguments,
   ): Promise<Rejection | undefined> {
     const own = [...this.underWay.keys()].filter((stream) => parseStream(stream).tenant === tenant);
-    if (this.stopped || this.underWay.size >= MAX_UNDER_WAY || own.length >= MAX_UNDER_WAY_PER_TENANT)
+    if (this.stopping.signal.aborted || this.underWay.size >= MAX_UNDER_WAY || own.length >= MAX_UNDER_WAY_PER_TENANT)
       return new Rejection(
         'unavailable',
         'tools-busy',
@@ -191,7 +194,8 @@ export class ToolCalls {
 
   private async ended(call: Call): Promise<CallEnding> {
     const { mcp } = call.tool.definition;
-    const signal = AbortSignal.timeout(mcp.timeout_seconds * 1_000);
+    const late = AbortSignal.timeout(mcp.timeout_seconds * 1_000);
+    const signal = AbortSignal.any([late, this.stopping.signal]);
     const visit = this.deps.servers.visit({ tenant: call.tenant, url: mcp.url, name: mcp.tool }, signal);
     let called = false;
     try {
@@ -201,10 +205,12 @@ export class ToolCalls {
       called = true;
       return await used(await visit.call(call.args), seen);
     } catch (error) {
-      if (signal.aborted)
+      if (late.aborted)
         return { outcome: 'timed_out', called, reason: `no answer within ${mcp.timeout_seconds} seconds` };
-      if (!(error instanceof ToolServerError)) throw error;
-      return { outcome: called && error.lost ? 'unknown' : 'error', called, reason: error.message };
+      const { aborted } = this.stopping.signal;
+      if (!aborted && !(error instanceof ToolServerError)) throw error;
+      const { lost, message } = aborted ? STOPPED : (error as ToolServerError);
+      return { outcome: called && lost ? 'unknown' : 'error', called, reason: message };
     }
   }
 
@@ -212,6 +218,8 @@ export class ToolCalls {
   private async kept(call: Call, seen: ToolInterface): Promise<string | undefined> {
     const { tool, args, asked, stream } = call;
     const { pin, definition } = tool;
+    const unfit = unfitIn(seen, canonicalize(seen));
+    if (unfit !== undefined) return `what the server says of its tool ${unfit}`;
     const hash = interfaceHash(seen);
     if (hash !== pin?.hash || pin.interface === undefined) {
       const found = interfaceFound(definition.version, seen);
@@ -265,17 +273,22 @@ async function used(result: RemoteResult, { outputSchema }: ToolInterface): Prom
   const text = canonicalize(kept);
   const unusable = (reason: string): CallEnding => ({ outcome: 'error', called: true, reason });
   if (Buffer.byteLength(text) > MAX_RESULT_BYTES) return unusable(`the result has more than ${MAX_RESULT_BYTES} bytes`);
-  if (mayHoldSecret(text) && secretsIn(kept, 1).length > 0)
-    return unusable('the result holds what looks like a secret: nothing of it was stored');
-  if (holdsMark(text)) return unusable('the result holds what has the form of personal data');
+  const unfit = unfitIn(kept, text);
+  if (unfit !== undefined) return unusable(`the result ${unfit}`);
   if (isError) return { ...unusable('the tool says that it has failed'), result: kept };
-  if (outputSchema !== undefined) {
-    const fault =
-      structured_content === undefined ? 'there is none' : await schemaFault(outputSchema, structured_content);
-    if (fault !== undefined)
-      return unusable(`the structured content has not the form of the accepted schema: ${fault}`);
-  }
+  // What differs, the server has written: it is not repeated.
+  const isForeign =
+    outputSchema !== undefined &&
+    (structured_content === undefined || (await schemaFault(outputSchema, structured_content)) !== undefined);
+  if (isForeign) return unusable('the structured content has not the form of the accepted schema');
   return { outcome: 'ok', called: true, result: kept };
+}
+
+/** Why what a server has sent is not stored, if so. `text`: its canonical form. */
+function unfitIn(sent: object, text: string): string | undefined {
+  if (mayHoldSecret(text) && secretsIn(sent, 1).length > 0)
+    return 'holds what looks like a secret: nothing of it was stored';
+  return holdsMark(text) ? 'holds what has the form of personal data: nothing of it was stored' : undefined;
 }
 
 /** In whose name it is written down what a tool is, and what came of a call. */

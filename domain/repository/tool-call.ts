@@ -4,7 +4,7 @@
  */
 import { canonicalize, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse } from '../kernel/decider';
-import { streamsOf } from '../kernel/ids';
+import { cut } from '../kernel/text';
 import type { Time } from '../kernel/time';
 
 /**
@@ -85,8 +85,6 @@ export const toolCallDecider: Decider<ToolCallState, ToolCallEvent> = {
   },
 };
 
-export const toolCallStream = streamsOf(toolCallDecider);
-
 // ------------------------------------------------------------------------------------------------------ decisions
 
 /** Written before anything goes out. */
@@ -104,9 +102,14 @@ export function askCall(call: CallOfTool, by: string): Decision<ToolCallState, T
 export function endCall(ending: CallEnding): Decision<ToolCallState, ToolCallEvent> {
   return ({ status }) => {
     if (status !== 'asked') return [];
-    const { result } = ending;
-    const hashed = result !== undefined && { result_hash: sha256(canonicalize(result)) };
-    return [{ type: 'ToolCallEnded', v: 1, data: { ...ending, ...hashed } }];
+    const { outcome, called, reason, result } = ending;
+    const data = {
+      outcome,
+      called,
+      ...(reason !== undefined && { reason: cut(reason, MAX_CALL_REASON) }),
+      ...(result !== undefined && { result, result_hash: sha256(canonicalize(result)) }),
+    };
+    return [{ type: 'ToolCallEnded', v: 1, data }];
   };
 }
 

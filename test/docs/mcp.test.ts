@@ -1,6 +1,7 @@
-/** The commands of docs/mcp.md, typed in their order on a fresh host, do a task by tools alone. */
+/** The commands of docs/mcp.md, typed in their order on a fresh host: a task by tools alone, a tool of others. */
 import { startTestHost } from '../support/host';
-import { blocksOf, commandsOf, LEAST_SECONDS, pageOf, secondsIn, shell } from './walk';
+import { McpTestServer } from '../support/mcp-server';
+import { blocksOf, commandsOf, LEAST_SECONDS, pageOf, secondsIn, shell, stepsOf, walk } from './walk';
 
 const SETTINGS = 4;
 
@@ -35,4 +36,21 @@ test('every command works as it stands', async () => {
   expect(JSON.parse(task?.contents?.[0]?.text ?? '')).toMatchObject({ status: 'completed' });
   expect(JSON.parse(receipts?.contents?.[0]?.text ?? '').value.length).toBeGreaterThan(3);
   await host.stop();
+});
+
+test('a tool of another server is registered, accepted and called as the page shows', async () => {
+  const server = await McpTestServer.start();
+  const host = await startTestHost({
+    env: { FORMICARY_MCP_HOSTS: server.host, FORMICARY_WEBHOOK_HOSTS: '127.0.0.1' },
+  });
+  const steps = stepsOf(pageOf('docs/mcp.md'));
+  expect(steps).toHaveLength(5);
+  for (const { command, expected } of steps)
+    await walk(
+      { command: command.replace('https://mcp.example.com/mcp', server.url), expected },
+      { FORMICARY_URL: host.url },
+    );
+  expect(server.called).toEqual([{ account: 'DE02' }]);
+  await host.stop();
+  await server.stop();
 });

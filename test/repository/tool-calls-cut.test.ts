@@ -1,8 +1,11 @@
 /** A call of a tool that is cut off: nobody makes it again, and whoever asks is told that nobody knows. */
+import { OpaLoader } from '../../adapters/opa/loader';
 import { McpServers } from '../../adapters/outbound/mcp';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
+import { decide } from '../../domain/policy/asking';
 import { askCall, type CallOfTool, callTimePassed, endCall, toolCallDecider } from '../../domain/repository/tool-call';
+import { bundleWith } from '../support/bundles';
 import { eventually } from '../support/eventually';
 import { given } from '../support/given';
 import { McpTestServer } from '../support/mcp-server';
@@ -55,7 +58,7 @@ describe('a call', () => {
   });
 });
 
-describe('a process that ends', () => {
+describe('a process', () => {
   let server: McpTestServer;
   let stage: Stage;
   beforeEach(async () => {
@@ -94,8 +97,11 @@ describe('a process that ends', () => {
   const call = () => stage.colony.toolCalls.call(as('ann', 'once'), 'ledger', 'c-1', { account: 'DE02' });
 
   test.each<[string, () => void]>([
-    ['while the tool works', () => (server.misdeed = ({ method }) => method === 'tools/call')],
-    ['before it has noted the end', () => (stage.mishaps = hangsAt(`${TENANT}/tool-call/c-1`, 'ToolCallEnded'))],
+    ['that ends while the tool works', () => (server.misdeed = ({ method }) => method === 'tools/call')],
+    [
+      'that ends before it has noted the end',
+      () => (stage.mishaps = hangsAt(`${TENANT}/tool-call/c-1`, 'ToolCallEnded')),
+    ],
   ])('%s leaves a call that is unknown, and called once', async (_, befall) => {
     befall();
     void call();
@@ -110,5 +116,14 @@ describe('a process that ends', () => {
     expect(await call()).toMatchObject({ ok: true, repeated: true, state: unknown });
     expect(server.called).toHaveLength(1);
     expect(stage.deadlines().filter(({ reason }) => reason === 'tool-call')).toEqual([]);
+  });
+
+  test('has sent nothing of a call that people approve first', async () => {
+    const bundle = await new OpaLoader().load(await bundleWith({ approvals: { actions: ['tool.call'] } }));
+    stage.policy = { evaluate: (request) => decide(bundle, request) };
+    const before = server.asked.length;
+    expect(await call()).toMatchObject({ ok: false, rejection: { code: 'approval-needed' } });
+    expect(server.asked).toHaveLength(before);
+    expect(stage.stream(`${TENANT}/tool-call/c-1`)).toEqual([]);
   });
 });

@@ -24,6 +24,7 @@ export const AREAS = [
   'receipts',
   'input',
   'webhooks',
+  'tools',
   'logs',
   'exports',
   'anchors',

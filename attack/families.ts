@@ -19,6 +19,7 @@ import { stops } from './areas/stops';
 import { streams } from './areas/streams';
 import { tenants } from './areas/tenants';
 import { tokens } from './areas/tokens';
+import { tools } from './areas/tools';
 import { votes } from './areas/votes';
 import { webhooks } from './areas/webhooks';
 import { work } from './areas/work';
@@ -27,7 +28,7 @@ import type { Family } from './attempt';
 export const FAMILIES: readonly Family[] = [
   ...[...tokens, ...bound, ...identity, ...tenants, ...closed, ...levels, ...work],
   ...[...approvals, ...votes, ...policies, ...rego, ...budgets],
-  ...[...personal, ...limits, ...receipts, ...anchors, ...input, ...webhooks, ...logs, ...stops],
+  ...[...personal, ...limits, ...receipts, ...anchors, ...input, ...webhooks, ...tools, ...logs, ...stops],
   // From an address where much has failed whoever comes anew waits: last of all.
   ...[...reports, ...streams, ...floods],
 ];

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { Role } from '../domain/identity/role';
 import type { Level } from '../domain/kernel/principal';
 import { TestIssuer } from '../test/support/issuer';
+import { McpTestServer } from '../test/support/mcp-server';
 import { type Reply, saidBy, send, type Sent } from './http';
 import { Trace } from './trace';
 
@@ -124,6 +125,8 @@ export class World {
     /** One that is trusted, and whose keys can't be had. */
     readonly dark: TestIssuer,
     readonly canary: Canary,
+    /** A server of MCP, whose tools the host may call. */
+    readonly ledger: McpTestServer,
     /** The folder in which the host keeps its checkpoints as well. */
     readonly anchor: string,
   ) {
@@ -137,7 +140,7 @@ export class World {
   static async open(start: (environment: Readonly<Record<string, string>>) => Promise<Host>): Promise<World> {
     const [directory, issuer, dark] = await Promise.all([TestIssuer.start(), TestIssuer.start(), TestIssuer.start()]);
     dark.broken = 'x'.repeat(10_000_000);
-    const canary = await Canary.start();
+    const [canary, ledger] = await Promise.all([Canary.start(), McpTestServer.start()]);
     const anchor = mkdtempSync(join(tmpdir(), 'formicary-attack-anchor-'));
     const oidc = { type: 'oidc', audience: 'formicary', tenant: ALPHA, kind: 'human' };
     const issuers = [
@@ -155,16 +158,18 @@ export class World {
       FORMICARY_LOG: 'debug',
       FORMICARY_LOG_KEY: LOG_KEY,
       FORMICARY_ANCHOR_FOLDER: anchor,
+      FORMICARY_MCP_HOSTS: ledger.host,
+      FORMICARY_WEBHOOK_HOSTS: '127.0.0.1',
       FORMICARY_SECRET_ALPHA__OPS: `whsec_${Buffer.alloc(32, 1).toString('base64')}`,
       FORMICARY_SECRET_BETA__OPS: `whsec_${Buffer.alloc(32, 2).toString('base64')}`,
     });
-    const world = new World(host, directory, issuer, dark, canary, anchor);
+    const world = new World(host, directory, issuer, dark, canary, ledger, anchor);
     await world.cast();
     return world;
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.directory, this.issuer, this.dark, this.canary].map((one) => one.stop()));
+    await Promise.all([this.directory, this.issuer, this.dark, this.canary, this.ledger].map((one) => one.stop()));
     rmSync(this.anchor, { recursive: true, force: true });
   }
 

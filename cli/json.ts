@@ -1,5 +1,6 @@
 /** JSON that people give: in an option, or in a file that the option names. */
 import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import { decoded, JsonError, readJson } from '../domain/kernel/json';
 import { UsageError } from './terminal';
 
@@ -14,6 +15,14 @@ export async function jsonOf(option: string, given: string, example: string): Pr
     source,
     `Quote it for the shell, for example ${option} '${example}', or name a file: ${option} @file.json`,
   );
+}
+
+/** What an argument holds: JSON as it stands, which begins with {, or the name of a file that does; - is the input. */
+export async function jsonIn(given: string, hint: string): Promise<unknown> {
+  if (given.startsWith('{')) return parseJson(given, 'the argument', hint);
+  return given === '-'
+    ? parseJson(await buffer(process.stdin), 'standard input', hint)
+    : parseJson(await fileOf(given), given, hint);
 }
 
 /** The bytes of a file that somebody named. Throws `UsageError` when it can't be read. */

@@ -150,6 +150,7 @@ const VARIABLES = [
   'FORMICARY_TOKEN',
   'FORMICARY_DPOP_KEY',
   'FORMICARY_KEY',
+  'FORMICARY_ASK_MANNER',
 ];
 
 for (const name of Object.keys(process.env)) {

@@ -5,7 +5,7 @@ import type { SingleBar } from 'cli-progress';
 import type Table from 'cli-table3';
 import { Formicary } from '../client/client';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
-import { shorten, visible } from '../domain/kernel/text';
+import { shorten, typed, visible } from '../domain/kernel/text';
 import { readTime } from '../domain/kernel/time';
 import { credentialsFor } from './credentials';
 import { said } from './words';
@@ -28,10 +28,7 @@ let given: readonly (readonly [option: keyof Globals, text: string])[] = [];
 
 /** Takes note of the global options that were typed: one from the environment acts again by itself. */
 export function calledWith(options: Readonly<Partial<Record<keyof Globals, string>>>): void {
-  given = Object.entries(options).map(([name, value]) => [
-    name as keyof Globals,
-    `--${name} ${/^[\w.:/@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`}`,
-  ]);
+  given = Object.entries(options).map(([name, value]) => [name as keyof Globals, typed([`--${name}`, value])]);
 }
 
 /**

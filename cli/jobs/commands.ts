@@ -27,11 +27,12 @@ export const commands: CommandModule = [
         'formicary job cancel close-2026-11 --reason "the books stay open"',
       ]).addHelpText('after', HELP);
 
-      command(job, 'post', 'Post a job from a file', [
+      command(job, 'post', 'Post a job', [
         'formicary job post close.json',
+        `formicary job post '{"tasks":[{"key":"a","task_type":"finance.audit"}]}'`,
         'plan-work | formicary job post -',
       ])
-        .argument('<file>', 'the job as JSON; - is standard input')
+        .argument('<file>', 'a file with the job as JSON, - for standard input, or the JSON itself')
         .option('--key <key>', 'Idempotency-Key: the same key again gets the first answer')
         .action(runs<JobCommands.PostInput>(() => load().post));
 
@@ -78,8 +79,8 @@ function declareSchedules(program: Command): void {
     ],
   ).addHelpText('after', SCHEDULE_HELP);
 
-  command(schedule, 'create', 'Create a schedule from a file', ['formicary schedule create daily-close.json'])
-    .argument('<file>', 'the schedule as JSON; - is standard input')
+  command(schedule, 'create', 'Create a schedule', ['formicary schedule create daily-close.json'])
+    .argument('<file>', 'a file with the schedule as JSON, - for standard input, or the JSON itself')
     .option('--key <key>', 'Idempotency-Key: the same key again gets the first answer')
     .action(runs<ScheduleCommands.CreateInput>(() => loadSchedules().create));
 

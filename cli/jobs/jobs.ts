@@ -1,7 +1,6 @@
 /** What the commands on jobs do. */
-import { buffer } from 'node:stream/consumers';
 import type { JobAnswer, JobInput, JobRow } from '../../client/jobs';
-import { fileOf, parseJson } from '../json';
+import { jsonIn } from '../json';
 import { firstOf, printDetails } from '../lists';
 import { ago, bold, call, type Context, dim, lineOf, print, printJson, printTable, said } from '../terminal';
 
@@ -10,11 +9,9 @@ export interface PostInput {
   readonly key?: string;
 }
 
-/** Posts the job of a file. */
+/** Posts a job. */
 export async function post({ client, json }: Context, { file, key }: PostInput): Promise<void> {
-  const content = file === '-' ? await buffer(process.stdin) : await fileOf(file);
-  const source = file === '-' ? 'standard input' : file;
-  const job = parseJson(content, source, 'Give one job: {"tasks":[{"key":"a","task_type":"finance.audit"}]}');
+  const job = await jsonIn(file, 'Give one job: {"tasks":[{"key":"a","task_type":"finance.audit"}]}');
   const answer = await client.jobs.post(job as JobInput, { idempotencyKey: key });
   if (json) return printJson(answer);
   printStatus(answer);

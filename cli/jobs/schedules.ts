@@ -1,7 +1,6 @@
 /** What the commands on schedules do. */
-import { buffer } from 'node:stream/consumers';
 import type { ScheduleAnswer, ScheduleInput, ScheduleRow } from '../../client/schedules';
-import { fileOf, parseJson } from '../json';
+import { jsonIn } from '../json';
 import { firstOf, printDetails } from '../lists';
 import { bold, CALL, type Context, dim, lineOf, print, printJson, printTable, said } from '../terminal';
 
@@ -13,10 +12,9 @@ export interface CreateInput {
   readonly key?: string;
 }
 
-/** Creates the schedule of a file. */
+/** Creates a schedule. */
 export async function create({ client, json }: Context, { file, key }: CreateInput): Promise<void> {
-  const content = file === '-' ? await buffer(process.stdin) : await fileOf(file);
-  const schedule = parseJson(content, file === '-' ? 'standard input' : file, FORM);
+  const schedule = await jsonIn(file, FORM);
   const answer = await client.schedules.create(schedule as ScheduleInput, { idempotencyKey: key });
   if (json) return printJson(answer);
   printStatus(answer);

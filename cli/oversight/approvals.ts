@@ -181,7 +181,7 @@ export async function reject(context: Context, input: DecideInput): Promise<void
 }
 
 /** Asks the requester back; the time goes on meanwhile. */
-export async function ask(context: Context, { id, question }: { id: string; question: string }): Promise<void> {
+export async function askBack(context: Context, { id, question }: { id: string; question: string }): Promise<void> {
   say(context, await context.client.approvals.ask(id, question));
 }
 

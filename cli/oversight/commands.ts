@@ -122,12 +122,12 @@ function declareApprovals(program: Command): void {
     .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
     .action(runs<ApprovalsCommand.DecideInput>(() => (require('./approvals') as typeof ApprovalsCommand).reject));
 
-  command(program, 'ask', 'Ask the requester of an approval back; the time goes on meanwhile', [
-    'formicary ask 4f0c… "Which budget is it from?"',
+  command(program, 'ask-back', 'Ask the requester of an approval back; the time goes on meanwhile', [
+    'formicary ask-back 4f0c… "Which budget is it from?"',
   ])
     .argument('<id>', 'an approval')
     .argument('<question>')
-    .action(runs<{ id: string; question: string }>(() => (require('./approvals') as typeof ApprovalsCommand).ask));
+    .action(runs<{ id: string; question: string }>(() => (require('./approvals') as typeof ApprovalsCommand).askBack));
 }
 
 function declareActions(program: Command): void {

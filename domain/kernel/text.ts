@@ -76,3 +76,10 @@ const MARKUP: Readonly<Record<string, string>> = {
 export function markupText(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => MARKUP[character] as string);
 }
+
+const PLAIN = /^[A-Za-z0-9_./:@=,+~-]+$/;
+
+/** Arguments as they are typed in a POSIX shell: what is not plain stands in single quotes, and acts nowhere. */
+export function typed(argv: readonly string[]): string {
+  return argv.map((text) => (PLAIN.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)).join(' ');
+}

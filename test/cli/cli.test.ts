@@ -31,6 +31,7 @@ describe('help and errors', () => {
       'approve',
       'reject',
       'ask',
+      'ask-back',
       'actions',
       'veto',
       'override',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { nearest } from '../../domain/kernel/nearest';
 import { readNumber } from '../../domain/kernel/number';
-import { cut, grouped, shorten, visible } from '../../domain/kernel/text';
+import { cut, grouped, shorten, typed, visible } from '../../domain/kernel/text';
 import { SETTING_NAMES, unknownSettings } from '../../host/config';
 
 /** Texts of letters, emoji of one and several parts, accents, flags, and halves of pairs. */
@@ -104,6 +104,32 @@ describe('a number', () => {
       { fault: expect.stringContaining('2^53') },
     ]);
   });
+});
+
+test.each([
+  ['shwo', 'show'],
+  ['cancle', 'cancel'],
+  ['taks', 'task'],
+])('%s is one slip away from %s: two letters have changed places', (given, meant) => {
+  expect(nearest(given, ['show', 'cancel', 'task'], 1)).toBe(meant);
+});
+
+test('arguments are typed so that a shell gives them back as they were', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.string({ unit: 'binary' }).filter((one) => !one.includes('\0')),
+        { minLength: 1 },
+      ),
+      (argv) => {
+        // What stands between single quotes a shell leaves alone.
+        const read = [...typed(argv).matchAll(/(?:'[^']*'|\\'|[^\s'])+/g)].map(([word]) =>
+          word.replaceAll(/'([^']*)'|\\(')/g, (_, text: string | undefined, quote: string) => text ?? quote),
+        );
+        expect(read).toEqual(argv);
+      },
+    ),
+  );
 });
 
 describe('settings', () => {

@@ -1,0 +1,118 @@
+/** What `formicary ask` does: a plan, shown, and run command by command. */
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { planOf } from '../../domain/asks/grammar';
+import { asksFirst, attuned, isFelt, type Manner, readManner } from '../../domain/asks/manner';
+import { type Plan, riskOf, type Step } from '../../domain/asks/plan';
+import { typed } from '../../domain/kernel/text';
+import { bold, call, type Context, dim, jsonLine, note, print, RefusedError, said, UsageError } from '../terminal';
+
+export interface AskInput {
+  readonly words: readonly string[];
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+  readonly manner?: string;
+}
+
+type Planned = Extract<Plan, { outcome: 'planned' }>;
+
+/** Answers words with commands. `program` runs them, as if each had been typed with the global options of this call. */
+export const ask =
+  (program: Command) =>
+  async (context: Context, { words, yes, dryRun, manner: given = '' }: AskInput): Promise<void> => {
+    const phrase = words.join(' ');
+    const set = readManner(given);
+    if (typeof set === 'string') throw new UsageError(set);
+    const manner = attuned(set, phrase);
+    const tenant = context.globals.tenant ?? 'default';
+    const plan = planOf(phrase, { now: new Date().toISOString(), tenant, manner: set });
+    if (context.json) print(jsonLine(shownAsJson(plan)));
+    if (plan.outcome !== 'planned') return unplanned(context, plan);
+    if (!context.json) show(plan, manner, dryRun === true ? print : note);
+    if (dryRun === true) return;
+    const risky = plan.steps.filter((step) => yes !== true && asksFirst(manner, plan, [step]));
+    const [first] = risky;
+    if (first !== undefined && (!process.stdin.isTTY || context.json))
+      throw new RefusedError(
+        `nothing was done: ${typed(first.argv)} asks first`,
+        'Give --yes to have it run, or type the commands.',
+      );
+    await runAll(program, context, plan, async (step, i) => {
+      if (!risky.includes(step) || (await agreed(step))) return true;
+      note(`Stopped there: ${i} of ${plan.steps.length} commands were run.`);
+      context.foundWrong();
+      return false;
+    });
+  };
+
+/** A question, or a refusal: both are answers, and end with 1. */
+function unplanned(context: Context, plan: Exclude<Plan, Planned>): void {
+  if (context.json) return context.foundWrong();
+  const command = 'command' in plan ? ['Typed it is:', `${call()} ${plan.command}`] : [];
+  const phrases = plan.suggestions.map((one) => `${call()} ask ${typed([one])}`);
+  const lines = [...command, ...(phrases.length === 0 ? [] : ['For example:', ...phrases])];
+  throw new RefusedError(
+    plan.outcome === 'refused' ? plan.reason : plan.question,
+    lines.length === 0 ? undefined : lines.join('\n  '),
+  );
+}
+
+function shownAsJson(plan: Plan): object {
+  if (plan.outcome !== 'planned') return plan;
+  const { steps, ...rest } = plan;
+  return { ...rest, risk: riskOf(steps), steps: steps.map((step) => ({ ...step, command: typed(step.argv) })) };
+}
+
+/** The plan as it could be typed. Who is fed up is spared the rest; who is lost gets it step by step. */
+function show({ steps, notes }: Planned, manner: Manner, say: (line: string) => void): void {
+  const isBrief = isFelt(manner, 'frustration') || isFelt(manner, 'urgency');
+  const isSlow = isFelt(manner, 'confusion');
+  for (const line of notes) say(dim(said(line)));
+  for (const [i, { argv, does, risk }] of steps.entries()) {
+    const line = bold(`${call()} ${typed(argv)}`);
+    const about = risk === 0 ? does : `${does}; risk ${risk}`;
+    if (isSlow) say(`Step ${i + 1} of ${steps.length}: ${about}\n  ${line}`);
+    else say(isBrief ? line : `${line}  ${dim(`# ${about}`)}`);
+  }
+}
+
+/** Runs the steps in their order, as long as they may and none is refused; then says what could come next. */
+async function runAll(
+  program: Command,
+  { json }: Context,
+  { steps, next }: Planned,
+  may: (step: Step, i: number) => Promise<boolean>,
+): Promise<void> {
+  const globals = globalsOf(program);
+  for (const [i, step] of steps.entries()) {
+    if (!(await may(step, i))) return;
+    if (steps.length > 1 && !json) note(dim(`${i + 1} of ${steps.length}: ${typed(step.argv)}`));
+    let isWell = false;
+    try {
+      await program.parseAsync([...globals, ...step.argv], { from: 'user' });
+      // A command that ends with 1 may have said itself why.
+      isWell = process.exitCode === undefined;
+    } finally {
+      if (!isWell && i < steps.length - 1) note(`${i + 1} of ${steps.length} commands were run, and the rest not begun.`);
+    }
+    if (!isWell) return;
+  }
+  if (!json) for (const phrase of next) note(dim(`next: ${call()} ask ${typed([phrase])}`));
+}
+
+/** The global options that were typed with this call: each command is given them too. */
+function globalsOf(program: Command): string[] {
+  const { json, ...texts } = program.opts<Context['globals']>();
+  const given = Object.entries(texts).filter(([name]) => program.getOptionValueSource(name) === 'cli');
+  return [...given.flatMap(([name, value]) => [`--${name}`, String(value)]), ...(json === true ? ['--json'] : [])];
+}
+
+async function agreed({ argv, does, risk }: Step): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await lines.question(`${does}: ${typed(argv)} (risk ${risk}). Run it? [y/N] `);
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
+}

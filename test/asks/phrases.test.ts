@@ -1,0 +1,224 @@
+/**
+ * Each phrase of the table is planned as the commands that stand beside it; each command is one of the command line,
+ * and what it sends has the form that the contract asks for.
+ */
+import { join } from 'node:path';
+import { Command } from 'commander';
+import fc from 'fast-check';
+import { declareAll } from '../../cli/additions';
+import type { Example } from '../../contract/route';
+import { planOf } from '../../domain/asks/grammar';
+import { MANNER } from '../../domain/asks/manner';
+import { type Operation, type OperationId, OPERATIONS } from '../../domain/asks/operations';
+import { MAX_STEPS, MAX_WORDS, type Plan, type Step } from '../../domain/asks/plan';
+import { stepOf, type Values } from '../../domain/asks/steps';
+import { typed } from '../../domain/kernel/text';
+import { routes } from '../http/example-steps';
+import { ASKED_BACK, BAD_ENGLISH, PLAIN, QUOTED, REFUSED, type Row } from './phrases';
+
+const NOON = { now: '2026-11-30T12:00:00.000Z', tenant: 'default', manner: MANNER };
+const TABLE = [...PLAIN, ...BAD_ENGLISH, ...QUOTED, ...REFUSED, ...ASKED_BACK];
+
+const shown = (plan: Plan): string[] => {
+  if (plan.outcome === 'planned') return plan.steps.map(({ argv }) => typed(argv));
+  return [plan.outcome === 'question' ? `? ${plan.question}` : `! ${plan.reason}`];
+};
+
+test('the table is long enough', () => {
+  expect(TABLE.length).toBeGreaterThanOrEqual(120);
+  expect(BAD_ENGLISH.length).toBeGreaterThanOrEqual(30);
+  expect(REFUSED.length).toBeGreaterThanOrEqual(15);
+  expect(QUOTED.length).toBeGreaterThanOrEqual(10);
+  expect(new Set(TABLE.map(([phrase]) => phrase)).size).toBe(TABLE.length);
+});
+
+describe.each<[string, readonly Row[]]>([
+  ['plain', PLAIN],
+  ['bad English', BAD_ENGLISH],
+  ['with commands in what is quoted', QUOTED],
+  ['refused', REFUSED],
+  ['asked back', ASKED_BACK],
+])('%s', (_, rows) => {
+  test.each(rows)('%s', (phrase, ...planned) => {
+    expect(shown(planOf(phrase, NOON))).toEqual(planned);
+  });
+});
+
+test('what is refused runs nothing, and what is quoted adds no command', () => {
+  for (const [phrase] of REFUSED) expect([phrase, planOf(phrase, NOON).outcome]).toEqual([phrase, 'refused']);
+  for (const [phrase] of ASKED_BACK) expect([phrase, planOf(phrase, NOON).outcome]).toEqual([phrase, 'question']);
+  for (const [phrase] of QUOTED) {
+    const plan = planOf(phrase, NOON);
+    if (plan.outcome === 'planned') expect([phrase, plan.steps.length]).toEqual([phrase, 1]);
+  }
+});
+
+test('a long phrase, several lines, or what can not be seen is refused', () => {
+  for (const phrase of ['x '.repeat(MAX_WORDS), 'show tasks\nstop everything', 'show tasks\u202e', 'show\u0000 tasks'])
+    expect(planOf(phrase, NOON).outcome).toBe('refused');
+});
+
+test('no phrase has it fail, and none makes more commands than a plan may have', () => {
+  const word = fc.oneof(
+    fc.constantFrom(...TABLE.flatMap(([phrase]) => phrase.split(' '))),
+    fc.string({ maxLength: 12 }),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 30 }), (words) => {
+      const plan = planOf(words.join(' '), NOON);
+      if (plan.outcome === 'planned') expect(plan.steps.length).toBeLessThanOrEqual(MAX_STEPS);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+// -------------------------------------------------------------------------------------------------- the operations
+
+const operations = Object.entries(OPERATIONS) as [OperationId, Operation][];
+const byName = new Map([...routes.values()].map((route) => [route.operationId ?? route.name, route]));
+
+/** What is sent of a step, as a server would read it. */
+function faultsOf({ operation, request: planned }: Step, looksUp: readonly string[] = []): unknown[] {
+  const route = byName.get(operation);
+  if (route === undefined) return [`${operation} is no operation of the contract`];
+  // What the command looks up, from the example.
+  const request = structuredClone(planned) as Record<string, Record<string, unknown>>;
+  for (const [part, name] of looksUp.map((field) => field.split('.') as [keyof Example, string]))
+    (request[part] ??= {})[name] = (route.example[part] as Record<string, unknown>)[name];
+  const text = Object.fromEntries(Object.entries(request['query'] ?? {}).map(([name, value]) => [name, String(value)]));
+  const parts = [
+    route.params?.strict().safeParse(request['params'] ?? {}),
+    (route.query?.strict() ?? undefined)?.safeParse(text),
+    route.body?.safeParse(request['body'] ?? {}),
+  ];
+  const unread = [
+    request['params'] !== undefined && route.params === undefined,
+    request['query'] !== undefined && route.query === undefined,
+    request['body'] !== undefined && route.body === undefined,
+  ];
+  return [...parts.flatMap((part) => (part?.error === undefined ? [] : part.error.issues)), ...unread.filter(Boolean)];
+}
+
+/** Values of each kind, some of them as odd as they may be. */
+const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  id: fc.constantFrom('recon-7', 'a', '0', 'x'.repeat(128), 'a.b~c:d_e-f'),
+  field: fc.constantFrom('finance', 'f'.repeat(64)),
+  tenant: fc.constantFrom('default', 'contoso-2'),
+  category: fc.constant('task'),
+  reference: fc.constantFrom('inv-1', 'default/task/inv-1@2'),
+  receipt: fc.constant('default/task/inv-1@2'),
+  resource: fc.constantFrom('task/inv-1', 'agent/recon-7'),
+  signal: fc.constantFrom('resource_needed', 'a'),
+  location: fc.constantFrom('warehouse/eu/dock-3', 'plant'),
+  time: fc.constantFrom('2026-12-01T10:00:00Z', '2026-12-01T10:00:00.000+01:00'),
+  zone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/Argentina/Buenos_Aires'),
+  cron: fc.constantFrom('30 18 * * MON-FRI', '*/15 * * * *', '0 8 L * *'),
+  hash: fc.constant('0a1b2c3d4e5f'),
+  reason: fc.constantFrom('x', `it's "quoted"; \`rm\` $(x)`, 'y'.repeat(2_000)),
+  about: fc.constantFrom('mail', 'z'.repeat(500)),
+  query: fc.constantFrom('inventory optimization', 'q'.repeat(200)),
+  share: fc.constantFrom(0, 0.5, 1),
+  usd: fc.constantFrom(0, 0.000001, 2.5, 1_000_000),
+  hits: fc.constantFrom(1, 200),
+  rows: fc.constantFrom(1, 15, 1_000),
+  capacity: fc.constantFrom(1, 1_000),
+  seconds: fc.constantFrom(0, 60, 999_999_999),
+  flag: fc.constant(true),
+  chain: fc.constantFrom(
+    [{ key: 'a', task_type: 'x' }],
+    [
+      { key: 'a', task_type: 'x.y' },
+      { key: 'b', task_type: 'z', after: ['a'], payload: { about: 'mail' } },
+    ],
+  ),
+};
+
+function valuesOf({ slots }: Operation): fc.Arbitrary<Values> {
+  const required = Object.keys(slots).filter((name) => slots[name]?.required === true);
+  const model = Object.entries(slots).map(([name, { kind, choices }]) => [
+    name,
+    choices === undefined ? (VALUES[kind] as fc.Arbitrary<unknown>) : fc.constantFrom(...Object.keys(choices)),
+  ]);
+  return fc.record(Object.fromEntries(model) as Record<string, fc.Arbitrary<unknown>>, { requiredKeys: required });
+}
+
+/** The command line, which says what it was called with instead of doing it. */
+function commandLine(): (argv: readonly string[]) => Record<string, unknown> {
+  const program = new Command('formicary').exitOverride().configureOutput({ writeErr: () => undefined });
+  declareAll(program, join(__dirname, '../../cli'));
+  let called: Record<string, unknown> = {};
+  const watch = (command: Command) => {
+    command.exitOverride();
+    command.action((...given: unknown[]) => {
+      const self = given.at(-1) as Command;
+      called = { ...self.opts() };
+      self.registeredArguments.forEach((argument, i) => (called[argument.name()] = self.processedArgs[i]));
+    });
+    command.commands.forEach(watch);
+  };
+  program.commands.forEach(watch);
+  return (argv) => {
+    called = {};
+    program.parse(argv, { from: 'user' });
+    return called;
+  };
+}
+
+const call = commandLine();
+
+test.each(operations)('%s sends what the contract takes, by a command that there is', (name, operation) => {
+  fc.assert(
+    fc.property(valuesOf(operation), (values) => {
+      const step = stepOf(name, values);
+      if (typeof step === 'string') throw new Error(step);
+      expect([values, faultsOf(step, operation.looksUp)]).toEqual([values, []]);
+      const given = Object.values(call(step.argv)).flat();
+      for (const [slot, { kind, to }] of Object.entries(operation.slots)) {
+        const value = values[slot];
+        // What is read as another type than it is typed as: dollars as millionths, JSON as text.
+        if (value === undefined || operation.json === true || ['usd', 'about'].includes(kind)) continue;
+        expect([slot, to, given]).toEqual([slot, to, expect.arrayContaining([value])]);
+      }
+    }),
+  );
+});
+
+test('what is no value of its kind makes no step', () => {
+  const wrong: readonly [OperationId, Values][] = [
+    ['getTask', {}],
+    ['getTask', { id: '-x' }],
+    ['getTask', { id: 'x/y' }],
+    ['getTask', { id: 7 }],
+    ['getTask', { id: 'a', all: true }],
+    ['getTask', JSON.parse('{"id":"a","__proto__":{"x":1},"constructor":1}') as Values],
+    ['listTasks', { status: 'constructor' }],
+    ['listTasks', { limit: 1_001 }],
+    ['postTask', { type: 'x', priority: 1.1 }],
+    ['postTask', { type: 'x', deadline: 'tomorrow' }],
+    ['stop', { kind: 'pool', name: 'x', reason: 'y' }],
+    ['stop', { kind: 'agent', name: 'x' }],
+    ['stop', { kind: 'agent', name: 'x', reason: ' ' }],
+    ['setBudget', { kind: 'pool', name: 'x', usd: 0.0000001, reason: 'y' }],
+    ['askRequester', { id: 'x', question: '--json' }],
+    ['postJob', { tasks: [] }],
+    [
+      'postJob',
+      {
+        tasks: [
+          { key: 'a', task_type: 'x', after: ['b'] },
+          { key: 'b', task_type: 'x' },
+        ],
+      },
+    ],
+    ['postJob', { tasks: [{ key: 'a', task_type: 'x', priority: 1 }] }],
+    ['createSchedule', { cron: '* * * *', type: 'x' }],
+    ['searchTools', { q: 'x --json' }],
+  ];
+  for (const [name, values] of wrong)
+    expect([name, values, typeof stepOf(name, values)]).toEqual([name, values, 'string']);
+});
+
+test('reads have no risk, and what changes something has', () => {
+  for (const [name, { of = name, risk }] of operations)
+    expect([name, risk > 0]).toEqual([name, byName.get(of)?.method !== 'GET']);
+});

@@ -1,0 +1,87 @@
+/** `formicary ask` against a live host: the plan is shown, risky commands ask, and what runs is what was shown. */
+import { eventually } from '../support/eventually';
+import { client, commitsOf, run } from './worked-host';
+
+test('what is read is shown as a command first, and then run', async () => {
+  const { code, stdout, stderr } = await run(['ask', 'show', 'agents', 'in', 'pool', 'cli']);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^formicary --url \S+ agents --pool cli --limit 15 {2}# List agents\n/);
+  expect(stdout).toContain('cli-1');
+  expect(stdout.replaceAll(/\d+(\.\d+)? m?s ago/g, 'AGO')).toBe(
+    (await run(['agents', '--pool', 'cli', '--limit', '15'])).stdout.replaceAll(/\d+(\.\d+)? m?s ago/g, 'AGO'),
+  );
+});
+
+test('a dry run changes nothing, and needs no host', async () => {
+  const { code, stdout } = await run(['ask', '--dry-run', 'post a task cli.work with id asked-1'], {
+    env: { FORMICARY_URL: 'http://127.0.0.1:1' },
+  });
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringMatching(/ post cli\.work --id asked-1 {2}# Post a task; risk 0\.2\n$/),
+  ]);
+  await expect(client.tasks.get('asked-1')).rejects.toMatchObject({ status: 404 });
+});
+
+test('what changes little runs; what is risky asks, and does nothing where nobody can be asked', async () => {
+  const posted = await run(['ask', 'post a task cli.work with id asked-2']);
+  expect([posted.code, posted.stdout]).toEqual([0, expect.stringContaining('asked-2 is ')]);
+  const refused = await run(['ask', 'cancel task asked-2 because "not needed"']);
+  expect([refused.code, refused.stdout]).toEqual([1, '']);
+  expect(refused.stderr).toContain("nothing was done: cancel asked-2 --reason 'not needed' asks first");
+  expect((await client.tasks.get('asked-2')).status).not.toBe('cancelled');
+  const done = await run(['ask', '--yes', 'cancel task asked-2 because "not needed"']);
+  expect([done.code, done.stdout]).toEqual([0, 'asked-2 is cancelled.\n']);
+  expect((await client.tasks.get('asked-2')).ended).toMatchObject({ reason: 'not needed' });
+});
+
+test('a plan of several commands stops where one is refused', async () => {
+  const { code, stderr } = await run(['ask', '--yes', 'retry task missing-1 and show tasks']);
+  expect(code).toBe(1);
+  expect(stderr).toContain('redrive missing-1');
+  expect(stderr).not.toContain('2 of 2');
+});
+
+test('nobody acts as somebody else by words: each command is given what this call was', async () => {
+  const given = ['--principal', 'human:ada'];
+  const { code } = await run([...given, 'ask', 'post a task cli.work with id asked-3']);
+  expect(code).toBe(0);
+  const [first] = await commitsOf('task', 'asked-3');
+  expect(first?.meta.actor).toMatchObject({ id: 'human:ada' });
+});
+
+test('a chain is posted as a job, a schedule is made, out of the plan as it is typed', async () => {
+  const job = await run(['ask', '--json', 'cli.work → cli.audit on mail']);
+  expect(job.code).toBe(0);
+  const [plan, answer] = job.stdout.split(/\n(?=\{\n)/).map((text) => JSON.parse(text));
+  expect(plan).toMatchObject({ outcome: 'planned', risk: 0.3, steps: [{ operation: 'postJob' }] });
+  const tasks = [];
+  for await (const task of client.jobs.tasks(answer.job.id)) tasks.push(task);
+  expect(tasks).toMatchObject([{ key: 'cli.work' }, { key: 'cli.audit', status: 'waiting', waits_for: ['cli.work'] }]);
+  const made = await run(['ask', 'schedule cli.work every weekday at 18:30 named asked-daily']);
+  expect(made.code).toBe(0);
+  expect(await client.schedules.get('asked-daily')).toMatchObject({ cron: '30 18 * * MON-FRI', status: 'active' });
+});
+
+test('a question and a refusal end with 1, with phrases to say instead', async () => {
+  const question = await run(['ask', 'spawn']);
+  expect([question.code, question.stdout]).toEqual([1, '']);
+  expect(question.stderr).toMatch(
+    /^formicary: Which type of agent\?\n {2}For example:\n {2}formicary --url \S+ ask 'spawn 2 /,
+  );
+  const refusal = await run(['ask', '--json', 'cancel all tasks']);
+  expect([refusal.code, refusal.json]).toEqual([1, expect.objectContaining({ outcome: 'refused' })]);
+  const typed = await run(['ask', 'erase customer-17']);
+  expect([typed.code, typed.stderr]).toEqual([1, expect.stringContaining('erase --help')]);
+  expect(await run(['ask', '--manner', 'bold=1', 'show tasks'])).toMatchObject({ code: 2 });
+});
+
+test('how it behaves comes from the environment too', async () => {
+  const { stdout } = await run(['ask', '--dry-run', 'show tasks'], { env: { FORMICARY_ASK_MANNER: 'efficient=0.5' } });
+  expect(stdout).toContain('tasks --limit 50');
+});
+
+test('an agent that is registered in words takes work', async () => {
+  expect((await run(['ask', 'register agent asked-agent of type cli.asked'])).code).toBe(0);
+  await eventually(async () => (await client.agents.get('asked-agent')).status === 'active');
+});

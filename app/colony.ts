@@ -3,6 +3,7 @@
  * make their own, over real stores.
  */
 import { randomBytes } from 'node:crypto';
+import { asksModule } from './asks/module';
 import { auditModule } from './audit/module';
 import { budgetsModule, type BudgetsOptions } from './budgets/module';
 import { Engine } from './engine/engine';
@@ -90,9 +91,10 @@ function compose(ports: Ports, options: ColonyOptions) {
     admits: options.admission === true,
     lacking: options.lacking ?? [],
   });
+  const asks = asksModule(engine);
   const named = {
     ...{ stops, tenants, policy, identity, personal, signals, repository, notices },
-    ...{ budgets, market, jobs, oversight, volumes, audit, operation },
+    ...{ budgets, market, jobs, oversight, volumes, audit, operation, asks },
   };
   const services = {
     ...stops.services,
@@ -110,6 +112,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...volumes.services,
     ...audit.services,
     ...operation.services,
+    ...asks.services,
   };
   const further = openFurther(__dirname, ['engine', ...Object.keys(named)], engine, services);
   const running = new Running(engine, [...Object.values(named), ...further.map(({ module }) => module)], options);

@@ -1,4 +1,5 @@
 /** What an event says, in a few words. */
+import type { AskEvent } from '../domain/asks/ask';
 import type { DenialEvent } from '../domain/audit/denial';
 import type { LogEvent } from '../domain/audit/log';
 import type { BudgetEvent } from '../domain/budgets/budget';
@@ -61,7 +62,8 @@ type Known =
   | CredentialEvent
   | LogEvent
   | IntakeEvent
-  | VolumeEvent;
+  | VolumeEvent
+  | AskEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
 const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) =>
@@ -261,6 +263,8 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
     `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,
   CheckpointSigned: ({ origin, size, heads }) =>
     `${origin}, ${count(size, 'leaf', 'leaves')}, ${count(heads.count, 'stream')}`,
+  WordsRead: ({ by: who, words, outcome, steps, model }) =>
+    `${outcome} for ${who}${model === undefined ? '' : `, read by ${model}`}: ${words}${steps.length === 0 ? '' : ` (${steps.map(({ command }) => command).join('; ')})`}`,
   CorrectionGiven: ({ by: who, what, instead_of, why }) => `by ${who}: ${what} instead of ${instead_of}: ${why}`,
   AgentTypeDefined: typed,
   AgentTypeRevised: typed,

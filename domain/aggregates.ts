@@ -1,4 +1,5 @@
 /** Every aggregate that there is, capability by capability. */
+import { asksAggregates } from './asks/aggregates';
 import { auditAggregates } from './audit/aggregates';
 import { budgetsAggregates } from './budgets/aggregates';
 import { identityAggregates } from './identity/aggregates';
@@ -29,4 +30,5 @@ export const AGGREGATES = [
   ...tenantsAggregates,
   ...personalAggregates,
   ...volumesAggregates,
+  ...asksAggregates,
 ] as const;

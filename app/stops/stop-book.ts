@@ -1,4 +1,5 @@
 /** What is stopped, kept in memory: asked at every command, deadline and commit of the feed. */
+import { askDecider } from '../../domain/asks/ask';
 import { denialDecider } from '../../domain/audit/denial';
 import { logDecider } from '../../domain/audit/log';
 import { accessDecider } from '../../domain/identity/access';
@@ -43,6 +44,12 @@ const PASSING: ReadonlySet<string> = new Set([
   denialDecider.category,
   logDecider.category,
 ]);
+
+/**
+ * Commands that whoever lifts a stop of all needs, and that policy judges: a token to say who they are, and the receipt
+ * of what they say in words. Somebody who is stopped by themselves gets none.
+ */
+const LIFTING: ReadonlySet<string> = new Set([credentialDecider.category, askDecider.category]);
 
 /**
  * What is stopped for a tenant: by the platform, and by itself, which is the last. Agents and tasks are a tenant's own:
@@ -125,8 +132,7 @@ export class StopBook implements Stopping {
     const { tenant, category, id } = parseStream(stream);
     const { principal, attributes = {} } = context;
     const isToken = category === credentialDecider.category;
-    // Whoever lifts it needs a token to say who they are; one that is stopped by itself gets none.
-    const whole = isToken || PASSING.has(category) ? undefined : stillOf(states, stream);
+    const whole = LIFTING.has(category) || PASSING.has(category) ? undefined : stillOf(states, stream);
     if (whole !== undefined) return refusalOf(whole);
     const named = (attribute: string) => {
       const value = attributes[attribute];

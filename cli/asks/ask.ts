@@ -1,6 +1,7 @@
-/** What `formicary ask` does: a plan, shown, and run command by command. */
+/** What `formicary ask` does: a plan, shown, noted, and run command by command. */
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import type { AskInput as Noted } from '../../client/asks';
 import { planOf } from '../../domain/asks/grammar';
 import { asksFirst, attuned, isFelt, type Manner, readManner } from '../../domain/asks/manner';
 import { type Plan, riskOf, type Step } from '../../domain/asks/plan';
@@ -27,26 +28,46 @@ export const ask =
     const tenant = context.globals.tenant ?? 'default';
     const plan = planOf(phrase, { now: new Date().toISOString(), tenant, manner: set });
     if (context.json) print(jsonLine(shownAsJson(plan)));
-    if (plan.outcome !== 'planned') return unplanned(context, plan);
+    if (plan.outcome !== 'planned') return await unplanned(context, phrase, plan, dryRun === true);
     if (!context.json) show(plan, manner, dryRun === true ? print : note);
     if (dryRun === true) return;
     const risky = plan.steps.filter((step) => yes !== true && asksFirst(manner, plan, [step]));
     const [first] = risky;
-    if (first !== undefined && (!process.stdin.isTTY || context.json))
+    if (first !== undefined && (!process.stdin.isTTY || context.json)) {
+      await noted(context, phrase, plan, 'declined');
       throw new RefusedError(
         `nothing was done: ${typed(first.argv)} asks first`,
         'Give --yes to have it run, or type the commands.',
       );
+    }
+    await noted(context, phrase, plan, 'run');
     await runAll(program, context, plan, async (step, i) => {
       if (!risky.includes(step) || (await agreed(step))) return true;
+      await noted(context, phrase, { ...plan, steps: plan.steps.slice(i) }, 'declined');
       note(`Stopped there: ${i} of ${plan.steps.length} commands were run.`);
       context.foundWrong();
       return false;
     });
   };
 
-/** A question, or a refusal: both are answers, and end with 1. */
-function unplanned(context: Context, plan: Exclude<Plan, Planned>): void {
+/** Leaves the receipt of the exchange. Without one nothing runs. */
+async function noted({ client }: Context, words: string, plan: Plan, outcome: Noted['outcome']): Promise<void> {
+  const steps = plan.outcome !== 'planned' ? [] : plan.steps;
+  await client.asks.note({
+    words,
+    outcome,
+    steps: steps.map(({ operation, argv, risk }) => ({ operation, command: typed(argv), risk })),
+  });
+}
+
+/** A question, or a refusal: both are answers, and end with 1. They are told where no host takes note of them, too. */
+async function unplanned(
+  context: Context,
+  phrase: string,
+  plan: Exclude<Plan, Planned>,
+  isDry: boolean,
+): Promise<void> {
+  if (!isDry) await noted(context, phrase, plan, plan.outcome).catch(() => note('No host took note of it.'));
   if (context.json) return context.foundWrong();
   const command = 'command' in plan ? ['Typed it is:', `${call()} ${plan.command}`] : [];
   const phrases = plan.suggestions.map((one) => `${call()} ask ${typed([one])}`);

@@ -56,6 +56,7 @@ const ADDING: ReadonlySet<string> = new Set([
   'action.propose',
   'agent-type.define',
   'agent-type.revise',
+  'ask.note',
   'channel.set',
   'correction.give',
   'job.post',

@@ -85,3 +85,40 @@ test('an agent that is registered in words takes work', async () => {
   expect((await run(['ask', 'register agent asked-agent of type cli.asked'])).code).toBe(0);
   await eventually(async () => (await client.agents.get('asked-agent')).status === 'active');
 });
+
+describe('the receipt of an exchange', () => {
+  const asked = async () => {
+    const found: Record<string, unknown>[] = [];
+    for await (const { meta, events } of client.receipts.all({ category: 'ask' }))
+      for (const { data } of events) found.push({ ...(data as object), actor: meta.actor.id });
+    return found;
+  };
+
+  test('says what was said, by whom, and as which commands it was read; before they run', async () => {
+    await run(['--principal', 'human:ada', 'ask', 'retry task missing-1']);
+    expect((await asked()).at(-1)).toEqual({
+      words: 'retry task missing-1',
+      outcome: 'run',
+      steps: [{ operation: 'redriveTask', command: 'redrive missing-1', risk: 0.3 }],
+      by: 'human:ada',
+      actor: 'human:ada',
+    });
+  });
+
+  test('is left of what was not wanted, asked back or refused too, and of a dry run not', async () => {
+    const before = (await asked()).length;
+    await run(['ask', 'cancel task worked because x']);
+    await run(['ask', 'spawn']);
+    await run(['ask', 'cancel all tasks']);
+    await run(['ask', '--dry-run', 'show tasks']);
+    await run(['ask', '--dry-run', 'spawn']);
+    expect((await asked()).slice(before).map(({ outcome }) => outcome)).toEqual(['declined', 'question', 'refused']);
+  });
+
+  test('without one nothing runs: what must not be kept is not done either', async () => {
+    const secret = `ghp_${'a'.repeat(36)}`;
+    const { code, stderr } = await run(['ask', `post a task cli.work with id asked-4 about "${secret}"`]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('a token of GitHub')]);
+    await expect(client.tasks.get('asked-4')).rejects.toMatchObject({ status: 404 });
+  });
+});

@@ -17,6 +17,7 @@ import './api/budgets';
 import './api/tenants';
 import './api/volumes';
 import './api/personal';
+import './api/asks';
 import { PROFILE } from '../support/host';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';

@@ -283,8 +283,9 @@ test('each command that somebody gives adds, or carries on what is there', () =>
   );
   const added = actions.flatMap(([action]) => (addsToStorage(action, true) ? [action] : [])).sort();
   expect(added).toEqual([
-    ...['action.gate', 'action.propose', 'agent-type.define', 'agent-type.revise', 'agent.register', 'channel.set'],
+    ...['action.gate', 'action.propose', 'agent-type.define', 'agent-type.revise', 'agent.register', 'ask.note'],
     ...[
+      'channel.set',
       'correction.give',
       'job.post',
       'pool.change-objective',

@@ -7,6 +7,39 @@ from typing import Any, Literal, TypeAlias, TypedDict
 from typing_extensions import NotRequired
 
 
+class Receipt(TypedDict):
+    """What a command has left in the log"""
+
+    stream: str
+    """tenant/category/id"""
+
+    version: int
+    """Index of the commit; also the ETag. -1 where nothing was ever written, and nothing now"""
+
+    hash: str | None
+    """SHA-256 of the commit, which names the one before it"""
+
+    at: str
+    """UTC with milliseconds"""
+
+    correlation_id: str | None
+    events: list[str]
+    """Types of the events; empty when nothing changed"""
+
+    repeated: bool
+    """True when this answers a command that was done before"""
+
+
+class AskedStep(TypedDict):
+    operation: str
+    """As this document calls it"""
+
+    command: str
+    """As it could be typed"""
+
+    risk: float
+
+
 class Heads(TypedDict):
     """The streams that there are: the last leaf"""
 
@@ -185,29 +218,6 @@ class CausalNode(TypedDict):
 
 RetentionDays: TypeAlias = dict[Literal['task', 'action', 'round', 'approval', 'delivery', 'trail'], int]
 """Days from the last receipt of a stream that has ended, by category; what is left out is not archived"""
-
-
-class Receipt(TypedDict):
-    """What a command has left in the log"""
-
-    stream: str
-    """tenant/category/id"""
-
-    version: int
-    """Index of the commit; also the ETag. -1 where nothing was ever written, and nothing now"""
-
-    hash: str | None
-    """SHA-256 of the commit, which names the one before it"""
-
-    at: str
-    """UTC with milliseconds"""
-
-    correlation_id: str | None
-    events: list[str]
-    """Types of the events; empty when nothing changed"""
-
-    repeated: bool
-    """True when this answers a command that was done before"""
 
 
 class Budget(TypedDict):
@@ -2646,6 +2656,20 @@ class VolumeSnapshot(TypedDict):
     """UTC with milliseconds"""
 
 
+class AskInput(TypedDict):
+    id: NotRequired[str]
+    """Your own id; without one a new id is made (from the Idempotency-Key, when there is one)"""
+
+    words: str
+    model: NotRequired[str]
+    """The model that has read them; the grammar without"""
+
+    outcome: Literal['run', 'declined', 'question', 'refused']
+    """What becomes of them: commands that run, or were `declined`, a `question` back, or a refusal"""
+
+    steps: NotRequired[list[AskedStep]]
+
+
 AfterItem: TypeAlias = str
 """An id: ASCII letters, digits and . _ ~ : -"""
 
@@ -3226,6 +3250,23 @@ class TenantLimitChanges(TypedDict):
 
     storage_bytes: NotRequired[int | None]
     """Bytes of receipts and large payloads that are written from when it is limited on; nothing takes them away again"""
+
+
+class Ask(TypedDict):
+    id: str
+    """An id: ASCII letters, digits and . _ ~ : -"""
+
+    words: str
+    model: NotRequired[str]
+    """The model that has read them; the grammar without"""
+
+    outcome: Literal['run', 'declined', 'question', 'refused']
+    """What becomes of them: commands that run, or were `declined`, a `question` back, or a refusal"""
+
+    steps: list[AskedStep]
+    by: str
+    via: NotRequired[str]
+    """Who spoke for them"""
 
 
 class CausalChain(TypedDict):

@@ -151,6 +151,9 @@ const VARIABLES = [
   'FORMICARY_DPOP_KEY',
   'FORMICARY_KEY',
   'FORMICARY_ASK_MANNER',
+  'FORMICARY_ASK_URL',
+  'FORMICARY_ASK_MODEL',
+  'FORMICARY_ASK_KEY',
 ];
 
 for (const name of Object.keys(process.env)) {

@@ -7,6 +7,7 @@ import { asksFirst, attuned, isFelt, type Manner, readManner } from '../../domai
 import { type Plan, riskOf, type Step } from '../../domain/asks/plan';
 import { typed } from '../../domain/kernel/text';
 import { bold, call, type Context, dim, jsonLine, note, print, RefusedError, said, UsageError } from '../terminal';
+import type * as ModelModule from './model';
 
 export interface AskInput {
   readonly words: readonly string[];
@@ -25,8 +26,7 @@ export const ask =
     const set = readManner(given);
     if (typeof set === 'string') throw new UsageError(set);
     const manner = attuned(set, phrase);
-    const tenant = context.globals.tenant ?? 'default';
-    const plan = planOf(phrase, { now: new Date().toISOString(), tenant, manner: set });
+    const plan = await read(phrase, set, context.globals.tenant ?? 'default');
     if (context.json) print(jsonLine(shownAsJson(plan)));
     if (plan.outcome !== 'planned') return await unplanned(context, phrase, plan, dryRun === true);
     if (!context.json) show(plan, manner, dryRun === true ? print : note);
@@ -50,12 +50,28 @@ export const ask =
     });
   };
 
+/** The plan of the grammar; where that asks back, and a model is named, what the model makes of it. */
+async function read(phrase: string, manner: Manner, tenant: string): Promise<Plan> {
+  const plan = planOf(phrase, { now: new Date().toISOString(), tenant, manner });
+  if (plan.outcome !== 'question') return plan;
+  const { askModel, modelOf } = require('./model') as typeof ModelModule;
+  const model = modelOf(process.env);
+  if (model === undefined) return plan;
+  try {
+    return await askModel(model, phrase, tenant);
+  } catch (error) {
+    note(`The model ${said(model.name)} gave no answer: ${said((error as Error).message)}.`);
+    return plan;
+  }
+}
+
 /** Leaves the receipt of the exchange. Without one nothing runs. */
 async function noted({ client }: Context, words: string, plan: Plan, outcome: Noted['outcome']): Promise<void> {
   const steps = plan.outcome !== 'planned' ? [] : plan.steps;
   await client.asks.note({
     words,
     outcome,
+    ...('model' in plan && plan.model !== undefined ? { model: plan.model } : {}),
     steps: steps.map(({ operation, argv, risk }) => ({ operation, command: typed(argv), risk })),
   });
 }
@@ -85,9 +101,10 @@ function shownAsJson(plan: Plan): object {
 }
 
 /** The plan as it could be typed. Who is fed up is spared the rest; who is lost gets it step by step. */
-function show({ steps, notes }: Planned, manner: Manner, say: (line: string) => void): void {
+function show({ steps, notes, model }: Planned, manner: Manner, say: (line: string) => void): void {
   const isBrief = isFelt(manner, 'frustration') || isFelt(manner, 'urgency');
   const isSlow = isFelt(manner, 'confusion');
+  if (model !== undefined) say(dim(`read by ${said(model)}`));
   for (const line of notes) say(dim(said(line)));
   for (const [i, { argv, does, risk }] of steps.entries()) {
     const line = bold(`${call()} ${typed(argv)}`);
@@ -114,7 +131,8 @@ async function runAll(
       // A command that ends with 1 may have said itself why.
       isWell = process.exitCode === undefined;
     } finally {
-      if (!isWell && i < steps.length - 1) note(`${i + 1} of ${steps.length} commands were run, and the rest not begun.`);
+      if (!isWell && i < steps.length - 1)
+        note(`${i + 1} of ${steps.length} commands were run, and the rest not begun.`);
     }
     if (!isWell) return;
   }

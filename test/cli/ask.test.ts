@@ -1,4 +1,5 @@
 /** `formicary ask` against a live host: the plan is shown, risky commands ask, and what runs is what was shown. */
+import { type ModelServer, startModelServer } from '../asks/model-server';
 import { eventually } from '../support/eventually';
 import { client, commitsOf, run } from './worked-host';
 
@@ -120,5 +121,41 @@ describe('the receipt of an exchange', () => {
     const { code, stderr } = await run(['ask', `post a task cli.work with id asked-4 about "${secret}"`]);
     expect([code, stderr]).toEqual([1, expect.stringContaining('a token of GitHub')]);
     await expect(client.tasks.get('asked-4')).rejects.toMatchObject({ status: 404 });
+  });
+});
+
+describe('with a model', () => {
+  let model: ModelServer;
+  beforeAll(async () => {
+    model = await startModelServer();
+  });
+  afterAll(() => model.stop());
+  const env = () => ({ FORMICARY_ASK_URL: model.url, FORMICARY_ASK_MODEL: 'small', FORMICARY_ASK_KEY: model.key });
+
+  test('what the grammar understands it is not asked; what it plans is run after it was agreed to', async () => {
+    await run(['ask', 'post a task cli.work with id asked-5'], { env: env() });
+    expect(model.asked).toHaveLength(0);
+    model.reply = { calls: [['cancelTask', { id: 'asked-5', reason: 'TEXT_1' }]] };
+    const words = 'throw asked-5 away because "nobody needs it"';
+    const first = await run(['ask', words], { env: env() });
+    expect([first.code, first.stderr]).toEqual([1, expect.stringContaining('asks first')]);
+    const { code, stdout, stderr } = await run(['ask', '--yes', words], { env: env() });
+    expect([code, stdout]).toEqual([0, 'asked-5 is cancelled.\n']);
+    expect(stderr).toMatch(
+      /^read by small\n.* cancel asked-5 --reason 'nobody needs it' {2}# Cancel a task; risk 0\.5\n/,
+    );
+    for await (const { events } of client.receipts.all({ category: 'ask' }))
+      if (events.some(({ data }) => (data as { model?: string }).model === 'small')) return;
+    throw new Error('no receipt names the model');
+  });
+
+  test('what it makes up is refused, and where it gives no answer the grammar asks back', async () => {
+    model.reply = { calls: [['stop', { kind: 'tenant', name: 'default', reason: 'x' }]] };
+    const made = await run(['ask', '--yes', 'throw asked-6 away'], { env: env() });
+    expect([made.code, made.stderr]).toEqual([1, expect.stringContaining('"default" was not said')]);
+    model.reply = { status: 500, body: '{}' };
+    const none = await run(['ask', 'throw asked-6 away'], { env: env() });
+    expect([none.code, none.stderr]).toEqual([1, expect.stringContaining('gave no answer: it answered 500')]);
+    expect(await run(['ask', 'spawn'], { env: { FORMICARY_ASK_MODEL: 'small' } })).toMatchObject({ code: 2 });
   });
 });

@@ -53,6 +53,7 @@ export async function* follow(
   let failures = 0;
   try {
     while (!stop.signal.aborted) {
+      let failure: unknown;
       try {
         const headers = place === undefined ? [] : ['last-event-id', place];
         const stream = await session.open('/v1/receipts/stream', { ...filter }, headers, stop.signal);
@@ -81,9 +82,10 @@ export async function* follow(
         if (refused || error instanceof TransportClosed || (!connected && failures + 1 >= session.retry.attempts))
           throw error;
         if (connected) onBreak?.(error);
+        failure = error;
       }
       failures += 1;
-      await session.pause(failures, stop.signal).catch(() => undefined);
+      await session.pauseAfter(failure, failures, stop.signal).catch(() => undefined);
     }
   } finally {
     signal?.removeEventListener('abort', abort);

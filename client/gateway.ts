@@ -59,7 +59,7 @@ export class GatewayApi {
 
   /** Speaks for the agents that are registered with it, from `start` to `stop`. */
   open(options?: GatewayOptions): Gateway {
-    return new Gateway(this, (attempt, signal) => this.session.pause(attempt, signal), options);
+    return new Gateway(this, (...failed) => this.session.pauseAfter(...failed), options);
   }
 }
 
@@ -159,7 +159,7 @@ export class Gateway {
 
   constructor(
     private readonly api: GatewayApi,
-    private readonly pause: (attempt: number, signal: AbortSignal) => Promise<void>,
+    private readonly pauseAfter: (error: unknown, attempt: number, signal: AbortSignal) => Promise<void>,
     { pollSeconds = POLL_SECONDS, onError = () => undefined }: GatewayOptions = {},
   ) {
     this.pollSeconds = pollSeconds;
@@ -288,7 +288,7 @@ export class Gateway {
       } catch (error) {
         if (isAborted(signal)) return;
         this.onError(error);
-        await this.pause(failures, signal).catch(() => undefined);
+        await this.pauseAfter(error, failures, signal).catch(() => undefined);
         failures += 1;
       }
     }

@@ -69,12 +69,14 @@ export interface Opening {
 /** The host refused, failed, or could not be reached. The message says what to do. */
 export class FormicaryError extends Error {
   override readonly name = 'FormicaryError';
+  /** For how long whoever asks again is told to wait first, in milliseconds; 0 when nothing says so. */
+  readonly retryAfterMs: number;
 
   constructor(
     /** Of the answer; 0 when there was none. */
     readonly status: number,
     readonly problem: ProblemDocument,
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly retryAfterMs?: number },
   ) {
     super(
       [
@@ -83,6 +85,7 @@ export class FormicaryError extends Error {
       ].join('\n'),
       options,
     );
+    this.retryAfterMs = options?.retryAfterMs ?? 0;
   }
 
   /** The problem's stable type, a URL. */
@@ -126,6 +129,8 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 /** What a wait counts as at least, of those that a host asks for: one that asks for none is not asked for ever. */
 const LEAST_TOLD_MS = 50;
 /** What a host says of this moment alone: nothing was done, and the same request may be right in the next. */
+/** Whoever has to go on asks again after so long, however long it is told to wait. */
+const MOST_TOLD_MS = 600_000;
 const TRIED_AGAIN = [408, 429, 503];
 
 /** The tries of one request, the one that is made now among them. */
@@ -383,6 +388,12 @@ export class Session {
     await waited(atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, grown)), signal);
   }
 
+  /** As `pause`, after what has failed; as long as the host has told to wait, at least, and ten minutes of that at most. */
+  async pauseAfter(error: unknown, attempt: number, signal?: AbortSignal): Promise<void> {
+    const toldMs = error instanceof FormicaryError ? error.retryAfterMs : 0;
+    await this.pause(attempt, signal, Math.min(toldMs, MOST_TOLD_MS));
+  }
+
   /** A retry that is about to be sent, and is one too many, waits a random time up to the longest pause. */
   private async inBudget(signal?: AbortSignal, signOfLife = false): Promise<void> {
     if (!signOfLife && !this.circuit.mayRetry()) await waited(Math.random() * this.retry.maxMs, signal);
@@ -403,7 +414,7 @@ export class Session {
         }
         waitMs = retryAfter(response);
         if (last || waitMs > this.retry.maxWaitMs || !TRIED_AGAIN.includes(response.status))
-          throw refused(response.status, response.body);
+          throw refused(response.status, response.body, waitMs);
       } catch (error) {
         if (last || !(error instanceof ConnectionError)) throw inOurTerms(error);
       }
@@ -496,8 +507,8 @@ function written(value: string | number | boolean): string {
 function retryAfter(response: TransportResponse): number {
   const value = response.header('retry-after');
   if (value === undefined) return 0;
-  const exact = problemIn(response.body)['retryAfterSeconds'];
-  if (typeof exact === 'number') return Math.max(0, exact * 1_000);
+  const exact = toldIn(problemIn(response.body));
+  if (exact !== undefined) return exact;
   const milliseconds = /^\d+$/.test(value)
     ? Number(value) * 1_000
     : Date.parse(value) - Date.parse(response.header('date') ?? '');
@@ -519,14 +530,20 @@ function parsed<T>(body: string): T {
   }
 }
 
-function refused(status: number, body: string): FormicaryError {
+function refused(status: number, body: string, waitMs?: number): FormicaryError {
   const known = problemIn(body) as Partial<ProblemDocument>;
   const {
     type = 'about:blank',
     title = 'The request failed',
     detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address`,
   } = known;
-  return new FormicaryError(status, { ...known, type, title, status, detail });
+  const retryAfterMs = waitMs ?? toldIn(known);
+  return new FormicaryError(status, { ...known, type, title, status, detail }, { retryAfterMs });
+}
+
+/** The wait that a problem document asks for, which says it more exactly than the header. */
+function toldIn({ retryAfterSeconds }: Readonly<Record<string, unknown>>): number | undefined {
+  return typeof retryAfterSeconds === 'number' ? Math.max(0, retryAfterSeconds * 1_000) : undefined;
 }
 
 /** The members of a problem document; none where something in between has answered. */

@@ -45,8 +45,8 @@ export class Waiting {
         return await work();
       } catch (error) {
         if (!(error instanceof FormicaryError) || (!isAway(error) && !waitsForOthers(error))) throw error;
+        await this.session.pauseAfter(error, tries, this.signal);
       }
-      await this.session.pause(tries, this.signal);
     }
   }
 }

@@ -75,7 +75,7 @@ export async function say(
       if (!isAway(error) && !waitsForOthers(error)) throw error;
       log(`${claim.task}: ${error.message}`);
       if (isAway(error) && !patiently) return;
+      await session.pauseAfter(error, tries, signal);
     }
-    await session.pause(tries, signal);
   }
 }

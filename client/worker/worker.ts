@@ -237,7 +237,7 @@ export class Worker {
           signal.throwIfAborted();
           if (keepsOut(error)) throw error;
           log("the inbox can't be read", error);
-          await session.pause(failures, signal);
+          await session.pauseAfter(error, failures, signal);
           failures += 1;
         }
       }

@@ -17,6 +17,7 @@ from conftest import Host, free_port
 from formicary import AsyncFormicary, Formicary, NoHost, Problem, Retry, TaskEnded, Unreachable, models
 from formicary._retry import Circuit
 from formicary._tasks import TaskStatus
+from formicary._waiting import Waiting
 
 FAST = Retry(attempts=5, base=0.002, most=3.0)
 
@@ -324,6 +325,18 @@ def test_told_to_wait_for_too_long_it_gives_up(told: Callable[..., Told]) -> Non
     with Formicary(server.url, retry=FAST) as formicary, pytest.raises(Problem):
         formicary.me()
     assert len(server.requests) == 1
+
+
+def test_who_goes_on_all_the_same_waits_as_long_as_it_was_told(told: Callable[..., Told]) -> None:
+    refusals = [Answer(429, f'{{"retryAfterSeconds":{n}}}', {"retry-after": str(n)}) for n in (31, 86_400)]
+    server = told(*refusals, Answer(200))
+    waits: list[float] = []
+    with Formicary(server.url, retry=FAST) as formicary:
+        waiting = Waiting(formicary._session, None, 0, 0)
+        formicary.run(waiting.patiently(lambda: formicary._session.read("/v1/tasks"), "so far"), waits.append)
+    assert len(server.requests) == 3
+    assert 31 <= waits[0] < 60
+    assert 600 <= waits[1] < 1_200
 
 
 def test_it_gives_up_after_as_many_tries_as_it_was_told(told: Callable[..., Told]) -> None:

@@ -177,6 +177,19 @@ describe('when the host says no for now', () => {
     expect(requests).toBe(1);
   });
 
+  test('who goes on all the same waits as long as it was told, whatever asks', async () => {
+    const open = { status: 200, body: '{"id":"t","status":"open"}' };
+    const away = { status: 429, headers: { 'retry-after': '1' }, body: '{"retryAfterSeconds":0.8}' };
+    await answering(open, away, { status: 200, body: '{"id":"t","status":"completed"}' });
+    const { port } = server!.address() as AddressInfo;
+    const client = new Formicary({ url: `http://127.0.0.1:${port}`, retry: { ...FAST, maxWaitMs: 100 } });
+    const looks: number[] = [];
+    server!.on('request', () => looks.push(performance.now()));
+    expect(await client.tasks.wait('t')).toMatchObject({ status: 'completed' });
+    expect(looks).toHaveLength(3);
+    expect(looks[2]! - looks[1]!).toBeGreaterThanOrEqual(799);
+  });
+
   test('many short waits that a host asks for are no reason to give up; all together may take too long', async () => {
     const busy = { status: 429, headers: { 'retry-after': '1' }, body: '{"retryAfterSeconds":0.01}' };
     const patient = await answering(...Array.from({ length: 20 }, () => busy), { status: 200 });

@@ -95,4 +95,5 @@ def say(formicary: Formicary, claim: Claim, said: Said, *, patiently: bool = Tru
             _log.warning("%s: %s", claim.task, error)
             if is_away(error) and not patiently:
                 return
-        claim.wait(formicary._session.retry.pause(tries))
+            seconds = formicary._session.retry.pause_after(error, tries)
+        claim.wait(seconds)

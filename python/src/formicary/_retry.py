@@ -7,6 +7,11 @@ import threading
 import time
 from dataclasses import dataclass
 
+from .errors import FormicaryError, Problem
+
+_MOST_TOLD = 600.0
+"""Whoever has to go on asks again after so many seconds, however long it is told to wait."""
+
 
 @dataclass(frozen=True)
 class Retry:
@@ -29,6 +34,11 @@ class Retry:
         """
         bound: float = min(self.most, max(told, self.base * 2.0 ** min(attempt, 20)))
         return told + random.random() * bound
+
+    def pause_after(self, error: FormicaryError, attempt: int) -> float:
+        """As `pause`, after what has failed: at least as long as its problem says, up to ten minutes."""
+        told = error.retry_after if isinstance(error, Problem) else None
+        return self.pause(attempt, min(told or 0.0, _MOST_TOLD))
 
     def late(self) -> float:
         """Seconds that a try waits which is one too many."""

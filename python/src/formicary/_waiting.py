@@ -59,7 +59,8 @@ class Waiting:
             except FormicaryError as error:
                 if not is_away(error) and not waits_for_others(error):
                     raise
-            yield from self._pause(self._session.retry.pause(tries), so_far)
+                seconds = self._session.retry.pause_after(error, tries)
+            yield from self._pause(seconds, so_far)
         raise AssertionError("it counts without end")
 
     def _pause(self, seconds: float, so_far: str) -> Steps[None]:

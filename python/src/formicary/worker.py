@@ -296,7 +296,7 @@ class Worker:
                 if _keeps_out(error):
                     raise
                 _log.warning("the inbox can't be read: %s", error)
-                await asyncio.sleep(self._session.retry.pause(failures))
+                await asyncio.sleep(self._session.retry.pause_after(error, failures))
                 failures += 1
                 continue
             failures = 0

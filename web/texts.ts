@@ -14,6 +14,8 @@ export const texts = {
     receipts: 'Receipts',
     governance: 'Governance',
     mesh: 'Mesh',
+    activity: 'Activity',
+    field: 'Field',
   },
   nowhere: 'There is no such part of the window.',
   nowhereDetail: 'The address may be mistyped. Choose a part in the navigation.',
@@ -346,6 +348,48 @@ export const texts = {
     details: 'The whole receipt',
   },
 
+  heat: {
+    unknown: 'nothing is known',
+    from: (least: string) => `${least} and more`,
+  },
+
+  activity: {
+    title: 'Activity',
+    intro: 'How much of what each pool can hold was in use, five minutes by five minutes.',
+    span: 'How far back',
+    hours: (n: number) => `${n} hours`,
+    empty: 'No pool has agents',
+    emptyText: 'Agents of a pool share its work. What they were busy with shows here five minutes after they come:',
+    cut: (n: number) => `The ${n} pools with the most agents are shown.`,
+    summary: (pool: string, now: string, most: { share: string; time: string } | undefined) =>
+      `${pool}: ${now} in use now${most === undefined ? '' : `; the most was ${most.share}, at ${most.time}`}`,
+  },
+
+  field: {
+    title: 'Field',
+    intro:
+      'Signals that agents have left at places: how strong each was in the last hour, and how it fades in the next if nothing strengthens it.',
+    empty: 'No signal can be perceived',
+    emptyText:
+      'Agents leave signals at places, and others go where they are strong. They fade by themselves. Emit one:',
+    cut: (n: number) => `The ${n} strongest are shown.`,
+    summary: (what: string, strength: string, gone: string | undefined) =>
+      `${what}: ${strength} now, ${gone === undefined ? 'never gone' : `gone at ${gone}`}`,
+    gone: 'This signal is not among those that can be perceived now.',
+    curve: (type: string, location: string) => `${type} at ${location}`,
+    strength: 'Strength now',
+    decay: 'Evaporates by',
+    aMinute: (share: string) => `${share} a minute`,
+    half: 'Half of it is gone after',
+    goneAt: 'Gone',
+    never: 'never',
+    emitter: 'Emitted last by',
+    last: 'Strengthened last',
+    emissions: 'Signals ever taken in',
+    law: (least: number) =>
+      `s(t) = s₀ · (1 − rate)^minutes; each signal adds its strength, to 1 at most; below ${least} it is gone.`,
+  },
+
   mesh: {
     title: 'Mesh',
     intro:
@@ -397,7 +441,10 @@ export const texts = {
     close: 'Close',
     on: 'Shortcuts of single letters',
     list: [
-      ['g then n, t, d, a, r, v, m', 'go to Now, Tasks, Decisions, Agents, Receipts, Governance, Mesh'],
+      [
+        'g then n, t, d, a, y, r, v, m, f',
+        'go to Now, Tasks, Decisions, Agents, Activity, Receipts, Governance, Mesh, Field',
+      ],
       ['j, k', 'next, previous in a list'],
       ['/', 'to the first filter'],
       ['a, x, c, q', 'approve, reject, correct, ask back: on a decision'],

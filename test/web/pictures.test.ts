@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import type { TestHost } from '../support/host';
 import { complaints, isLive, isLoaded, PHONE, signedIn } from './browser';
-import { held, liven, windowHost } from './world';
+import { emit, held, liven, windowHost } from './world';
 
 const FOLDER = resolve(__dirname, '../..', process.env['PICTURES'] ?? '.cache/window');
 const SIZE = { width: 1_200, height: 780 };
@@ -45,6 +45,8 @@ test('each pane has something to show, light and dark, wide and narrow', async (
   await take('round', '/window/decisions/rounds/duplicate', page);
   await take('agents', '/window/agents', page);
   await take('agent', '/window/agents/recon-3', page);
+  await emit(host);
+  await take('field', '/window/field/load_high/warehouse%2Feu', page);
   await take('stream', '/window/receipts/task/done-1?at=1', page);
   await page.emulateMedia({ colorScheme: 'dark' });
   await take('now-dark', '/', page);

@@ -17,10 +17,14 @@ const PANES = [
   '/window/decisions/rounds',
   '/window/decisions/rounds/agreed',
   '/window/agents',
+  '/window/activity',
   '/window/mesh',
+  '/window/field',
   '/window/receipts',
   '/window/governance',
 ];
+
+const LEDGER = { type: 'resource_needed', location: 'finance/ledger', strength: 0.9, decay_rate: 0.02 };
 
 let host: TestHost;
 let page: Page;
@@ -30,6 +34,7 @@ beforeAll(async () => {
   await populate(host);
   await writeHostile(host);
   await held(host, 'order-1');
+  await done(host, '/v1/signals', LEDGER, 'recon-1');
   await voted(host, 'agreed', [
     ['recon-1', 'approve', 0.9, 'both carry the same order number'],
     ['recon-2', 'approve', 0.8, 'the amounts are the same'],
@@ -189,6 +194,37 @@ describe('each pane', () => {
     for (const key of ['ArrowRight', 'ArrowRight', 'Enter']) await page.keyboard.press(key);
     await page.waitForURL(/\/window\/agents\/recon-/);
     await shows('finance.reconciliation');
+  });
+
+  test('Activity says how busy each pool was, five minutes by five minutes', async () => {
+    await page.goto('/window/activity');
+    const [{ pool }] = (await done(host, '/v1/pools')).value;
+    const row = page.getByRole('img', { name: new RegExp(`^${pool}: .* in use now`) });
+    await row.waitFor();
+    expect(await row.locator('rect').count()).toBe(24);
+    // The host has means after ten seconds.
+    await row.locator('rect:not([data-shade=unknown])').waitFor({ state: 'attached', timeout: 60_000 });
+    await page.getByRole('link', { name: '6 hours' }).click();
+    await row.locator('rect').nth(71).waitFor({ state: 'attached' });
+    expect(new URL(page.url()).search).toBe('?hours=6');
+  });
+
+  test('Field says where signals are, how strong they were, and when they will be gone', async () => {
+    await page.goto('/window/field');
+    await page.getByRole('link', { name: /finance\/ledger/ }).click();
+    await page.getByRole('heading', { name: 'resource_needed at finance/ledger' }).waitFor();
+    await shows('2 % a minute');
+    await shows('34 min 18 s');
+    const { gone_at: goneAt } = await done(host, '/v1/signals/resource_needed/finance/ledger');
+    // An hour after it was emitted a part of it is still there, and an hour before there was nothing.
+    expect(Date.parse(goneAt as string)).toBeGreaterThan(Date.now() + 3_600_000);
+    const row = page.getByRole('img', { name: /^resource_needed at finance\/ledger/ }).first();
+    const cells = await row.locator('rect').all();
+    const shades = await Promise.all(cells.map((cell) => cell.getAttribute('data-shade')));
+    expect([shades.length, shades[0], shades[11], shades.at(-1)]).toEqual([24, '0', '5', '2']);
+    expect(await violations(page)).toEqual([]);
+    await done(host, '/v1/signals', { ...LEDGER, strength: 0.1 }, 'recon-2');
+    await shows('recon-2');
   });
 
   test('Receipts come by themselves, are filtered, and verified here; an altered one is found', async () => {

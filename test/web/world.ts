@@ -105,6 +105,25 @@ const REASONS = [
   ['reject', 0.5, 'two goods receipts were booked'],
 ] as const;
 
+/** Signals at some places, of which a few were emitted within the last half an hour. */
+export async function emit(host: TestHost): Promise<void> {
+  const signals = PLACES.flatMap(([location, type, rate], i) =>
+    [28, 17, 6, 0].slice(i % 3).map((minutes, n) => ({
+      ...{ type, location, strength: 0.35 + ((i + n) % 3) * 0.2, decay_rate: rate },
+      timestamp: new Date(Date.now() - minutes * 60_000).toISOString(),
+    })),
+  );
+  for (const one of signals) await done(host, '/v1/signals', one, 'bot-1');
+}
+
+const PLACES = [
+  ['finance/ledger', 'resource_needed', 0.02],
+  ['warehouse/eu', 'load_high', 0.05],
+  ['warehouse/eu/dock-3', 'resource_needed', 0.1],
+  ['plant/line-2', 'threat_detected', 0.03],
+  ['plant/line-4', 'task_complete', 0.2],
+] as const;
+
 const KINDS = ['finance.reconciliation', 'legal.review', 'crm.lead_scoring', 'support.triage'] as const;
 
 /** A colony with something of everything; a second time, with other ids, more of the same. */

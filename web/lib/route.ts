@@ -1,7 +1,9 @@
 /** Where in the window one is: addresses without a hash, each of which can be shared. */
 import { computed, signal } from '@preact/signals';
 
-export const PANES = ['now', 'tasks', 'decisions', 'agents', 'receipts', 'governance', 'mesh'] as const;
+export const PANES = [
+  ...(['now', 'tasks', 'decisions', 'agents', 'activity', 'receipts', 'governance', 'mesh', 'field'] as const),
+] as const;
 export type Pane = (typeof PANES)[number];
 
 const BASE = '/window';

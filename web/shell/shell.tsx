@@ -5,9 +5,11 @@ import { follow } from '../lib/live';
 import { go, linkTo, type Pane, PANES, place } from '../lib/route';
 import { me, signOut } from '../lib/session';
 import { setTheme, type Theme, theme } from '../lib/settings';
+import { Activity } from '../panes/activity';
 import { AgentPage } from '../panes/agent';
 import { Agents } from '../panes/agents';
 import { Decisions } from '../panes/decisions';
+import { Field } from '../panes/field';
 import { Governance } from '../panes/governance';
 import { Mesh } from '../panes/mesh';
 import { Now } from '../panes/now';
@@ -29,9 +31,11 @@ const KEYS: Readonly<Record<Pane, string>> = {
   tasks: 't',
   decisions: 'd',
   agents: 'a',
+  activity: 'y',
   receipts: 'r',
   governance: 'v',
   mesh: 'm',
+  field: 'f',
 };
 
 export function Shell() {
@@ -102,6 +106,10 @@ function PaneOf() {
       return id === 'rounds' ? <Rounds id={more} /> : <Decisions id={id} />;
     case 'agents':
       return id === undefined ? <Agents /> : <AgentPage key={id} id={id} />;
+    case 'activity':
+      return <Activity />;
+    case 'field':
+      return <Field type={id} location={more} />;
     case 'mesh':
       return <Mesh />;
     case 'receipts':

@@ -87,6 +87,16 @@ export const texts = {
     explain: 'Receipts as they come. What is shown is whole up to this time.',
   },
 
+  timeBar: {
+    title: 'Back in time',
+    back: 'As it was earlier',
+    asOf: (time: string) => `As it was at ${time}`,
+    not: 'This part can’t be shown as it was then: what stands below is as of now. A task, an agent, a decision and a round can.',
+    slider: 'How far back: a day at most, finer the nearer to now',
+    exactly: 'Exactly',
+    now: 'Back to now',
+  },
+
   now: {
     title: 'Now',
     good: 'The colony is well.',

@@ -41,6 +41,7 @@ test('each pane has something to show, light and dark, wide and narrow', async (
   await take('now', '/', page);
   await take('tasks', '/window/tasks', page);
   await take('task', '/window/tasks/contract-12', page);
+  await take('task-then', `/window/tasks/contract-12?asOf=${new Date().toISOString()}`, page);
   await take('decisions', `/window/decisions/${urgent}`, page);
   await take('round', '/window/decisions/rounds/duplicate', page);
   await take('agents', '/window/agents', page);

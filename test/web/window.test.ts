@@ -187,6 +187,39 @@ describe('each pane', () => {
     });
   });
 
+  test('a task, an agent, a decision and a round are shown as they were; what can’t be says so', async () => {
+    await done(host, '/v1/tasks', { id: 'back-then', task_type: 'legal.review' });
+    const { posted_at: posted } = await done(host, '/v1/tasks/back-then');
+    await done(host, '/v1/tasks/back-then/cancel', { reason: 'not needed any more' });
+    await page.goto('/window/tasks/back-then');
+    await shows('TaskCancelled');
+    await page.goto(`/window/tasks/back-then?asOf=${posted}`);
+    await shows(/^As it was at/);
+    await shows('TaskPosted');
+    expect(await page.getByText('TaskCancelled').count()).toBe(0);
+    // Nothing is done to what was.
+    expect(await page.getByText('Cancel the task').count()).toBe(0);
+    expect(await violations(page)).toEqual([]);
+    await page.setViewportSize(PHONE);
+    expect(await overflow(page)).toBe(0);
+    await page.setViewportSize(DESK);
+
+    const slider = page.getByRole('slider', { name: /^How far back/ });
+    await slider.focus();
+    await page.keyboard.press('Home');
+    await shows(/There was no task back-then/);
+    // Where one goes, the time goes along.
+    await page.getByRole('link', { name: 'Agents', exact: true }).click();
+    await shows(/can’t be shown as it was then/);
+    expect(new URL(page.url()).searchParams.get('asOf')).not.toBeNull();
+    await page.getByRole('button', { name: 'Back to now' }).click();
+    await page.getByText(/can’t be shown as it was then/).waitFor({ state: 'detached' });
+    expect(new URL(page.url()).search).toBe('');
+    await page.goto('/window/agents/recon-1');
+    await page.getByRole('button', { name: 'As it was earlier' }).click();
+    await shows(/^As it was at/);
+  });
+
   test('Agents are a grid that the keyboard walks', async () => {
     await page.goto('/window/agents');
     await shows('40 agents');

@@ -9,7 +9,7 @@ export interface Loaded<T> {
   /** The latest answer; kept while the next one is asked for, and when that fails. */
   readonly data: T | undefined;
   readonly failure: Failure | undefined;
-  /** The host's time at which `data` was asked for, in milliseconds since the epoch. */
+  /** The host's time as of which `data` is, in milliseconds since the epoch: mostly when it was asked for. */
   readonly asOf: number | undefined;
   /** Asks at once. */
   readonly reload: () => void;
@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly changedBy?: readonly string[];
   /** What changes without a receipt is asked for so often, in milliseconds. */
   readonly everyMs?: number;
+  /** It is asked for as it was then, and so once: that does not change. */
+  readonly asOf?: string;
   /** Asked for again when this changes; the data of before is shown meanwhile. */
   readonly version?: string | number;
 }
@@ -31,17 +33,18 @@ const SETTLED_MS = 1_500;
 /** What is refused so is refused again, until something changes. */
 const FINAL: ReadonlySet<number> = new Set([400, 401, 403, 404]);
 
-/** @param key what is asked for: another key forgets the data of the one before it */
+/** @param what is asked for: another forgets the data of the one before it */
 export function useLoad<T>(
-  key: string,
+  what: string,
   load: (signal: AbortSignal) => Promise<T>,
-  { changedBy = [], everyMs, version }: LoadOptions = {},
+  { changedBy = [], everyMs, asOf, version }: LoadOptions = {},
 ): Loaded<T> {
+  const key = asOf === undefined ? what : `${what} as of ${asOf}`;
   const [state, setState] = useState<Omit<Loaded<T>, 'reload'> & { readonly of: string }>({ ...NOTHING, of: key });
   const latest = useRef(load);
   latest.current = load;
   const ask = useRef<() => void>(() => undefined);
-  const watched = changedBy.join();
+  const watched = asOf === undefined ? changedBy.join() : '';
 
   useEffect(() => {
     const loader = new Loader(
@@ -71,7 +74,7 @@ export function useLoad<T>(
   }, [version]);
 
   const shown = state.of === key ? state : NOTHING;
-  return { ...shown, reload: () => ask.current() };
+  return { ...shown, ...(asOf !== undefined && { asOf: Date.parse(asOf) }), reload: () => ask.current() };
 }
 
 const NOTHING = { data: undefined, failure: undefined, asOf: undefined };

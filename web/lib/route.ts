@@ -22,6 +22,13 @@ export const place = computed<Place>(() => {
   return { pane: PANES.find((pane) => pane === first), rest, query: url.searchParams };
 });
 
+/** As of when things are to be shown, where that is not now; every link goes on with it. */
+export const asOf = computed(() => {
+  const given = place.value.query.get('asOf') ?? '';
+  const time = Date.parse(given);
+  return Number.isFinite(time) ? new Date(time).toISOString() : undefined;
+});
+
 /** The address of a pane, and of what is looked at there. */
 export function linkTo(
   pane: Pane,
@@ -29,7 +36,9 @@ export function linkTo(
   query: Readonly<Record<string, string | undefined>> = {},
 ): string {
   const path = pane === 'now' ? '/' : [BASE, pane, ...rest.map(encodeURIComponent)].join('/');
-  const given = Object.entries(query).filter((entry): entry is [string, string] => (entry[1] ?? '') !== '');
+  const given = Object.entries({ asOf: asOf.value, ...query }).filter(
+    (entry): entry is [string, string] => (entry[1] ?? '') !== '',
+  );
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }
 

@@ -2,7 +2,7 @@
 import type { agents } from '../../contract/market/agents';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { linkTo } from '../lib/route';
+import { asOf, linkTo } from '../lib/route';
 import { agentTone, Badge } from '../parts/badge';
 import { SameCommand, word } from '../parts/command';
 import { Facts, Section } from '../parts/facts';
@@ -17,10 +17,11 @@ const MOST = 100;
 const { agents: words } = texts;
 
 export function AgentPage({ id }: { readonly id: string }) {
+  const at = asOf.value;
   const loaded = useLoad(
     id,
-    (signal) => call<typeof agents.get>('GET /v1/agents/{id}', { params: { id } }, { signal }),
-    { changedBy: ['agent'] },
+    (signal) => call<typeof agents.get>('GET /v1/agents/{id}', { params: { id }, query: { asOf: at } }, { signal }),
+    { changedBy: ['agent'], asOf: at },
   );
   return (
     <>

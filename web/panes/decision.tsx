@@ -5,7 +5,7 @@ import type { Approval as ApprovalSchema, approvals } from '../../contract/overs
 import type { Shown as ShownOf } from '../../contract/route';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { linkTo, linkToStream } from '../lib/route';
+import { asOf, linkTo, linkToStream } from '../lib/route';
 import { categoryOf, idOf, placeOf } from '../lib/streams';
 import { Badge, impactTone } from '../parts/badge';
 import { Facts, Section } from '../parts/facts';
@@ -35,20 +35,26 @@ interface Found extends Asked {
 
 const { decisions: words } = texts;
 
-async function asked(id: string, signal: AbortSignal): Promise<Found> {
+async function asked(id: string, at: string | undefined, signal: AbortSignal): Promise<Found> {
   const params = { approval_id: id };
-  const approval = await call<typeof approvals.get>('GET /v1/approvals/{approval_id}', { params }, { signal });
+  const query = { asOf: at };
+  const approval = await call<typeof approvals.get>('GET /v1/approvals/{approval_id}', { params, query }, { signal });
   if (categoryOf(approval.action) !== 'action') {
-    const round = categoryOf(approval.action) === 'round' ? await roundOf(idOf(approval.action), signal) : undefined;
+    const round =
+      categoryOf(approval.action) === 'round' ? await roundOf(idOf(approval.action), at, signal) : undefined;
     return { approval, action: undefined, round };
   }
   const of = { action_id: idOf(approval.action) };
-  const { action, refs } = await call<typeof actions.get>('GET /v1/actions/{action_id}', { params: of }, { signal });
+  const { action, refs } = await call<typeof actions.get>(
+    'GET /v1/actions/{action_id}',
+    { params: of, query },
+    { signal },
+  );
   const voted = refs.map(placeOf).findLast((ref) => ref !== undefined && categoryOf(ref.stream) === 'round');
   return {
     approval,
     action: approval.edit?.hash === approval.hash ? approval.edit.action : action,
-    round: voted && (await roundOf(idOf(voted.stream), signal)),
+    round: voted && (await roundOf(idOf(voted.stream), at, signal)),
   };
 }
 
@@ -60,7 +66,8 @@ interface Props {
 }
 
 export function DecisionPage({ id, next, onDone }: Props) {
-  const loaded = useLoad(id, (signal) => asked(id, signal), { changedBy: ['approval', 'round'] });
+  const at = asOf.value;
+  const loaded = useLoad(id, (signal) => asked(id, at, signal), { changedBy: ['approval', 'round'], asOf: at });
   const [said, setSaid] = useState('');
   return (
     <article class="decision">
@@ -85,18 +92,20 @@ export function DecisionPage({ id, next, onDone }: Props) {
             <p role="status" class="said-done">
               {said} {said !== '' && next !== undefined && <a href={linkTo('decisions', [next])}>{words.next}</a>}
             </p>
-            {approval.status === 'waiting' ? (
-              <Decide
-                approval={approval}
-                action={action}
-                onDone={(text) => {
-                  setSaid(text);
-                  loaded.reload();
-                  onDone();
-                }}
-              />
-            ) : (
+            {approval.status !== 'waiting' ? (
               <Outcome approval={approval} />
+            ) : (
+              at === undefined && (
+                <Decide
+                  approval={approval}
+                  action={action}
+                  onDone={(text) => {
+                    setSaid(text);
+                    loaded.reload();
+                    onDone();
+                  }}
+                />
+              )
             )}
             <Section title={texts.tasks.timeline}>
               <History category="approval" id={id} version={approval.version} />

@@ -6,7 +6,7 @@ import type { Round as RoundSchema, rounds, RoundSummary as Summary } from '../.
 import type { Shown as ShownOf } from '../../contract/route';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { linkTo, linkToStream } from '../lib/route';
+import { asOf, linkTo, linkToStream } from '../lib/route';
 import { me } from '../lib/session';
 import { categoryOf, idOf } from '../lib/streams';
 import { Badge, type Tone } from '../parts/badge';
@@ -36,10 +36,10 @@ interface Held {
   readonly approval: string | undefined;
 }
 
-async function held(id: string, signal: AbortSignal): Promise<Held> {
-  const round = await roundOf(id, signal);
+async function held(id: string, at: string | undefined, signal: AbortSignal): Promise<Held> {
+  const round = await roundOf(id, at, signal);
   const { escalation, override, action, waits } = round;
-  if (escalation === undefined || override !== undefined) return { round, approval: undefined };
+  if (at !== undefined || escalation === undefined || override !== undefined) return { round, approval: undefined };
   const kind = action?.kind ?? OUTCOME_KIND;
   const { value } = await call<typeof approvals.list>(
     'GET /v1/approvals',
@@ -51,12 +51,15 @@ async function held(id: string, signal: AbortSignal): Promise<Held> {
   return { round, approval: value.find((one) => isAsked(one.action))?.id };
 }
 
-export function roundOf(id: string, signal: AbortSignal): Promise<Round> {
-  return call<typeof rounds.get>('GET /v1/rounds/{round_id}', { params: { round_id: id } }, { signal });
+/** @param at as it was then; undefined: now */
+export function roundOf(id: string, at: string | undefined, signal: AbortSignal): Promise<Round> {
+  const request = { params: { round_id: id }, query: { asOf: at } };
+  return call<typeof rounds.get>('GET /v1/rounds/{round_id}', request, { signal });
 }
 
 export function RoundPage({ id }: { readonly id: string }) {
-  const loaded = useLoad(id, (signal) => held(id, signal), { changedBy: ['round', 'approval'] });
+  const at = asOf.value;
+  const loaded = useLoad(id, (signal) => held(id, at, signal), { changedBy: ['round', 'approval'], asOf: at });
   const [said, setSaid] = useState('');
   return (
     <article class="decision">
@@ -83,7 +86,7 @@ export function RoundPage({ id }: { readonly id: string }) {
             <p role="status" class="said-done">
               {said}
             </p>
-            {mayOverride(round) && (
+            {at === undefined && mayOverride(round) && (
               <OverrideForm
                 round={round}
                 onDone={(text) => {

@@ -4,7 +4,7 @@ import type { Task as TaskSchema, tasks } from '../../contract/market/tasks';
 import type { Shown as ShownOf } from '../../contract/route';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { linkTo } from '../lib/route';
+import { asOf, linkTo } from '../lib/route';
 import { Badge, taskTone } from '../parts/badge';
 import { SameCommand, word } from '../parts/command';
 import { CommandForm } from '../parts/command-form';
@@ -24,9 +24,12 @@ type Task = ShownOf<typeof TaskSchema>;
 const { tasks: words } = texts;
 
 export function TaskPage({ id }: { readonly id: string }) {
-  const loaded = useLoad(id, (signal) => call<typeof tasks.get>('GET /v1/tasks/{id}', { params: { id } }, { signal }), {
-    changedBy: ['task'],
-  });
+  const at = asOf.value;
+  const loaded = useLoad(
+    id,
+    (signal) => call<typeof tasks.get>('GET /v1/tasks/{id}', { params: { id }, query: { asOf: at } }, { signal }),
+    { changedBy: ['task'], asOf: at },
+  );
   return (
     <>
       <p class="crumbs">
@@ -39,13 +42,15 @@ export function TaskPage({ id }: { readonly id: string }) {
         {(task) => (
           <>
             <Head task={task} />
-            <Actions task={task} onDone={loaded.reload} />
+            {at === undefined && <Actions task={task} onDone={loaded.reload} />}
             <Section title={words.timeline}>
               <History category="task" id={id} version={task.version} />
             </Section>
-            {!isOver(task) && task.status !== 'running' && <Candidates id={id} version={task.version} />}
+            {at === undefined && !isOver(task) && task.status !== 'running' && (
+              <Candidates id={id} version={task.version} />
+            )}
             {task.awards > 0 && <Recompute id={id} award={task.awards} />}
-            <Effects id={id} />
+            {at === undefined && <Effects id={id} />}
             {task.payload !== undefined && (
               <Section title={words.payload}>
                 <Json value={task.payload} label={words.payload} />

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Failure } from '../lib/failure';
 import type { Loaded } from '../lib/load';
-import { clockTime } from '../lib/time';
+import { dayTime } from '../lib/time';
 import { texts } from '../texts';
 import { Shape } from './badge';
 import { Said } from './said';
@@ -45,5 +45,5 @@ export function Shown<T>({ of: { data, failure, reload }, children }: Props<T>) 
 }
 
 export function AsOf({ of: { asOf } }: { readonly of: Loaded<unknown> }) {
-  return asOf === undefined ? null : <span class="as-of">{texts.asOf(clockTime(asOf))}</span>;
+  return asOf === undefined ? null : <span class="as-of">{texts.asOf(dayTime(asOf))}</span>;
 }

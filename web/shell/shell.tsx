@@ -25,6 +25,7 @@ import { Icon } from './icon';
 import { KeysHelp } from './keys-help';
 import { LiveBar } from './live-bar';
 import { Mark } from './mark';
+import { TimeBar } from './time-bar';
 
 const KEYS: Readonly<Record<Pane, string>> = {
   now: 'n',
@@ -55,7 +56,7 @@ export function Shell() {
         {texts.skip}
       </a>
       <header class="top">
-        <a class="brand" href="/">
+        <a class="brand" href={linkTo('now')}>
           <Mark /> <span>{texts.name}</span>
         </a>
         <LiveBar />
@@ -89,6 +90,7 @@ function Content() {
   }, [where]);
   return (
     <main id="content" ref={main} class="content" tabIndex={-1}>
+      <TimeBar />
       <PaneOf />
     </main>
   );

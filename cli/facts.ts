@@ -110,6 +110,9 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
     `${spec.task_type}, priority ${spec.priority}${spec.deadline === undefined ? '' : `, due ${spec.deadline}`}`,
   TaskCleared: ({ correction, by: who, why }) =>
     `it may be done${correction === undefined ? '' : ', as corrected'}${who === undefined ? '' : ` by ${who}`}${why === undefined ? '' : `: ${why}`}`,
+  TaskUnblocked: ({ filled }) =>
+    `what it comes after is there${filled === undefined ? '' : ', with the results of that'}`,
+  TaskAwaited: ({ by: who }) => `${who} comes after it`,
   BidPlaced: ({ agent, note }) => `by ${agent}${note === undefined ? '' : `: ${note}`}`,
   BidWithdrawn: ({ agent }) => `by ${agent}`,
   BidsClosed: ({ candidates, refused, strength }) =>

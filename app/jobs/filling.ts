@@ -2,15 +2,12 @@
  * Payloads with the results in them that they refer to. Made one at a time in a process, since each may read a lot;
  * what was read for one is there for those after it in the same turn.
  */
-import type { Graph } from '../../domain/jobs/plan';
-import { knownOf, type Progress } from '../../domain/jobs/progress';
-import { readReference, type Reference, referencesIn, replaced, valueAt } from '../../domain/jobs/references';
 import { MAX_JSON_DEPTH } from '../../domain/kernel/json';
+import { readReference, type Reference, referencesIn, replaced, valueAt } from '../../domain/market/references';
 import { taskDecider, taskStream } from '../../domain/market/task';
 import { mapMarks, MAX_MARKS, MAX_SUBJECTS, readSealed } from '../../domain/personal/mark';
 import type { Transactor } from '../engine/transact';
 import type { Tasks } from '../market/module';
-import { taskIdOf } from './jobs';
 
 /** Most bytes of a payload with the results in it. */
 export const MAX_PAYLOAD_BYTES = 1_000_000;
@@ -27,12 +24,11 @@ const TOO_PERSONAL = `${WITH_RESULTS} holds more than ${MAX_MARKS} values that a
 /** A payload with results in it, or why there can be none; or `later`: this turn has read enough for others. */
 export type Filled = { readonly value: unknown } | { readonly wrong: string } | { readonly later: true };
 
-/** The job whose results are referred to. */
+/** The tasks whose results are referred to. */
 export interface Referred {
   readonly tenant: string;
-  readonly id: string;
-  readonly graph: Graph;
-  readonly progress: Progress;
+  /** The id of the task that a reference names; undefined where that was not completed. */
+  readonly completed: (key: string) => string | undefined;
 }
 
 interface Result {
@@ -52,11 +48,11 @@ export class Filling {
   constructor(private readonly deps: FillingDeps) {}
 
   /**
-   * Makes the payloads of one turn of a job: at least one, and no more once it has read as many bytes as one may. All
+   * Makes the payloads of one turn: at least one, and no more once it has read as many bytes as one may. All
    * tenants wait for a turn.
    */
-  turn(job: Referred): (payload: unknown) => Promise<Filled> {
-    const results = new Results(job, this.deps);
+  turn(referred: Referred): (payload: unknown) => Promise<Filled> {
+    const results = new Results(referred, this.deps);
     return async (payload) => {
       const keys = new Set<string>();
       for (const [holder] of referencesIn(payload)) keys.add((readReference(holder) as Reference).key);
@@ -70,7 +66,7 @@ export class Filling {
   }
 }
 
-/** Results of one job that were read lately, as far as they have no more bytes together than one payload may read. */
+/** Results that were read lately, as far as they have no more bytes together than one payload may read. */
 class Results {
   private readonly read = new Map<string, Result>();
   private bytes = 0;
@@ -78,7 +74,7 @@ class Results {
   fetched = 0;
 
   constructor(
-    private readonly job: Referred,
+    private readonly referred: Referred,
     private readonly deps: FillingDeps,
   ) {}
 
@@ -86,9 +82,9 @@ class Results {
   async of(key: string): Promise<Result | undefined> {
     const known = this.read.get(key);
     if (known !== undefined) return known;
-    const { graph, progress } = this.job;
-    if (knownOf(progress, graph.places.get(key) as number) !== 'completed') return undefined;
-    const result = await this.fetch(key);
+    const task = this.referred.completed(key);
+    if (task === undefined) return undefined;
+    const result = await this.fetch(task);
     this.fetched += result.bytes;
     if (this.bytes + result.bytes > MAX_READ_BYTES) this.read.clear();
     this.bytes = this.read.size === 0 ? result.bytes : this.bytes + result.bytes;
@@ -97,9 +93,8 @@ class Results {
   }
 
   /** From the task's receipt, or from the archive. */
-  private async fetch(key: string): Promise<Result> {
-    const { tenant, id } = this.job;
-    const task = taskIdOf(tenant, id, key);
+  private async fetch(task: string): Promise<Result> {
+    const { tenant } = this.referred;
     const stream = taskStream(tenant, task);
     let { state } = await this.deps.transactor.load(taskDecider, stream);
     if (state.completion === undefined) ({ state } = await this.deps.transactor.current(taskDecider, stream));

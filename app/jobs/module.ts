@@ -10,10 +10,12 @@ import { schedules as schedulesView } from '../../projections/jobs/schedules';
 import { EndWaits } from '../engine/end-waits';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
-import { Payloads, type Tasks, type WindingUp } from '../market/module';
+import { Payloads, type Predecessors, type Tasks, type WindingUp } from '../market/module';
 import { type ChannelBook, type Deliveries, PUBLIC_URL } from '../notices/module';
 import type { TenantBook } from '../tenants/module';
 import { EndNotices } from './end-notices';
+import { Filling } from './filling';
+import { Followers } from './followers';
 import { Jobs } from './jobs';
 import { Offers } from './offers';
 import { Plans } from './plans';
@@ -25,6 +27,7 @@ export type { Jobs };
 
 export interface JobsNeeds {
   readonly tasks: Tasks;
+  readonly predecessors: Predecessors;
   readonly tenantBook: TenantBook;
   readonly windingUp: WindingUp;
   readonly channelBook: ChannelBook;
@@ -36,18 +39,30 @@ export interface JobsNeeds {
 const UNDER_WAY = JOB_STATUSES.filter((status) => !(JOB_ENDS as readonly string[]).includes(status));
 
 export function jobsModule(engine: Engine, needs: JobsNeeds) {
-  const { tasks, tenantBook, windingUp, channelBook, deliveries, publicUrl = PUBLIC_URL } = needs;
+  const { tasks, predecessors, tenantBook, windingUp, channelBook, deliveries, publicUrl = PUBLIC_URL } = needs;
   const { transactor, blobs, deadlines, clock, report, duty } = engine;
   const jobsOf = engine.aggregate(jobDecider, { view: jobsView, followed: true });
   const plans = new Plans(blobs, new Payloads(blobs, tenantBook));
   const jobs = new Jobs({ jobs: jobsOf, plans, tasks, transactor, clock });
   const jobEnds = new EndWaits(transactor, jobsOf, isEnded);
-  const offers = new Offers({ tasks, transactor, clock });
+  const filling = new Filling({ tasks, transactor });
+  const offers = new Offers({ tasks, filling, transactor, clock });
+  const followers = new Followers({ tasks, predecessors, filling, transactor, deadlines, clock });
   const schedulesOf = engine.aggregate(scheduleDecider, { view: schedulesView });
   const schedules = new Schedules({ schedules: schedulesOf, transactor, clock });
   const scheduleRuns = new ScheduleRuns({ transactor, deadlines, clock, report, duty, schedulesOf, tasks });
   const also = { [scheduleDecider.category]: scheduleRuns.reaction };
-  const jobReactions = new JobReactions({ transactor, deadlines, clock, report, jobsOf, jobs, offers, also });
+  const jobReactions = new JobReactions({
+    transactor,
+    deadlines,
+    clock,
+    report,
+    jobsOf,
+    jobs,
+    offers,
+    followers,
+    also,
+  });
   const endNotices = new EndNotices({ transactor, deadlines, jobsOf, channelBook, deliveries, publicUrl });
   windingUp.also({
     aggregate: schedulesOf,

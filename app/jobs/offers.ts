@@ -4,6 +4,7 @@
  */
 import { isOffered, type JobState } from '../../domain/jobs/job';
 import type { Graph, PlannedTask } from '../../domain/jobs/plan';
+import { knownOf } from '../../domain/jobs/progress';
 import { sha256 } from '../../domain/kernel/commit';
 import type { Rejection } from '../../domain/kernel/decider';
 import { toTime } from '../../domain/kernel/time';
@@ -14,7 +15,7 @@ import type { Clock } from '../engine/ports';
 import { STOPPED } from '../engine/standstill';
 import type { Transactor } from '../engine/transact';
 import type { TaskOutcome, Tasks } from '../market/module';
-import { type Filled, Filling } from './filling';
+import type { Filled, Filling } from './filling';
 import { inNameOfJobs, taskIdOf } from './jobs';
 
 /** Tasks that are posted, or cancelled, in one turn: whoever comes behind a large job does not wait for all of it. */
@@ -24,11 +25,13 @@ export const AT_ONCE = 64;
 /** What refuses one task for the whole tenant: the next is refused as well. */
 const WHOLE: ReadonlySet<string> = new Set([TENANT_LIMIT, TENANT_CLOSED, TENANT_UNKNOWN]);
 
-const NOT_POSTED = 'it could not be posted: ';
+/** What begins the reason of one that can't be posted, or offered. */
+export const NOT_POSTED = 'it could not be posted: ';
 
 export interface OffersDeps {
   readonly tasks: Tasks;
-  readonly transactor: Pick<Transactor, 'load' | 'current' | 'transact'>;
+  readonly filling: Filling;
+  readonly transactor: Pick<Transactor, 'load' | 'transact'>;
   readonly clock: Clock;
 }
 
@@ -56,11 +59,7 @@ export interface Settled {
 }
 
 export class Offers {
-  private readonly filling: Filling;
-
-  constructor(private readonly deps: OffersDeps) {
-    this.filling = new Filling(deps);
-  }
+  constructor(private readonly deps: OffersDeps) {}
 
   /**
    * Has the tasks at these places posted, as far as they are to be now; or cancelled, where the job is to end: the
@@ -70,10 +69,10 @@ export class Offers {
    * @param places each with what has led to it, in the order of the plan
    */
   async settle(job: Offering, places: ReadonlyMap<number, Cause>): Promise<Settled> {
-    const { tenant, id, state, graph } = job;
+    const { tenant, state, graph } = job;
     const all = [...places].filter(([place]) => isOffered(state, graph, place));
     const turn = all.slice(0, MOST_IN_A_TURN);
-    const fill = this.filling.turn({ tenant, id, graph, progress: state.progress });
+    const fill = this.deps.filling.turn({ tenant, completed: (key) => completedIn(job, key) });
     const settle = (place: number, cause: Cause) =>
       state.status === 'cancelling' ? this.end(job, place, cause) : this.begin(job, place, cause, fill);
     const failures: unknown[] = [];
@@ -169,6 +168,12 @@ function refusalOf(outcome: TaskOutcome): Refused {
   if (WHOLE.has(code)) return 'full';
   if (code === STOPPED) return 'some';
   throw new Error(`a task of a job could not be settled (${kind}): ${message}`);
+}
+
+/** The id of a task of the job that was completed, by its key. */
+function completedIn({ tenant, id, state, graph }: Offering, key: string): string | undefined {
+  const isDone = knownOf(state.progress, graph.places.get(key) as number) === 'completed';
+  return isDone ? taskIdOf(tenant, id, key) : undefined;
 }
 
 /** What is to be posted at a place, with references in its payload still. */

@@ -15,9 +15,9 @@ import {
 } from '../../domain/jobs/job';
 import type { Graph, PlannedTask } from '../../domain/jobs/plan';
 import type { Commit } from '../../domain/kernel/commit';
-import { commitRef, parseStream, reservedId } from '../../domain/kernel/ids';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
-import { plusSeconds, secondsBetween, type Time, toTime } from '../../domain/kernel/time';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { isAlive, taskDecider, type TaskEvent, type TaskSpec, taskStream } from '../../domain/market/task';
 import type { Aggregate } from '../engine/aggregate';
 import { type Cause, causeOf } from '../engine/command';
@@ -27,19 +27,12 @@ import type { Consumer } from '../engine/feed';
 import { messageOf } from '../engine/reachable';
 import { type Change, eventsOf, react, type ReactionsByCategory } from '../engine/reacting';
 import { Slices, soon } from '../engine/turns';
+import { concernsFollowers, type Followers } from './followers';
 import { inNameOfJobs, type Jobs, taskIdOf } from './jobs';
 import { AT_ONCE, MOST_IN_A_TURN, type Offering, type Offers, type Rest, type Settled } from './offers';
+import { AGAIN_SECONDS, STANDING_SECONDS, standingSeconds } from './standing';
 import { endOf } from './task-ends';
 
-/** When what could not be posted or cancelled is asked for again, in seconds. */
-const AGAIN_SECONDS = 10;
-/**
- * How often a job that has not ended is looked at, in seconds: what was given up after an outage is found late rather
- * than never. One that goes on for long, as it waits for people, after a quarter of its age, and once a day.
- */
-const STANDING_SECONDS = 600;
-const STANDING_SHARE = 1 / 4;
-const MOST_STANDING_SECONDS = 86_400;
 /** Tasks that all looks read in a second: the deadlines of all tenants wait for them. */
 const MOST_LOOKED_AT = 1_000;
 /** Jobs of which it is remembered how far the looks at them have come; at others they begin anew. */
@@ -64,6 +57,7 @@ export interface JobReactionsDeps extends Pick<Engine, 'transactor' | 'deadlines
   readonly jobsOf: Aggregate<JobState, JobEvent, unknown>;
   readonly jobs: Jobs;
   readonly offers: Offers;
+  readonly followers: Followers;
   /** What follows for streams of other categories. */
   readonly also: ReactionsByCategory;
 }
@@ -84,7 +78,7 @@ export class JobReactions implements Consumer {
     this.reactions = {
       ...deps.also,
       [jobDecider.category]: { react: (change) => this.job(change) },
-      [taskDecider.category]: { concerns: endsTask, react: (change) => this.task(change) },
+      [taskDecider.category]: { concerns: concernsFollowers, react: (change) => this.task(change) },
     };
   }
 
@@ -92,16 +86,17 @@ export class JobReactions implements Consumer {
     await react(commits, this.reactions, this.deps);
   }
 
-  /** Those of a job that have ended are told to it. */
+  /** Those of a job that have ended are told to it, and all to those that come after them. */
   private async task(change: Change): Promise<void> {
     const { stream, tenant } = change;
-    const { job } = (await this.deps.transactor.load(taskDecider, stream)).state.spec ?? {};
-    if (job === undefined) return;
+    const { state } = await this.deps.transactor.load(taskDecider, stream);
+    const { job } = state.spec ?? {};
     for (const { commit, event } of eventsOf<TaskEvent>(change)) {
       const end = endOf(event);
       const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
-      if (end !== undefined) await this.tell(tenant, job, end, cause);
+      if (end !== undefined && job !== undefined) await this.tell(tenant, job, end, cause);
     }
+    await this.deps.followers.react(change, state);
   }
 
   private async tell(
@@ -264,12 +259,6 @@ export class JobReactions implements Consumer {
   }
 }
 
-/** See `STANDING_SECONDS`. */
-function standingSeconds(posted: Time | undefined, now: Time): number {
-  const age = posted === undefined ? 0 : secondsBetween(posted, now);
-  return Math.min(MOST_STANDING_SECONDS, Math.max(STANDING_SECONDS, Math.floor(age * STANDING_SHARE)));
-}
-
 interface Looked {
   readonly next: number | undefined;
   readonly rests: ReadonlySet<Rest>;
@@ -289,12 +278,4 @@ function concernedBy(event: JobEvent, state: JobState, graph: Graph): readonly n
     default:
       return [];
   }
-}
-
-/** Of a task that a job may have posted: others are not loaded for this. */
-function endsTask({ stream, events }: Commit): boolean {
-  return (
-    reservedId(parseStream(stream).id) !== undefined &&
-    (events as readonly TaskEvent[]).some((event) => endOf(event) !== undefined)
-  );
 }

@@ -31,6 +31,7 @@ import { Market, type MarketOptions } from './market';
 import { Pauses } from './pauses';
 import { Payloads, placed, referenceOf } from './payloads';
 import { Places } from './places';
+import { Predecessors } from './predecessors';
 import { PresenceSweep } from './presence-sweep';
 import { Reactions } from './reactions';
 import { RoundBook } from './round-book';
@@ -50,6 +51,7 @@ export {
   type MarketOptions,
   Payloads,
   placed,
+  type Predecessors,
   referenceOf,
   type RoundBook,
   specOf,
@@ -99,6 +101,8 @@ export function marketModule(
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
   const inboxPush = new InboxPush({ push: ports.push, transactor, agents, book: market.agents, duty, clock });
   const whyNots = new WhyNots(transactor, market, stopBook, clock);
+  const payloads = new Payloads(blobs, tenantBook);
+  const predecessors = new Predecessors({ tasks: tasksOf, payloads, clock });
   const tasks = new Tasks({
     tasks: tasksOf,
     transactor,
@@ -107,6 +111,8 @@ export function marketModule(
     agents,
     budgets,
     whyNots,
+    payloads,
+    predecessors,
     blobs,
     clock,
     watchdog,
@@ -199,6 +205,7 @@ export function marketModule(
       gateways,
       inboxPush,
       tasks,
+      predecessors,
       taskEnds,
       stoppedWork,
       pauses,

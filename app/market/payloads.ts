@@ -6,12 +6,15 @@ import { createHash } from 'node:crypto';
 import type { Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
+import type { TaskSpec } from '../../domain/market/task';
 import type { CommandContext } from '../engine/command';
 import type { BlobArchive } from '../engine/ports';
 import type { TenantBook } from '../tenants/module';
 
 /** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
-export const INLINE_BYTES = 32 * 1024;
+const INLINE_BYTES = 32 * 1024;
+/** How many bytes of a payload stand on the receipt of a task that waits for a decision: the action holds them too. */
+const GATED_INLINE_BYTES = 16 * 1024;
 /** Values that were kept and counted lately, of all tenants. */
 const MOST_REMEMBERED = 10_000;
 
@@ -25,6 +28,11 @@ export function placed(value: unknown, most = INLINE_BYTES): Placed {
   if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
   const bytes = Buffer.from(text);
   return { reference: referenceOf(bytes), bytes };
+}
+
+/** Where the payload of a task belongs: what people decide on has to fit their screen and the receipt. */
+export function placedFor({ oversight }: Pick<TaskSpec, 'oversight'>, payload: unknown): Placed {
+  return placed(payload, oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES);
 }
 
 /** What the archive calls these bytes: see `BlobArchive`. */

@@ -18,6 +18,8 @@ function specAnswer(spec: TaskSpec): Shown<typeof TaskSpecSchema> {
     parent: spec.parent,
     job: spec.job,
     schedule: spec.schedule,
+    after: spec.after,
+    when: spec.when,
     not_before: spec.not_before,
     deadline: spec.deadline,
     payload: spec.payload,
@@ -96,12 +98,15 @@ export function wantedOf(input: Shown<typeof TaskInput>): Omit<TaskSpec, keyof R
     cause: __,
     correlation_id: ___,
     requires = [{ capability: input.task_type, level: 0 }],
+    after = [],
+    when,
     oversight,
     ...rest
   } = input;
   return {
     ...rest,
     requires,
+    ...(after.length > 0 && { after: [...new Set(after)], ...(when !== undefined && { when }) }),
     ...(oversight === undefined ? {} : { oversight: { ...oversight, kind: oversight.kind ?? input.task_type } }),
   };
 }

@@ -58,7 +58,8 @@ import type { TenantBook } from '../tenants/module';
 import type { Agents } from './agents';
 import type { Market } from './market';
 import { oneMoreTask } from './one-more';
-import { INLINE_BYTES, Payloads, placed, referenceOf } from './payloads';
+import { type Payloads, placed, placedFor, referenceOf } from './payloads';
+import type { Predecessors } from './predecessors';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 
 /** A row of a list; where it is open or held, perhaps why. */
@@ -77,9 +78,6 @@ interface Completing {
 
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 
-/** How many bytes of a payload stand on the receipt of a task that waits for a decision: the action holds them too. */
-const GATED_INLINE_BYTES = 16 * 1024;
-
 export interface TasksDeps {
   readonly tasks: Aggregate<TaskState, TaskEvent, TaskDoc>;
   readonly transactor: Transactor;
@@ -88,6 +86,8 @@ export interface TasksDeps {
   readonly agents: Agents;
   readonly budgets: Reservations;
   readonly whyNots: WhyNots;
+  readonly payloads: Payloads;
+  readonly predecessors: Predecessors;
   readonly blobs: BlobArchive;
   readonly clock: Clock;
   readonly watchdog: Watchdog;
@@ -108,7 +108,7 @@ export class Tasks {
     this.transactor = transactor;
     this.market = market;
     this.agents = agents;
-    this.payloads = new Payloads(deps.blobs, deps.tenants);
+    this.payloads = deps.payloads;
   }
 
   /** Posts a task. `cause`, when given, is the receipt (`stream@index`) that led to it, of the same tenant. */
@@ -119,9 +119,9 @@ export class Tasks {
     const { parent, task_type, priority } = spec;
     const stranger = parent && notPartOf((await this.load(tenant, parent)).state, parent, context.principal);
     // The stream itself refuses: it knows a command that comes again.
-    if (stranger) return await this.tasks.decide(context, id, 'task.post', () => stranger);
-    // What people decide on has to fit their screen and the receipt.
-    const payload = placed(spec.payload, spec.oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES);
+    const refused = stranger ?? (await this.deps.predecessors.problemOf(tenant, id, spec));
+    if (refused) return await this.tasks.decide(context, id, 'task.post', () => refused);
+    const payload = placedFor(spec, spec.payload);
     const full = await this.payloads.keep({ ...context, action: 'task.post' }, this.tasks.name(tenant, id), payload);
     if (full !== undefined) return await this.tasks.decide(context, id, 'task.post', () => full);
     const { payload: _, ...rest } = spec;
@@ -218,13 +218,8 @@ export class Tasks {
     const loaded = await this.load(tenant, id);
     if (stands) return { ok: true, ...loaded, events: [], commit: undefined, repeated: true };
     const wrong = progress(claim, -1, undefined, this.now())(loaded.state);
-    return {
-      ok: false,
-      rejection:
-        wrong instanceof Rejection
-          ? wrong
-          : new Rejection('conflict', 'not-the-holder', 'the claim does not hold this task'),
-    };
+    const not = new Rejection('conflict', 'not-the-holder', 'the claim does not hold this task');
+    return { ok: false, rejection: wrong instanceof Rejection ? wrong : not };
   }
 
   async complete(

@@ -5,7 +5,7 @@ import { cut } from '../../domain/kernel/text';
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import { type AgentProfile, levelOf, slotsInUse } from '../../domain/market/agent';
 import type { Bidder } from '../../domain/market/fit';
-import { hasBid, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { hasBid, taskDecider, type TaskSpec, type TaskState, taskStream } from '../../domain/market/task';
 import {
   type Awaited,
   type Look,
@@ -39,6 +39,8 @@ export const MAX_WHYS = 100;
 const MAX_GROUPED = 500;
 /** Tasks that one page of a filtered list walks through at most. */
 const MAX_WALKED = 5_000;
+/** Tasks that are named of those that one waits for. */
+const MAX_NAMED = 10;
 /** As much of a stop, its reason among it, as stands in the sentence. */
 const LONGEST_STOP = 300;
 
@@ -98,7 +100,7 @@ export class WhyNots {
 
   /** Why the task does not move; undefined when it does, or is over. */
   async of(stream: string, state: TaskState): Promise<WhyNot | undefined> {
-    return this.told(stream, state, state.status === 'held' ? await this.awaited(stream) : undefined);
+    return this.told(stream, state, state.status === 'held' ? await this.awaited(stream, state) : undefined);
   }
 
   /** Why an open or held task does not move, as the market's books have it; undefined when it is in none. */
@@ -260,9 +262,13 @@ export class WhyNots {
     };
   }
 
-  /** What a held task waits for: its action at the gate, and the round or the people that it is held for. */
-  private async awaited(stream: string): Promise<Awaited | undefined> {
+  /**
+   * What a held task waits for: the tasks that it comes after; or its action at the gate, and the round or the people
+   * that it is held for.
+   */
+  private async awaited(stream: string, { blocked, spec }: TaskState): Promise<Awaited | undefined> {
     const { tenant } = parseStream(stream);
+    if (blocked) return await this.others(tenant, spec as TaskSpec);
     const id = await gateOf(this.transactor, stream);
     const { state } = await this.transactor.load(actionDecider, actionStream(tenant, id));
     switch (state.status) {
@@ -275,6 +281,15 @@ export class WhyNots {
       default:
         return { text: `action ${id} is ${state.status}` };
     }
+  }
+
+  private async others(tenant: string, { after = [], when }: TaskSpec): Promise<Awaited> {
+    const statuses = await Promise.all(
+      after.map(async (id) => (await this.transactor.load(taskDecider, taskStream(tenant, id))).state.status),
+    );
+    const left = after.flatMap((id, i) => (statuses[i] === 'completed' ? [] : [`${id} (${statuses[i]})`]));
+    const named = left.length > MAX_NAMED ? [...left.slice(0, MAX_NAMED), `${left.length - MAX_NAMED} more`] : left;
+    return { text: `${when === 'any' && left.length > 1 ? 'any of ' : ''}${named.join(', ') || 'the next look'}` };
   }
 
   private async heldFor(tenant: string, action: string, ref: string): Promise<Awaited> {

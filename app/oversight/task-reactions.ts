@@ -18,6 +18,7 @@ import type { OversightServices } from './services';
 /** What may settle a challenge. */
 const SETTLES = ['ChallengeDismissed', 'ChallengeUpheld'] as const;
 const CONCERNING: ReadonlySet<string> = new Set([
+  'TaskUnblocked',
   'TaskCancelled',
   'DeadlinePassed',
   'TaskRedriven',
@@ -42,6 +43,8 @@ export class TaskReactions implements Reaction {
     const gate = await gateOf(transactor, stream);
     const overseen = state.spec?.oversight !== undefined;
     if (state.status === 'held') {
+      // Whoever decides on it sees the results in it.
+      if (state.blocked) return;
       const impossible = await this.propose(change, gate, state);
       if (impossible !== undefined) await tasks.cancel(asGate(tenant, cause), id, impossible);
     } else if (!isAlive(state) && overseen)

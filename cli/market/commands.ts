@@ -45,6 +45,8 @@ function declareTasks(program: Command): void {
     .option('--effort <seconds>', 'estimated work', seconds)
     .option('--estimated-cost <usd>', 'in US dollars; by default the effort at the price of whoever does it', microUsd)
     .option('--parent <task>', 'the task that it is a part of, and is charged to')
+    .option('--after <task>', 'a task that it comes after (several times): it is held until that is completed', collect)
+    .option('--any', 'of those that it comes after, one is enough')
     .option('--not-before <time>', 'it is offered to nobody before: a time, or a span from now')
     .option('--deadline <time>', 'a time, or a span from now: 90s, 15m, 2h, 1d')
     .option('--payload <json>', 'the work itself; @FILE reads a file')

@@ -30,6 +30,8 @@ export interface PostInput {
   readonly effort?: number;
   readonly estimatedCost?: number;
   readonly parent?: string;
+  readonly after?: readonly string[];
+  readonly any?: boolean;
   readonly notBefore?: string;
   readonly deadline?: string;
   readonly payload?: string;
@@ -117,6 +119,8 @@ async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
     effort,
     estimated_cost_micro_usd: input.estimatedCost,
     parent,
+    after: input.after,
+    when: input.any === true ? 'any' : undefined,
     not_before: input.notBefore === undefined ? undefined : timeOf(input.notBefore, 1),
     deadline: input.deadline === undefined ? undefined : timeOf(input.deadline, 1),
     payload: input.payload === undefined ? undefined : await jsonOf('--payload', input.payload, '{"invoice":4711}'),

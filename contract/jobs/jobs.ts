@@ -1,8 +1,8 @@
 /** `/v1/jobs`: tasks that are posted as one thing, some of which come after others. */
 import { z } from 'zod';
 import { JOB_STATUSES, TASK_ENDS } from '../../domain/jobs/job';
-import { MAX_TASKS, ON_FAILURE, WHENS } from '../../domain/jobs/plan';
-import { TASK_STATUSES } from '../../domain/market/task';
+import { MAX_TASKS, ON_FAILURE } from '../../domain/jobs/plan';
+import { TASK_STATUSES, WHENS } from '../../domain/market/task';
 import {
   AsOf,
   At,

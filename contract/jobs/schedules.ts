@@ -35,6 +35,8 @@ const ScheduledTaskInput = TaskInput.omit({
   cause: true,
   deadline: true,
   not_before: true,
+  after: true,
+  when: true,
   // All its tasks have that of the schedule.
   correlation_id: true,
 })

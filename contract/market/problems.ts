@@ -57,7 +57,7 @@ export const MARKET_REFUSALS = refusals('Market', [
     'a task with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer',
   ],
   [409, 'task-expired', 'the deadline of the task was …: nothing is left to do, or to cancel'],
-  [409, 'task-not-cleared', 'the task expired before it was decided that it may be done: post it again'],
+  [409, 'task-not-cleared', 'the task expired while it was held: post it again'],
   [409, 'task-not-dead', 'the task is …: only what is dead or has expired is redriven'],
   [409, 'task-not-open', 'the task is …'],
   [
@@ -65,7 +65,10 @@ export const MARKET_REFUSALS = refusals('Market', [
     'task-over',
     'the action was stopped, and its task is cancelled with it, and not redriven: have the task posted anew',
   ],
+  [409, 'too-many-after', '… tasks come after … already: have one task come after it, and others after that'],
   [409, 'too-many-hand-offs', 'the task was handed on … times in this attempt: complete it, fail it, or release it'],
+  [422, 'after-itself', "a task can't come after itself: leave … out of after"],
+  [422, 'after-unknown', 'there is no task … to come after: post it first'],
   [422, 'cause-not-found', 'there is no receipt …: give stream@index as a receipt shows it'],
   [422, 'deadline-before-start', 'the deadline … is over when the task is offered, at …: give a later one'],
   [422, 'deadline-passed', 'the deadline … is over at …: give a later one'],
@@ -80,5 +83,6 @@ export const MARKET_REFUSALS = refusals('Market', [
   ],
   [422, 'parent-not-found', 'there is no task … to be a part of'],
   [422, 'pool-invalid', '… is no name for a pool: use 1 to 128 letters, digits and . _ ~ : -'],
+  [422, 'reference-invalid', 'the payload of … refers to …, which … does not come after'],
   [422, 'too-many-moves', 'a reorganisation moves at most … agents, not …'],
 ]);

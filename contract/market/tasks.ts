@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { CHALLENGE_STATUSES } from '../../domain/market/award-challenge';
 import { BID_SOURCES } from '../../domain/market/market';
-import { ATTEMPT_ENDS, MAX_DELAY, MAX_EFFORT, TASK_STATUSES } from '../../domain/market/task';
+import { ATTEMPT_ENDS, MAX_AFTER, MAX_DELAY, MAX_EFFORT, TASK_STATUSES, WHENS } from '../../domain/market/task';
 import { OBSTACLES, WHY_CODES } from '../../domain/market/why-not';
 import {
   Anything,
@@ -80,6 +80,14 @@ export const TaskInput = z
       description:
         'The task that it is a part of, which the caller holds: what it costs is charged to what is reserved for that',
     }),
+    after: z.array(Id).max(MAX_AFTER).optional().meta({
+      description:
+        'Ids of tasks that it comes after, which were posted before: it is held until they are completed, and cancelled when they can not be any more. In its payload `{"$result": "<id>", "pointer": "/a/b"}` stands for that place in the result of one of them',
+    }),
+    when: z
+      .enum(WHENS)
+      .optional()
+      .meta({ description: 'Whether all of them have to be completed, which is the default, or one' }),
     not_before: Timestamp.optional().meta({
       description: `It is offered to nobody before this, which is at most ${MAX_DELAY} seconds ahead, a year; one that has passed changes nothing`,
     }),
@@ -152,6 +160,11 @@ export const TaskSpec = z
     schedule: z.object({ id: Id, due: At }).meta({ id: 'ScheduleOfTask' }).optional().meta({
       description: 'The schedule that posted it, and the time of the run',
     }),
+    after: z.array(Id).optional().meta({ description: 'Ids of the tasks that it comes after' }),
+    when: z
+      .enum(WHENS)
+      .optional()
+      .meta({ description: 'Whether all of them have to be completed, which is the default, or one' }),
     not_before: At.optional().meta({ description: 'It is offered to nobody before this' }),
     deadline: At.optional(),
     payload: Anything.optional(),
@@ -384,12 +397,16 @@ export const tasks = contract({
     work: 'new',
     refuses: [
       'task-exists',
+      'after-itself',
+      'after-unknown',
       'cause-not-found',
       'deadline-before-start',
       'deadline-passed',
       'not-before-too-far',
       'not-the-holder',
       'parent-not-found',
+      'reference-invalid',
+      'too-many-after',
     ],
     summary: 'Post a task',
     description:

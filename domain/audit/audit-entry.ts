@@ -157,6 +157,8 @@ export class AuditTrail {
       if (type === 'TaskPosted') known = { ...known, input: givenIn(event.data.spec) };
       if (type === 'TaskCleared' && event.data.correction !== undefined)
         known = { ...known, input: givenIn(event.data.correction) ?? known?.input ?? null };
+      if (type === 'TaskUnblocked' && event.data.filled !== undefined)
+        known = { ...known, input: givenIn(event.data.filled) ?? known?.input ?? null };
       if (STARTS.has(type)) known = { input: known?.input ?? null, at };
       else if (OVER.has(type)) known = undefined;
       else if (ENDS[type] !== undefined) known = known?.input == null ? undefined : { input: known.input };

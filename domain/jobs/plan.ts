@@ -3,10 +3,9 @@
  * job is posted, and never changes; it is kept beside the log, and the job's first receipt names its hash.
  */
 import { Rejection } from '../kernel/decider';
-import { jsonPointer } from '../kernel/json';
-import type { Requested, TaskSpec } from '../market/task';
+import { referenceProblem } from '../market/references';
+import type { Requested, TaskSpec, When } from '../market/task';
 import { knownOf, type Progress } from './progress';
-import { MAX_REFERENCES, readReference, referencesIn } from './references';
 
 /** Tasks of one job, and mentions in `after` of all of them, at most. */
 export const MAX_TASKS = 10_000;
@@ -14,7 +13,6 @@ export const MAX_EDGES = 100_000;
 /** Keys of a cycle that are named. */
 const MAX_NAMED = 20;
 
-export const WHENS = ['all', 'any'] as const;
 /**
  * `cancel`: what has not ended is cancelled. `continue`: what does not need it goes on. `compensate`: as `cancel`, and
  * then one task makes good what was done.
@@ -33,7 +31,7 @@ export interface PlannedTask {
   /** Places of the tasks that it comes after. */
   readonly after: readonly number[];
   /** Whether all of them have to be completed, or one. */
-  readonly when: (typeof WHENS)[number];
+  readonly when: When;
 }
 
 export interface Plan {
@@ -77,7 +75,7 @@ export function planOf({ tasks, on_failure, compensation }: AskedJob): Plan | Re
   const wrong = compensationProblem(planned, on_failure, { key: compensation, place: reserve }) ?? cycleIn(planned);
   if (wrong !== undefined) return wrong;
   for (const [place, task] of planned.entries()) {
-    const problem = referenceProblem(task, (key) => {
+    const problem = referenceProblem(task.key, task.spec.payload, (key) => {
       const of = places.get(key);
       // What makes good may need to know what was done anywhere.
       return of !== undefined && (place === reserve ? of !== place : task.after.includes(of));
@@ -130,22 +128,6 @@ function cycleIn(tasks: readonly PlannedTask[]): Rejection | undefined {
   const keys = round.map((one) => (tasks[one] as PlannedTask).key);
   const named = keys.length > MAX_NAMED ? [...keys.slice(0, MAX_NAMED), '…'] : [...keys, keys[0]];
   return invalid('job-cycle', `the tasks wait for each other, in this round: ${named.join(' → ')}`);
-}
-
-/** @param mayUse whether the task may refer to the result of another one */
-function referenceProblem({ key, spec }: PlannedTask, mayUse: (key: string) => boolean): Rejection | undefined {
-  let count = 0;
-  for (const [holder, path] of referencesIn(spec.payload)) {
-    const at = `the payload of ${key} ${jsonPointer(path)}`;
-    const reference = readReference(holder);
-    if (typeof reference === 'string') return invalid('reference-invalid', `${at} ${reference}`);
-    if (!mayUse(reference.key))
-      return invalid('reference-invalid', `${at} refers to ${reference.key}, which ${key} does not come after`);
-    count += 1;
-    if (count > MAX_REFERENCES)
-      return invalid('reference-invalid', `the payload of ${key} has more than ${MAX_REFERENCES} references`);
-  }
-  return undefined;
 }
 
 /** A plan with what is looked up in it. */

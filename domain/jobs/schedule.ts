@@ -34,7 +34,7 @@ export const MAX_TIME_ZONE = 64;
 /** What is posted each time, without what it gets from its run. */
 export interface ScheduledTask extends Omit<
   TaskSpec,
-  keyof Requested | 'payload_ref' | 'parent' | 'job' | 'schedule' | 'deadline' | 'not_before'
+  keyof Requested | 'payload_ref' | 'parent' | 'job' | 'schedule' | 'deadline' | 'not_before' | 'after' | 'when'
 > {
   /** Its deadline, in seconds from the time of the run. */
   readonly deadline_seconds?: number;

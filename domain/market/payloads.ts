@@ -12,6 +12,8 @@ function referenceOf(event: TaskEvent): unknown {
       return event.data?.spec?.payload_ref;
     case 'TaskCleared':
       return event.data?.correction?.payload_ref;
+    case 'TaskUnblocked':
+      return event.data?.filled?.payload_ref;
     case 'TaskCompleted':
       return event.data?.result_ref;
     default:

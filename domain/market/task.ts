@@ -66,6 +66,13 @@ export interface TaskSpec extends Requested {
   readonly job?: { readonly id: string; readonly key: string };
   /** The schedule that posted it, and the time of the run. */
   readonly schedule?: { readonly id: string; readonly due: Time };
+  /**
+   * Ids of the tasks that it comes after, none twice: until they are completed it is held. Its payload may refer to
+   * their results until then.
+   */
+  readonly after?: readonly string[];
+  /** Whether all of them have to be completed, which holds where it is left out, or one. */
+  readonly when?: When;
   /** It is offered to nobody before this. */
   readonly not_before?: Time;
   readonly deadline?: Time;
@@ -98,6 +105,9 @@ export interface TaskOversight {
   readonly features: Features;
 }
 
+/** A payload, or where it is kept. */
+export type NamedPayload = Pick<TaskSpec, 'payload' | 'payload_ref'>;
+
 /** What a person may correct in a task before it is done. */
 export type TaskCorrection = Partial<
   Pick<TaskSpec, 'priority' | 'urgency' | 'effort' | 'location' | 'payload' | 'payload_ref'>
@@ -110,6 +120,14 @@ const CORRECTABLE = [
   'payload',
   'payload_ref',
 ] as const satisfies readonly (keyof TaskCorrection)[];
+
+export const WHENS = ['all', 'any'] as const;
+export type When = (typeof WHENS)[number];
+
+/** Tasks that one task may come after, at most: each end of one of them looks at all of them. */
+export const MAX_AFTER = 32;
+/** Tasks that may wait for one task, at most: its end tells all of them. */
+export const MAX_AWAITED_BY = 256;
 
 /** How often a task may be handed on in one attempt: then whoever holds it completes it, fails it or gives it back. */
 export const MAX_HAND_OFFS = 10;
@@ -145,6 +163,10 @@ export type TaskEvent =
         why?: string;
       }
     >
+  /** What it comes after is there. `filled`: its payload, with the results in it that it refers to. */
+  | Event<'TaskUnblocked', { unblocked_at: Time; filled?: NamedPayload }>
+  /** Another task comes after this one, and is told of its end. */
+  | Event<'TaskAwaited', { by: string }>
   | Event<'BidPlaced', { agent: string; note?: string }>
   | Event<'BidWithdrawn', { agent: string }>
   | Event<
@@ -263,6 +285,10 @@ export interface TaskState {
   readonly open_since: Time | undefined;
   /** Whether it is known that it may be done: it needs no decision, or has it. */
   readonly cleared: boolean;
+  /** Whether it waits for what it comes after; only then is it brought to a decision. */
+  readonly blocked: boolean;
+  /** The tasks that wait for its end. */
+  readonly awaited_by: readonly string[];
   readonly holder: Holder | undefined;
   readonly progress: { readonly fraction: number; readonly note?: string; readonly at: Time } | undefined;
   /** Who completed it, under which award. */
@@ -301,7 +327,7 @@ export interface Decline {
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
   causal: 1,
-  version: 7,
+  version: 8,
   initial: {
     status: 'unknown',
     spec: undefined,
@@ -317,6 +343,8 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     offered_at: undefined,
     open_since: undefined,
     cleared: false,
+    blocked: false,
+    awaited_by: [],
     holder: undefined,
     progress: undefined,
     completion: undefined,
@@ -332,10 +360,20 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       case 'TaskPosted': {
         const { spec, posted_at = at } = event.data;
         const posted = { ...state, spec, posted_at, correlation_id: place.correlationId };
-        return spec.oversight === undefined
+        const blocked = spec.after !== undefined;
+        return spec.oversight === undefined && !blocked
           ? offeredFrom(posted, spec, posted_at, at)
-          : { ...posted, status: 'held', ready_at: plusSeconds(posted_at, spec.bid_seconds) };
+          : { ...posted, status: 'held', blocked, ready_at: plusSeconds(posted_at, spec.bid_seconds) };
       }
+      case 'TaskUnblocked': {
+        const { unblocked_at, filled } = event.data;
+        const { payload: _, payload_ref: __, ...rest } = state.spec as TaskSpec;
+        const spec = filled === undefined ? (state.spec as TaskSpec) : { ...rest, ...filled };
+        const unblocked = { ...state, spec, blocked: false };
+        return spec.oversight === undefined ? offeredFrom(unblocked, spec, unblocked_at, at) : unblocked;
+      }
+      case 'TaskAwaited':
+        return { ...state, awaited_by: [...state.awaited_by, event.data.by] };
       case 'TaskCleared': {
         const { cleared_at = at } = event.data;
         return offeredFrom(state, correctedBy(state.spec as TaskSpec, event.data), cleared_at, at);
@@ -564,8 +602,9 @@ function expiry(
   { deadline, reason }: Extract<TaskEvent, { type: 'DeadlinePassed' }>['data'],
 ): string {
   const { status, holder } = state;
-  const stood =
-    status === 'held'
+  const stood = state.blocked
+    ? 'what it comes after was not completed'
+    : status === 'held'
       ? 'it was never decided that it may be done'
       : holder === undefined
         ? `nobody held it in attempt ${state.attempts}`
@@ -574,8 +613,8 @@ function expiry(
 }
 
 /** True while something may still happen to the task. */
-export function isAlive(state: TaskState): boolean {
-  return state.status === 'open' || state.status === 'awarded' || state.status === 'running' || state.status === 'held';
+export function isAlive({ status }: Pick<TaskState, 'status'>): boolean {
+  return status === 'open' || status === 'awarded' || status === 'running' || status === 'held';
 }
 
 /** The number that the next award gets. */
@@ -763,6 +802,64 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
       'task-exists',
       'a task with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer',
     );
+  };
+}
+
+/**
+ * Why a task can't be one of those that another comes after, if it can't. One that is over can: it has ended for
+ * whoever comes after it, too.
+ */
+export function notToAwait(state: TaskState, id: string): Rejection | undefined {
+  if (state.status === 'unknown')
+    return new Rejection('invalid', 'after-unknown', `there is no task ${id} to come after: post it first`);
+  return isAlive(state) && state.awaited_by.length >= MAX_AWAITED_BY
+    ? refuse(
+        'too-many-after',
+        `${MAX_AWAITED_BY} tasks come after ${id} already: have one task come after it, and others after that`,
+      )
+    : undefined;
+}
+
+/** Has another task told of the end of this one; one that is over says so by its state. */
+export function awaitEnd(id: string, by: string): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    if (state.awaited_by.includes(by) || (state.status !== 'unknown' && !isAlive(state))) return [];
+    return notToAwait(state, id) ?? [{ type: 'TaskAwaited', v: 1, data: { by } }];
+  };
+}
+
+/** What the task comes after is there: from now on it is offered, or it may be decided that it is. */
+export function unblock(filled: NamedPayload | undefined, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (!isAlive(state) || !state.blocked) return [];
+    const late = tooLate(state, now);
+    if (late !== undefined) return late;
+    return [{ type: 'TaskUnblocked', v: 1, data: { unblocked_at: now, ...(filled !== undefined && { filled }) } }];
+  };
+}
+
+/** What becomes of a task, by how those are that it comes after. */
+export type Outlook =
+  | { readonly is: 'ready' | 'waiting' }
+  /** `why` tells which of them was not completed. */
+  | { readonly is: 'lost'; readonly why: string };
+
+/** @param before all that it comes after, with their ids, as they are */
+export function outlookOf(
+  when: When = 'all',
+  before: readonly (Pick<TaskState, 'status' | 'ended'> & { readonly id: string })[],
+): Outlook {
+  const open = before.filter(({ status }) => status !== 'completed');
+  if (open.length === 0 || (when === 'any' && open.length < before.length)) return { is: 'ready' };
+  const failed = open.filter((state) => !isAlive(state));
+  const [first] = failed;
+  if (first === undefined || (when === 'any' && failed.length < open.length)) return { is: 'waiting' };
+  const { id, status, ended } = first;
+  return {
+    is: 'lost',
+    why: `it comes after ${id}, which is ${status}${ended === undefined ? '' : `: ${ended.reason}`}`,
   };
 }
 
@@ -958,7 +1055,7 @@ export function clear(action: string, edited: EditedTask | undefined, now: Time)
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    if (state.status !== 'held') return [];
+    if (state.status !== 'held' || state.blocked) return [];
     const late = tooLate(state, now);
     if (late !== undefined) return late;
     if (edited === undefined) return [{ type: 'TaskCleared', v: 1, data: { action, cleared_at: now } }];
@@ -1357,8 +1454,7 @@ export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskSt
     }
     if (status !== 'dead' && status !== 'expired')
       return refuse('task-not-dead', `the task is ${status}: only what is dead or has expired is redriven`, { status });
-    if (!state.cleared)
-      return refuse('task-not-cleared', 'the task expired before it was decided that it may be done: post it again');
+    if (!state.cleared) return refuse('task-not-cleared', 'the task expired while it was held: post it again');
     const over = spec?.deadline !== undefined && spec.deadline <= now;
     const again = deadline ?? (over ? plusSeconds(now, secondsBetween(posted_at as Time, spec.deadline)) : undefined);
     return [{ type: 'TaskRedriven', v: 1, data: { by, deadline: again } }];

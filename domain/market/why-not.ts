@@ -47,6 +47,7 @@ export type Obstacle = Unfit | 'declined' | 'kept-out' | 'over-budget' | 'stoppe
  */
 export const WHY_CODES = [
   'awaits-decision',
+  'awaits-others',
   'awaits-acceptance',
   'award-challenged',
   'delayed',
@@ -187,6 +188,8 @@ export function whyNot(state: TaskState, look: Look, now: Time, awaited?: Awaite
   // Nothing that is said below happens meanwhile, and no time that it names counts.
   if (still !== undefined && (status === 'held' || status === 'awarded' || status === 'open'))
     return { code: 'stopped', text: `it waits: ${still}` };
+  if (status === 'held' && state.blocked)
+    return { code: 'awaits-others', text: `not offered: it waits for ${awaited?.text ?? 'what it comes after'}` };
   if (status === 'held') {
     return {
       code: 'awaits-decision',

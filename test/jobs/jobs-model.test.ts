@@ -7,10 +7,10 @@
 import fc from 'fast-check';
 import { taskIdOf } from '../../app/jobs/jobs';
 import { isEnded, jobDecider, jobStream } from '../../domain/jobs/job';
-import { type AskedJob, ON_FAILURE, WHENS } from '../../domain/jobs/plan';
+import { type AskedJob, ON_FAILURE } from '../../domain/jobs/plan';
 import { knownOf } from '../../domain/jobs/progress';
 import { parseStream } from '../../domain/kernel/ids';
-import { taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
+import { taskDecider, type TaskEvent, type TaskState, WHENS } from '../../domain/market/task';
 import { ModelRun } from '../support/model-run';
 import { as, type Mishap, profile, taskOf, TENANT } from '../support/stage';
 import { job, step } from './plans';

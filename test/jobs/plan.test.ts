@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { type Graph, lostBy, MAX_EDGES, MAX_TASKS, planOf } from '../../domain/jobs/plan';
 import { blank, knownOf, type Progress, withKnown } from '../../domain/jobs/progress';
-import { MAX_REFERENCES, readReference, type Reference, replaced, valueAt } from '../../domain/jobs/references';
 import { Rejection } from '../../domain/kernel/decider';
+import { MAX_REFERENCES, readReference, type Reference, replaced, valueAt } from '../../domain/market/references';
 import { graph, job, step } from './plans';
 
 const ref = (key: string, pointer?: string) => ({ $result: key, ...(pointer !== undefined && { pointer }) });

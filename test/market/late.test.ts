@@ -143,6 +143,7 @@ lines(
     ],
     fail: task(running, (now) => tasks.fail(CLAIM, 'broken', true, now)),
     handOff: task(running, (now) => tasks.handOff(CLAIM, peer, undefined, now)),
+    unblock: task([posted({ after: ['a'] })], (now) => tasks.unblock(undefined, now)),
     clear: task([posted({ oversight })], (now) => tasks.clear('acme/action/a', undefined, now)),
     challengeAward: [
       task(running, (now) => tasks.challengeAward(doubt, now)),
@@ -173,6 +174,9 @@ lines(
     isAlive: 'no decision',
     requestedBy: 'no decision',
     nextAward: 'no decision',
+    awaitEnd: 'of whatever has not ended, or has',
+    notToAwait: 'no decision',
+    outlookOf: 'no decision',
     hasBid: 'no decision',
     hasDeclined: 'no decision',
     isKeptOut: 'no decision',

@@ -21,6 +21,8 @@ interface TaskSeen {
   declined: Map<string, string>;
   /** Waits for a decision. */
   held: boolean;
+  /** Waits for the tasks that it comes after. */
+  blocked: boolean;
   /** By round: whose award is doubted, and which award that is now. */
   doubts: Map<string, { agent: string; heir: number; holds: boolean }>;
   /** Whose award was revoked by judges. */
@@ -77,6 +79,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
             correlation: correlationId,
             declined: new Map(),
             held: false,
+            blocked: false,
             doubts: new Map(),
             keptOut: new Set(),
           }),
@@ -100,6 +103,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
           case 'TaskHandedOff': {
             const { agent, award } = event.data;
             rule(!task.held, 'awarded before it was cleared');
+            rule(!task.blocked, 'awarded before what it comes after');
             if (event.type === 'TaskAwarded') rule(task.live === undefined, `awarded while ${live()} holds it`);
             else
               rule(
@@ -183,7 +187,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
             task.live = undefined;
             break;
           case 'TaskCleared':
-            rule(task.held, 'cleared, though it was not held');
+            rule(task.held && !task.blocked, 'cleared, though it was not held, or waits for others');
             task.held = false;
             break;
           case 'AttemptEnded':
@@ -216,9 +220,15 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
           case 'TaskPosted':
             task.held = event.data.spec.oversight !== undefined;
+            task.blocked = event.data.spec.after !== undefined;
+            break;
+          case 'TaskUnblocked':
+            rule(task.blocked, 'unblocked, though it came after nothing');
+            task.blocked = false;
             break;
           case 'BidPlaced':
           case 'BidWithdrawn':
+          case 'TaskAwaited':
             break;
         }
         const ends =

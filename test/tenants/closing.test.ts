@@ -304,8 +304,8 @@ test('what the colony does by itself ends something, or is not done in a closed 
     ...['agent.assign-role', 'agent.lose', 'agent.reserve', 'approval.extend', 'approval.reopen', 'approval.request'],
     ...['approval.time-passed', 'budget.reserve', 'delivery.attempt', 'delivery.request'],
     ...['pool.observe', 'round.extend', 'round.time-passed', 'schedule.run', 'storage.return', 'storage.take'],
-    'task.award',
-    ...['task.clear', 'task.extend-challenge', 'task.settle-challenge', 'task.take-back'],
+    ...['task.await', 'task.award'],
+    ...['task.clear', 'task.extend-challenge', 'task.settle-challenge', 'task.take-back', 'task.unblock'],
     'tool.find',
     // Of the platform, which is never closed.
     'volume.snapshot-remove',

@@ -76,11 +76,13 @@ export function isTerminal({ status }: Pick<A2aTask, 'status'>): boolean {
 /** Who ends what was not cleared. */
 const GATE = 'oversight';
 
-/** Held is what people or agents have to clear; what the gate has ended was refused. */
-function stateOf(status: Market['status'], endedBy: string | null | undefined): TaskState {
+/**
+ * Held is what people or agents have to clear, where it waits for no other task; what the gate has ended was refused.
+ */
+function stateOf(status: Market['status'], endedBy: string | null | undefined, why?: Market['why']): TaskState {
   switch (status) {
     case 'held':
-      return 'TASK_STATE_INPUT_REQUIRED';
+      return why?.code === 'awaits-others' ? 'TASK_STATE_SUBMITTED' : 'TASK_STATE_INPUT_REQUIRED';
     case 'open':
     case 'awarded':
       return 'TASK_STATE_SUBMITTED';
@@ -99,6 +101,7 @@ function stateOf(status: Market['status'], endedBy: string | null | undefined): 
 function wordsOf({ status, ended, history, progress, why }: Market): string | undefined {
   switch (status) {
     case 'held':
+      if (why?.code === 'awaits-others') return why.text;
       return `It is not begun before it is approved.${why === undefined ? '' : ` ${why.text}`}`;
     case 'open':
       return why?.text;
@@ -135,7 +138,7 @@ export function taskOf(
     id,
     contextId,
     status: {
-      state: stateOf(task.status, task.ended?.by),
+      state: stateOf(task.status, task.ended?.by, task.why),
       ...(words !== undefined && { message: said({ id, contextId }, `v${task.version}`, words) }),
       timestamp: task.changed_at,
     },
@@ -145,8 +148,8 @@ export function taskOf(
 }
 
 /** A task as lists have it: without what is said of it, and what came of it. */
-export function listedTaskOf({ id, correlation_id, status, ended_by, changed_at }: Listed): A2aTask {
-  return { id, contextId: correlation_id, status: { state: stateOf(status, ended_by), timestamp: changed_at } };
+export function listedTaskOf({ id, correlation_id, status, ended_by, changed_at, why }: Listed): A2aTask {
+  return { id, contextId: correlation_id, status: { state: stateOf(status, ended_by, why), timestamp: changed_at } };
 }
 
 /** The states of the market that a state of the protocol may be. */

@@ -884,7 +884,7 @@ class AwardChallenge(TypedDict):
 class Why(TypedDict):
     """Why no agent is at work on it"""
 
-    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'stopped', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
+    code: Literal['awaits-decision', 'awaits-others', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'stopped', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
     """Stable"""
 
     text: str
@@ -1080,7 +1080,7 @@ class ViewStatus(TypedDict):
 
 
 class Group(TypedDict):
-    code: Literal['awaits-decision', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'stopped', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
+    code: Literal['awaits-decision', 'awaits-others', 'awaits-acceptance', 'award-challenged', 'delayed', 'type-paused', 'bids-open', 'retry-delay', 'no-agent', 'award-under-way', 'busy', 'declined', 'over-budget', 'stopped', 'paused', 'too-much-effort', 'task-too-weak', 'no-standing-offer', 'lost', 'level-too-low', 'lacks-capability', 'kept-out', 'not-registered']
     count: int
     example: str
     """The task that has waited longest"""
@@ -2991,6 +2991,12 @@ class TaskInput(TypedDict):
     parent: NotRequired[str]
     """The task that it is a part of, which the caller holds: what it costs is charged to what is reserved for that"""
 
+    after: NotRequired[list[AfterItem]]
+    """Ids of tasks that it comes after, which were posted before: it is held until they are completed, and cancelled when they can not be any more. In its payload `{"$result": "<id>", "pointer": "/a/b"}` stands for that place in the result of one of them"""
+
+    when: NotRequired[Literal['all', 'any']]
+    """Whether all of them have to be completed, which is the default, or one"""
+
     not_before: NotRequired[str]
     """It is offered to nobody before this, which is at most 31622400 seconds ahead, a year; one that has passed changes nothing"""
 
@@ -3418,6 +3424,12 @@ class TaskSpec(TypedDict):
     schedule: NotRequired[ScheduleOfTask]
     """The schedule that posted it, and the time of the run"""
 
+    after: NotRequired[list[str]]
+    """Ids of the tasks that it comes after"""
+
+    when: NotRequired[Literal['all', 'any']]
+    """Whether all of them have to be completed, which is the default, or one"""
+
     not_before: NotRequired[str]
     """It is offered to nobody before this"""
 
@@ -3548,6 +3560,12 @@ class Task(TypedDict):
 
     schedule: NotRequired[ScheduleOfTask]
     """The schedule that posted it, and the time of the run"""
+
+    after: NotRequired[list[str]]
+    """Ids of the tasks that it comes after"""
+
+    when: NotRequired[Literal['all', 'any']]
+    """Whether all of them have to be completed, which is the default, or one"""
 
     not_before: NotRequired[str]
     """It is offered to nobody before this"""
@@ -4136,6 +4154,12 @@ class JobTaskInput(TypedDict):
     estimated_cost_micro_usd: NotRequired[int]
     """What it is estimated to cost, in millionths of a US dollar; without it: `effort` at the price of the type of agent that does it. With a margin it is reserved in the budgets that it concerns"""
 
+    after: NotRequired[list[AfterItem]]
+    """Keys of the tasks of this job that it comes after"""
+
+    when: NotRequired[Literal['all', 'any']]
+    """Whether all of them have to be completed, or one"""
+
     not_before: NotRequired[str]
     """It is offered to nobody before this, which is at most 31622400 seconds ahead, a year; one that has passed changes nothing"""
 
@@ -4157,12 +4181,6 @@ class JobTaskInput(TypedDict):
     oversight: NotRequired[TaskOversightInput]
     key: str
     """Its name within the job"""
-
-    after: NotRequired[list[AfterItem]]
-    """Keys of the tasks of this job that it comes after"""
-
-    when: NotRequired[Literal['all', 'any']]
-    """Whether all of them have to be completed, or one"""
 
 
 class TaskScheduleInput(TypedDict):
@@ -4316,6 +4334,12 @@ class ScheduledTask(TypedDict):
 
     estimated_cost_micro_usd: NotRequired[int]
     """In millionths of a US dollar"""
+
+    after: NotRequired[list[str]]
+    """Ids of the tasks that it comes after"""
+
+    when: NotRequired[Literal['all', 'any']]
+    """Whether all of them have to be completed, which is the default, or one"""
 
     payload: NotRequired[Any]
     bid_seconds: float

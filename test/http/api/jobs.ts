@@ -48,6 +48,29 @@ describe('jobs', () => {
     expect(before.body).toMatchObject({ status: 'running', left: 2 });
   });
 
+  test('a task comes after others that are there, with their results', async () => {
+    const api = tenant('jobs-after');
+    const ada = agent(api, 'ada');
+    await ada.register();
+    const post = (json: object) => api('/v1/tasks', { as: 'service:crm', json: { task_type: 'clerk', ...json } });
+    await ok(post({ id: 'a' }));
+    const posted = await ok(
+      post({ id: 'b', after: ['a', 'a'], payload: { from: { $result: 'a', pointer: '/rows' } } }),
+    );
+    expect(posted.body.task).toMatchObject({ status: 'held', after: ['a'] });
+    const waiting = { code: 'awaits-others', text: expect.stringContaining('waits for a (') };
+    expect((await ok(api('/v1/tasks/b'))).body.why).toMatchObject(waiting);
+    expect(slug(await post({ id: 'c', after: ['none'] }))).toBe('422 after-unknown');
+    expect(slug(await post({ id: 'c', after: ['c'] }))).toBe('422 after-itself');
+    expect(slug(await post({ id: 'c', after: ['a'], payload: { $result: 'z' } }))).toBe('422 reference-invalid');
+    const many = Array.from({ length: 33 }, (_, n) => `t${n}`);
+    expect(slug(await post({ id: 'c', after: many }))).toBe('400 invalid-request');
+    await ok(ada.do('complete', 'a', { award: await ada.awarded('a'), result: { rows: 3 }, accept: true }));
+    const award = await ada.awarded('b');
+    expect((await ok(api('/v1/tasks/b'))).body).toMatchObject({ payload: { from: 3 } });
+    await ok(ada.do('complete', 'b', { award, accept: true }));
+  });
+
   test('a job is cancelled with its tasks', async () => {
     const api = tenant('jobs-cancelled');
     await ok(api('/v1/jobs', { json: { id: 'j', tasks: [{ key: 'a', task_type: 'clerk' }] } }));

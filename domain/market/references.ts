@@ -1,8 +1,10 @@
 /**
  * References to results of earlier tasks in the payload of a later one: an object
  * `{"$result": "<key>", "pointer": "/a/b"}` that stands alone, and is replaced by the value at that place (RFC 6901) of
- * the result when the task is posted. No expressions, and nothing in a result is a reference.
+ * the result before the task is offered. No expressions, and nothing in a result is a reference.
  */
+import { Rejection } from '../kernel/decider';
+import { jsonPointer } from '../kernel/json';
 import { MARK } from '../personal/mark';
 
 export const RESULT = '$result';
@@ -12,7 +14,7 @@ export const MAX_REFERENCES = 1_000;
 export const MAX_POINTER = 256;
 
 export interface Reference {
-  /** The key of the task whose result it is. */
+  /** The task whose result it is: its key in a job, or its id. */
   readonly key: string;
   /** The names and numbers on the way from the result to the value; none: all of it. */
   readonly path: readonly string[];
@@ -25,7 +27,7 @@ export type ReferenceFault = string;
 export function readReference(holder: object): Reference | ReferenceFault {
   const { [RESULT]: key, pointer = '', ...others } = holder as Readonly<Record<string, unknown>>;
   if (Object.keys(others).length > 0) return `has fields beside ${RESULT} and pointer: a reference stands alone`;
-  if (typeof key !== 'string') return `must name the key of a task in ${RESULT}`;
+  if (typeof key !== 'string') return `must name a task in ${RESULT}, by its key in the job or by its id`;
   if (typeof pointer !== 'string' || pointer.length > MAX_POINTER || !/^(?:\/(?:[^~/]|~[01])*)*$/.test(pointer))
     return `must have a JSON Pointer of at most ${MAX_POINTER} characters, such as /total, as pointer`;
   const path = pointer
@@ -44,6 +46,30 @@ export function* referencesIn(
   if (Array.isArray(value)) for (const [i, item] of value.entries()) yield* referencesIn(item, [...path, i]);
   else if (Object.hasOwn(value, RESULT)) yield [value, path];
   else for (const [name, member] of Object.entries(value)) yield* referencesIn(member, [...path, name]);
+}
+
+/**
+ * What is wrong with the references in the payload of a task, if anything is.
+ *
+ * @param name what the task is called
+ * @param mayUse whether it may refer to the result of another one
+ */
+export function referenceProblem(
+  name: string,
+  payload: unknown,
+  mayUse: (key: string) => boolean,
+): Rejection | undefined {
+  const wrong = (message: string) => new Rejection('invalid', 'reference-invalid', message);
+  let count = 0;
+  for (const [holder, path] of referencesIn(payload)) {
+    const at = `the payload of ${name} ${jsonPointer(path)}`;
+    const reference = readReference(holder);
+    if (typeof reference === 'string') return wrong(`${at} ${reference}`);
+    if (!mayUse(reference.key)) return wrong(`${at} refers to ${reference.key}, which ${name} does not come after`);
+    count += 1;
+    if (count > MAX_REFERENCES) return wrong(`the payload of ${name} has more than ${MAX_REFERENCES} references`);
+  }
+  return undefined;
 }
 
 /** The value with each reference replaced by what `resolve` answers for it; what holds none is the same object. */

@@ -1,0 +1,169 @@
+/**
+ * Tasks that come after others which were posted before: each is held until those are completed, and ends when they
+ * can't be any more. Whoever waits stands in the stream of what it waits for; so either the end of that finds it there,
+ * or it finds the end when it has written itself down. Found from the states, so that a redelivery finds nothing left
+ * to do.
+ */
+import type { Commit } from '../../domain/kernel/commit';
+import type { Rejection } from '../../domain/kernel/decider';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
+import { cut } from '../../domain/kernel/text';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import {
+  isAlive,
+  outlookOf,
+  taskDecider,
+  type TaskEvent,
+  type TaskSpec,
+  type TaskState,
+  taskStream,
+} from '../../domain/market/task';
+import { type Cause, causeOf, type RequestContext } from '../engine/command';
+import type { Reason } from '../engine/deadlines';
+import type { Engine } from '../engine/engine';
+import { type Change, eventsOf } from '../engine/reacting';
+import type { Predecessors, TaskOutcome, Tasks } from '../market/module';
+import type { Filling } from './filling';
+import { inNameOfJobs } from './jobs';
+import { AT_ONCE, endsByItself, NOT_POSTED } from './offers';
+import { AGAIN_SECONDS, standingSeconds } from './standing';
+import { endOf } from './task-ends';
+
+/** Longest reason why one is cancelled, in characters. */
+const MAX_REASON = 500;
+
+export interface FollowersDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock'> {
+  readonly tasks: Pick<Tasks, 'blob' | 'cancel'>;
+  readonly predecessors: Predecessors;
+  readonly filling: Filling;
+}
+
+/** A task that one comes after, as it is. */
+type Before = TaskState & { readonly id: string };
+
+export class Followers {
+  private readonly due: Reason;
+
+  constructor(private readonly deps: FollowersDeps) {
+    this.due = deps.deadlines.on('blocked', (stream) => this.look(stream));
+  }
+
+  /** What follows from a task for itself, where it comes after others, and for those that come after it. */
+  async react(change: Change, state: TaskState): Promise<void> {
+    const { stream, tenant, cause } = change;
+    if (state.blocked) change.wish(this.due, await this.settle(stream, cause));
+    const ended = [...eventsOf<TaskEvent>(change)].find(({ event }) => endOf(event) !== undefined);
+    if (ended === undefined) return;
+    const from = { ...causeOf(ended.commit), traceparent: cause.traceparent };
+    const settle = async (id: string) => {
+      const follower = taskStream(tenant, id);
+      const due = await this.settle(follower, from);
+      if (due !== undefined) await this.deps.deadlines.schedule([{ stream: follower, reason: this.due, due }]);
+    };
+    const failures: unknown[] = [];
+    for (let next = 0; next < state.awaited_by.length; next += AT_ONCE) {
+      const settled = await Promise.allSettled(state.awaited_by.slice(next, next + AT_ONCE).map(settle));
+      // One that fails keeps no other from its turn.
+      failures.push(...settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private async look(stream: string): Promise<Time | undefined> {
+    const cause = await this.deps.transactor.cause(parseStream(stream).tenant, commitRef(stream, 0));
+    return cause === undefined ? undefined : await this.settle(stream, cause);
+  }
+
+  /** Sees to a task that waits for others; answers when it is to be looked at again. */
+  private async settle(stream: string, cause: Cause): Promise<Time | undefined> {
+    const { tenant, id } = parseStream(stream);
+    const { state } = await this.deps.transactor.current(taskDecider, stream);
+    const { spec, blocked, correlation_id, posted_at } = state;
+    if (spec === undefined || !blocked || !isAlive(state)) return undefined;
+    // Those that come after each other are as many as there are, and no circle: this is no storm, however deep.
+    const from: Cause = { ...cause, depth: 0 };
+    const context = { principal: inNameOfJobs(tenant), cause: from, reaction: true, correlationId: correlation_id };
+    const before: Before[] = [];
+    for (const other of spec.after ?? []) {
+      const found = await this.awaited(context, other, id);
+      if ('rejection' in found) return await this.refused(context, id, found.rejection);
+      before.push({ ...found.state, id: other });
+    }
+    const outlook = outlookOf(spec.when, before);
+    const now = toTime(this.deps.clock.now());
+    if (outlook.is === 'waiting') return plusSeconds(now, standingSeconds(posted_at, now));
+    if (outlook.is === 'lost') return await this.cancelled(context, id, outlook.why);
+    return await this.unblocked(context, id, spec, before);
+  }
+
+  /** A task that `by` comes after, as it is once it tells of its end, or has ended. */
+  private async awaited(
+    context: RequestContext,
+    id: string,
+    by: string,
+  ): Promise<{ readonly state: TaskState } | { readonly rejection: Rejection }> {
+    const { transactor, predecessors } = this.deps;
+    const stream = taskStream(context.principal.tenant, id);
+    const known = (await transactor.load(taskDecider, stream)).state;
+    // Nothing becomes of that any more.
+    if (known.status === 'completed') return { state: known };
+    if (known.awaited_by.includes(by)) return { state: (await transactor.current(taskDecider, stream)).state };
+    const outcome = await predecessors.awaitEnd({ ...context, correlationId: known.correlation_id }, id, by);
+    return outcome.ok ? { state: outcome.state } : { rejection: outcome.rejection };
+  }
+
+  private async unblocked(
+    context: RequestContext,
+    id: string,
+    spec: TaskSpec,
+    before: readonly Before[],
+  ): Promise<Time | undefined> {
+    const { tenant } = context.principal;
+    const completed = new Set(before.filter(({ status }) => status === 'completed').map((one) => one.id));
+    const fill = this.deps.filling.turn({ tenant, completed: (key) => (completed.has(key) ? key : undefined) });
+    const payload = await this.payloadOf(tenant, id, spec);
+    const filled = await fill(payload);
+    if ('later' in filled) throw new Error('the first payload of a turn is always made');
+    if ('wrong' in filled) return await this.cancelled(context, id, NOT_POSTED + filled.wrong);
+    const isAsItWas = filled.value === payload;
+    return this.after(await this.deps.predecessors.unblock(context, id, spec, isAsItWas ? undefined : filled));
+  }
+
+  /** As it was posted. */
+  private async payloadOf(tenant: string, id: string, { payload, payload_ref }: TaskSpec): Promise<unknown> {
+    if (payload_ref === undefined) return payload;
+    const bytes = await this.deps.tasks.blob(tenant, id, payload_ref);
+    if (bytes === undefined) throw new Error(`the payload ${payload_ref} of ${id} is not there`);
+    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+  }
+
+  /** What it comes after could not be told to tell of its end: it never would. */
+  private async refused(context: RequestContext, id: string, rejection: Rejection): Promise<Time | undefined> {
+    if (endsByItself(rejection)) return this.again();
+    return await this.cancelled(context, id, rejection.message);
+  }
+
+  private async cancelled(context: RequestContext, id: string, why: string): Promise<Time | undefined> {
+    return this.after(await this.deps.tasks.cancel(context, id, cut(why, MAX_REASON)));
+  }
+
+  /** When it is asked for again. One that is over meanwhile is left as it is. */
+  private after(outcome: TaskOutcome): Time | undefined {
+    if (outcome.ok) return undefined;
+    const { rejection } = outcome;
+    if (endsByItself(rejection)) return this.again();
+    if (rejection.kind === 'conflict') return undefined;
+    throw new Error(`a task that comes after others could not be settled: ${rejection.message}`);
+  }
+
+  private again(): Time {
+    return plusSeconds(toTime(this.deps.clock.now()), AGAIN_SECONDS);
+  }
+}
+
+/** Whether something follows for those that come after others. */
+export function concernsFollowers({ events }: Pick<Commit, 'events'>): boolean {
+  return (events as readonly TaskEvent[]).some(
+    (event) => endOf(event) !== undefined || (event.type === 'TaskPosted' && event.data.spec.after !== undefined),
+  );
+}

@@ -1,0 +1,325 @@
+/** Tasks that come after others which were posted before: what holds them, what lets them go, and what ends them. */
+import type { Append } from '../../app/engine/ports';
+import { commitRef } from '../../domain/kernel/ids';
+import { MAX_AWAITED_BY, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { as, later, profile, spec, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
+
+let stage: Stage;
+afterEach(async () => {
+  expect(stage.chainFaults()).toEqual([]);
+  await stage.end();
+});
+
+const LONG = { accept_seconds: 86_400, lease_seconds: 86_400 };
+
+async function begin(options?: StageOptions): Promise<void> {
+  stage = new Stage(options);
+  await stage.start();
+  await stage.colony.agents.register(as('ann'), 'ann', profile({ capacity: 100, presence_seconds: 864_000 }));
+  await stage.settled();
+}
+
+const task = (id: string): TaskState => stage.fold(taskDecider, taskOf(id)).state;
+const statuses = (...ids: string[]) => ids.map((id) => task(id).status);
+const ref = (id: string, pointer = '') => ({ $result: id, pointer });
+
+async function post(id: string, changes: Partial<TaskSpec> = {}, key?: string) {
+  const outcome = await stage.colony.tasks.post(as('crm', key), id, spec({ ...LONG, ...changes }));
+  await stage.settled();
+  return outcome;
+}
+async function complete(id: string, result?: unknown): Promise<void> {
+  const claim = { agent: 'ann', award: task(id).awards };
+  expect(await stage.colony.tasks.completeAtOnce(as('ann'), id, claim, result)).toMatchObject({ ok: true });
+  await stage.settled();
+}
+async function giveUp(id: string): Promise<void> {
+  const claim = { agent: 'ann', award: task(id).awards };
+  await stage.colony.tasks.accept(as('ann'), id, claim);
+  expect(await stage.colony.tasks.fail(as('ann'), id, claim, 'no such month', false)).toMatchObject({ ok: true });
+  await stage.settled();
+}
+const whyOf = async (id: string) => await stage.colony.whyNots.of(taskOf(id), task(id));
+
+test('it is held until the last that it comes after is completed, and has their results then', async () => {
+  await begin();
+  await post('ledger');
+  await post('bank');
+  const payload = { files: [ref('ledger', '/file'), ref('bank', '/file')], month: 11 };
+  expect(await post('match', { after: ['ledger', 'bank'], payload })).toMatchObject({ ok: true });
+  expect(task('match')).toMatchObject({ status: 'held', blocked: true });
+  expect(await whyOf('match')).toEqual({
+    code: 'awaits-others',
+    text: 'not offered: it waits for ledger (awarded), bank (awarded)',
+  });
+  await complete('ledger', { file: 'l.csv' });
+  expect(await whyOf('match')).toMatchObject({ text: 'not offered: it waits for bank (awarded)' });
+  expect(statuses('match')).toEqual(['held']);
+  const before = stage.clock.time;
+  await complete('bank', { file: 'b.csv' });
+  expect(task('match')).toMatchObject({
+    status: 'awarded',
+    blocked: false,
+    spec: { payload: { files: ['l.csv', 'b.csv'], month: 11 } },
+  });
+  // Nothing had to fall due for it.
+  expect(stage.clock.time).toBe(before);
+  const done = stage.stream(taskOf('bank')).at(-1);
+  const unblocked = stage.stream(taskOf('match')).find(({ events }) => events[0]?.type === 'TaskUnblocked');
+  expect(unblocked?.meta).toMatchObject({
+    causationId: commitRef(done?.stream as string, done?.index as number),
+    correlationId: task('match').correlation_id,
+    actor: { id: 'jobs' },
+  });
+});
+
+test('where any is enough, the first lets it go, and what is not there is null', async () => {
+  await begin();
+  for (const id of ['a', 'b', 'c']) await post(id);
+  await post('next', { after: ['a', 'b', 'c'], when: 'any', payload: [ref('a'), ref('b')] });
+  await giveUp('a');
+  expect(statuses('next')).toEqual(['held']);
+  await complete('b', 7);
+  expect(task('next')).toMatchObject({ status: 'awarded', spec: { payload: [null, 7] } });
+  await complete('c', 8);
+  expect(task('next').spec?.payload).toEqual([null, 7]);
+});
+
+test('what has ended before counts at once', async () => {
+  await begin();
+  for (const id of ['done', 'dead']) await post(id);
+  await complete('done', { total: 3 });
+  await giveUp('dead');
+  await post('next', { after: ['done'], payload: ref('done', '/total') });
+  expect(task('next')).toMatchObject({ status: 'awarded', spec: { payload: 3 } });
+  await post('never', { after: ['done', 'dead'] });
+  await post('any', { after: ['done', 'dead'], when: 'any' });
+  expect(statuses('never', 'any')).toEqual(['cancelled', 'awarded']);
+  expect(task('never').ended).toEqual({ by: 'jobs', reason: 'it comes after dead, which is dead: no such month' });
+  // Nobody waits for what is over.
+  expect(task('done').awaited_by).toEqual([]);
+});
+
+test('a failure ends what comes after it, and what comes after that, however many there are', async () => {
+  await begin();
+  await post('t0');
+  for (let n = 1; n <= 40; n += 1) await post(`t${n}`, { after: [`t${n - 1}`] });
+  await post('last', { after: ['t39', 't40'], when: 'any' });
+  await stage.colony.tasks.cancel(as('crm'), 't0', 'no need');
+  await stage.settled();
+  for (let n = 1; n <= 40; n += 1)
+    expect(task(`t${n}`).ended?.reason.startsWith(`it comes after t${n - 1}, which is cancelled`)).toBe(true);
+  expect(statuses('last')).toEqual(['cancelled']);
+});
+
+test('what can not be is refused, and strangers are told as if they were not there', async () => {
+  await begin();
+  const at = (tenant: string) => ({ ...as('crm'), principal: { ...as('crm').principal, tenant } });
+  await stage.colony.tasks.post(at('globex'), 'theirs', spec());
+  await post('ours');
+  const refusal = async (id: string, changes: Partial<TaskSpec>) => {
+    const outcome = await post(id, changes);
+    return outcome.ok ? undefined : { code: outcome.rejection.code, message: outcome.rejection.message };
+  };
+  const unknown = (id: string) => ({
+    code: 'after-unknown',
+    message: `there is no task ${id} to come after: post it first`,
+  });
+  expect(await refusal('x', { after: ['ours', 'theirs'] })).toEqual(unknown('theirs'));
+  expect(await refusal('x', { after: ['nobodys'] })).toEqual(unknown('nobodys'));
+  expect(await refusal('x', { after: ['ours', 'x'] })).toMatchObject({ code: 'after-itself' });
+  expect(await refusal('x', { after: ['ours'], payload: ref('theirs') })).toMatchObject({ code: 'reference-invalid' });
+  expect(statuses('x')).toEqual(['unknown']);
+  // A task that comes after none has whatever it likes in its payload.
+  expect(await refusal('y', { payload: ref('theirs') })).toBeUndefined();
+  expect(task('y').spec?.payload).toEqual(ref('theirs'));
+});
+
+test('so many wait for one, and no more', async () => {
+  await begin();
+  await post('a');
+  const names = Array.from({ length: MAX_AWAITED_BY }, (_, n) => `n${n}`);
+  const waiting = spec({ ...LONG, after: ['a'] });
+  await Promise.all(names.map((id) => stage.colony.tasks.post(as('crm'), id, waiting)));
+  await stage.settled();
+  expect(await post('more', { after: ['a'] })).toMatchObject({ ok: false, rejection: { code: 'too-many-after' } });
+  await complete('a');
+  expect(names.filter((id) => task(id).blocked || !['open', 'awarded'].includes(task(id).status))).toEqual([]);
+  // It is over: nobody waits for it any more.
+  expect(await post('later', { after: ['a'] })).toMatchObject({ ok: true });
+});
+
+test('a request that comes again gets its answer, and nothing is done twice, whatever is delivered again', async () => {
+  await begin();
+  await post('a');
+  await post('b', { after: ['a'], payload: ref('a') }, 'k');
+  await complete('a', 1);
+  expect(await post('b', { after: ['a'], payload: ref('a') }, 'k')).toMatchObject({ ok: true, repeated: true });
+  await complete('b');
+  const before = stage.log().length;
+  await stage.colony.jobReactions.handle(stage.log());
+  await stage.colony.jobReactions.handle(stage.log().toReversed());
+  await stage.settled();
+  expect(stage.log().length).toBe(before);
+});
+
+const appends = (stream: string, type: string) => (append: Append) =>
+  append.stream === stream && append.commits.some(({ body }) => body.includes(`"${type}"`));
+
+test.each([
+  ['its posting', appends(taskOf('b'), 'TaskPosted')],
+  ['what tells it of the end', appends(taskOf('a'), 'TaskAwaited')],
+  ['that end', appends(taskOf('a'), 'TaskCompleted')],
+  ['what lets it go', appends(taskOf('b'), 'TaskUnblocked')],
+])('a crash at %s loses nothing and does nothing twice', async (_, where) => {
+  for (const what of ['fails', 'loses'] as const) {
+    await begin();
+    let crashed = false;
+    stage.mishaps = (port, method, [append]) => {
+      if (crashed || port !== 'store' || method !== 'append' || !where(append as Append)) return undefined;
+      crashed = true;
+      return what;
+    };
+    const again = async () => {
+      stage.first.kill();
+      await stage.start();
+      await stage.settled();
+    };
+    await post('a');
+    const posting = spec({ ...LONG, after: ['a'], payload: ref('a') });
+    await stage.colony.tasks.post(as('crm', 'k'), 'b', posting).catch(() => undefined);
+    await again();
+    expect(await stage.colony.tasks.post(as('crm', 'k'), 'b', posting)).toMatchObject({ ok: true });
+    await stage.settled();
+    const done = () => stage.colony.tasks.completeAtOnce(as('ann', 'd'), 'a', { agent: 'ann', award: 1 }, 5);
+    await done().catch(() => undefined);
+    await again();
+    expect(await done()).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(crashed).toBe(true);
+    expect(task('b')).toMatchObject({ status: 'awarded', spec: { payload: 5 } });
+    expect(types(stage.stream(taskOf('b'))).filter((type) => type === 'TaskUnblocked')).toHaveLength(1);
+    expect(types(stage.stream(taskOf('a'))).filter((type) => type === 'TaskAwaited')).toHaveLength(1);
+    if (what === 'fails') await stage.end();
+  }
+});
+
+test('an end that comes just before it would be told of is not missed', async () => {
+  await begin({ shared: true });
+  await stage.start();
+  const [one, two] = stage.living.map(({ colony }) => colony);
+  await post('a');
+  let isTold = false;
+  stage.mishaps = async (port, method, [append]) => {
+    if (isTold || port !== 'store' || method !== 'append') return;
+    isTold = appends(taskOf('a'), 'TaskAwaited')(append as Append);
+    // Another process has it completed while this one has seen that it is not.
+    if (isTold) await two?.tasks.completeAtOnce(as('ann'), 'a', { agent: 'ann', award: 1 }, 9);
+  };
+  await one?.tasks.post(as('crm'), 'b', spec({ ...LONG, after: ['a'], payload: ref('a') }));
+  await stage.settled();
+  expect(isTold).toBe(true);
+  expect(task('b')).toMatchObject({ blocked: false, spec: { payload: 9 } });
+});
+
+test('what needs a decision comes to it with the results in it, and not before', async () => {
+  await begin();
+  const oversight = { kind: 'pay', why: 'due', confidence: 0.9, impact: 'critical', risk: 0.1, features: {} } as const;
+  await post('a');
+  await post('pay', { after: ['a'], payload: { sum: ref('a', '/sum') }, oversight });
+  const actions = () => stage.log().filter(({ stream }) => stream.startsWith(`${TENANT}/action/`));
+  expect(actions()).toEqual([]);
+  await complete('a', { sum: 12 });
+  expect(task('pay')).toMatchObject({ status: 'held', blocked: false });
+  expect(actions()[0]?.events[0]).toMatchObject({
+    type: 'ActionProposed',
+    data: { action: { payload: { sum: 12 } } },
+  });
+  expect(await whyOf('pay')).toMatchObject({ code: 'awaits-decision' });
+});
+
+test('a large payload, and a large result, are read from where they are kept', async () => {
+  await begin();
+  await post('a');
+  const text = 'x'.repeat(50_000);
+  await post('b', { after: ['a'], payload: { text, of: ref('a', '/last') } });
+  expect(task('b').spec).toMatchObject({ payload_ref: expect.stringMatching(/^sha256:/) });
+  const first = task('b').spec?.payload_ref as string;
+  await complete('a', { text, last: 4 });
+  const reference = task('b').spec?.payload_ref as string;
+  expect(reference).not.toBe(first);
+  const bytes = await stage.colony.tasks.blob(TENANT, 'b', reference);
+  expect(JSON.parse(Buffer.from(bytes as Uint8Array).toString())).toEqual({ text, of: 4 });
+});
+
+test('a result that has nothing at the place ends it with that', async () => {
+  await begin();
+  await post('a');
+  await post('b', { after: ['a'], payload: ref('a', '/total') });
+  await complete('a', {});
+  expect(task('b')).toMatchObject({ status: 'cancelled', ended: { reason: expect.stringContaining('/total') } });
+});
+
+test('nothing that stands in a result is a reference', async () => {
+  await begin();
+  await post('secret');
+  await complete('secret', 'hush');
+  await post('a');
+  await post('b', { after: ['a', 'secret'], payload: ref('a') });
+  await complete('a', ref('secret'));
+  expect(task('b')).toMatchObject({ status: 'awarded', spec: { payload: ref('secret') } });
+});
+
+test('its own end needs nobody: it is cancelled, or its deadline passes', async () => {
+  await begin();
+  await post('a');
+  await post('b', { after: ['a'] });
+  await post('c', { after: ['a'], deadline: later(stage.now, 60) });
+  await stage.colony.tasks.cancel(as('crm'), 'b', 'no need');
+  await stage.pass(90);
+  expect(task('b')).toMatchObject({ status: 'cancelled', ended: { by: 'crm' } });
+  expect(task('c')).toMatchObject({ status: 'expired', ended: { reason: expect.stringContaining('waits for a') } });
+  expect(await stage.colony.tasks.redrive(as('crm'), 'c')).toMatchObject({ rejection: { code: 'task-not-cleared' } });
+  await complete('a');
+  expect(statuses('b', 'c')).toEqual(['cancelled', 'expired']);
+});
+
+test('its time to be offered may come later still', async () => {
+  await begin();
+  await post('a');
+  await post('b', { after: ['a'], not_before: later(stage.now, 600) });
+  await complete('a');
+  expect(task('b')).toMatchObject({ status: 'open', blocked: false });
+  expect(await whyOf('b')).toMatchObject({ code: 'delayed' });
+  await stage.pass(610);
+  await stage.colony.market.sweep();
+  await stage.settled();
+  expect(statuses('b')).toEqual(['awarded']);
+});
+
+test('a stop holds it, and the lift lets it go on', async () => {
+  await begin();
+  await post('a');
+  await post('b', { after: ['a'] });
+  const ada = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical' } } as const;
+  await stage.colony.stops.stop(ada, { kind: 'task', name: 'b' }, 'freeze', 'a doubt');
+  await complete('a');
+  expect(task('b')).toMatchObject({ status: 'held', blocked: true });
+  await stage.colony.stops.lift(ada, { kind: 'task', name: 'b' }, 'no doubt');
+  await stage.pass(30);
+  expect(statuses('b')).toEqual(['awarded']);
+});
+
+test('in a tenant that was closed it comes to its end', async () => {
+  await begin();
+  await post('a');
+  await post('b', { after: ['a'] });
+  for (const id of ['human:pia', 'human:pat']) {
+    const who = { principal: { tenant: 'platform', id, kind: 'human', level: 'critical' } } as const;
+    if (id === 'human:pia') await stage.colony.tenants.create(who, TENANT, {}, 'a customer');
+    expect(await stage.colony.tenants.end(who, 'close', TENANT, 'over')).toMatchObject({ ok: true });
+  }
+  await stage.settled();
+  await stage.pass(90);
+  expect(statuses('a', 'b')).toEqual(['cancelled', 'cancelled']);
+});

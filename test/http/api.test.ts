@@ -18,6 +18,7 @@ import './api/tenants';
 import './api/volumes';
 import './api/personal';
 import './api/asks';
+import './api/tools';
 import { PROFILE } from '../support/host';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';

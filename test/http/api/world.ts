@@ -2,16 +2,23 @@
 import type { Commit } from '../../../domain/kernel/commit';
 import { eventually } from '../../support/eventually';
 import { startTestHost, type TestHost } from '../../support/host';
+import { McpTestServer } from '../../support/mcp-server';
 import { call, items, type Reply, type Sent } from '../support';
 
 export let host: TestHost;
+/** Whose tools the host may call. */
+export let mcpServer: McpTestServer;
 /** Every answer of the shared host, to be held against its documentation at the end. */
 export const seen: { method: string; path: string; reply: Reply }[] = [];
 
 beforeAll(async () => {
-  host = await startTestHost();
+  mcpServer = await McpTestServer.start();
+  host = await startTestHost({ env: { FORMICARY_MCP_HOSTS: mcpServer.host, FORMICARY_WEBHOOK_HOSTS: '127.0.0.1' } });
 });
-afterAll(() => host.stop());
+afterAll(async () => {
+  await host.stop();
+  await mcpServer.stop();
+});
 
 export type Api = (path: string, sent?: Sent) => Promise<Reply>;
 

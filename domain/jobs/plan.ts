@@ -21,7 +21,10 @@ export const ON_FAILURE = ['cancel', 'continue', 'compensate'] as const;
 export type OnFailure = (typeof ON_FAILURE)[number];
 
 /** What a task of a job is, without what it gets from the job. */
-export type PlannedSpec = Omit<TaskSpec, keyof Requested | 'payload_ref' | 'parent' | 'job' | 'schedule'>;
+export type PlannedSpec = Omit<
+  TaskSpec,
+  keyof Requested | 'payload_ref' | 'parent' | 'job' | 'schedule' | 'after' | 'when'
+>;
 
 export interface PlannedTask {
   /** Its name within the job. */

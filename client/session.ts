@@ -388,7 +388,7 @@ export class Session {
     await waited(atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, grown)), signal);
   }
 
-  /** As `pause`, after what has failed; as long as the host has told to wait, at least, and ten minutes of that at most. */
+  /** As `pause`, after what has failed: at least as long as the host has told to wait, up to ten minutes. */
   async pauseAfter(error: unknown, attempt: number, signal?: AbortSignal): Promise<void> {
     const toldMs = error instanceof FormicaryError ? error.retryAfterMs : 0;
     await this.pause(attempt, signal, Math.min(toldMs, MOST_TOLD_MS));

@@ -363,6 +363,7 @@ setEdge({
   heard(principal) {
     if (principal.kind === 'agent')
       void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
+    else opened?.colony.gateways.heard(principal);
   },
   watch(principal, end) {
     const tell = (fault: Error) => end(unauthenticated(fault.message));

@@ -160,6 +160,15 @@ export class Gateways {
     return this.deps.market.agents.get(tenant, id)?.state.profile?.gateway;
   }
 
+  /**
+   * A sign of life of those for whom somebody speaks, who has asked for something and may have been refused. Whoever
+   * speaks for nobody leaves nothing behind.
+   */
+  heard({ tenant, id }: Principal): void {
+    const [first] = this.deps.market.agents.spokenFor(tenant, id);
+    if (first !== undefined) this.deps.agents.gatewayHeard(tenant, id);
+  }
+
   /** A sign of life; whoever was lost is back. What the store can't note now, it notes with the next look. */
   private async alive({ principal, traceparent }: RequestContext): Promise<void> {
     const { tenant, id } = principal;

@@ -407,6 +407,24 @@ describe('the sign of life', () => {
     expect(back?.meta.actor).toEqual({ id: 'ann', kind: 'agent', via: 'service:desk' });
   });
 
+  test('is given by a gateway whose polls are refused, and of nobody by whoever speaks for nobody', async () => {
+    await register('ann', desk, { presence_seconds: 3 });
+    await look();
+    for (let second = 0; second < 10; second += 1) {
+      stage.clock.time += 1_000;
+      stage.colony.gateways.heard(desk.principal);
+      stage.colony.gateways.heard(shop.principal);
+      await stage.fire();
+    }
+    expect(statusOf('ann')).toBe('active');
+    for (let second = 0; second < 10; second += 1) {
+      stage.clock.time += 1_000;
+      stage.colony.gateways.heard(shop.principal);
+      await stage.fire();
+    }
+    expect(statusOf('ann')).toBe('lost');
+  });
+
   test('is one mark, however many agents there are', async () => {
     for (let i = 0; i < 20; i += 1) await register(`agent-${i}`);
     const { after } = await look();

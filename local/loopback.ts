@@ -1,7 +1,7 @@
 /**
- * Keeps the development host private. It has no tokens, so whoever reaches it may do everything: it listens on
- * loopback only, and web pages in the developer's browser, which reach loopback too, are kept out by what browsers
- * say about a request (this also stops DNS rebinding, where a foreign name resolves to loopback).
+ * Keeps the host private, which speaks plain HTTP: it listens on loopback only, and web pages in a browser on the same
+ * machine, which reach loopback too, are kept out by what browsers say about a request (this also stops DNS rebinding,
+ * where a foreign name resolves to loopback).
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { Problem } from '../functions/edge/problem';

@@ -8,7 +8,7 @@
 /** How long a slice is, but for what can't be divided. */
 const SLICE_MS = 5;
 /** For how many times as long as a slice took a busy loop does other work after it. */
-const OTHERS = 9;
+const OTHERS_TIMES = 9;
 
 interface Waiting {
   readonly go: () => void;
@@ -40,7 +40,7 @@ function next(): void {
   queueMicrotask(() =>
     process.nextTick(() => {
       const ended = performance.now();
-      rested = ended + OTHERS * (ended - now);
+      rested = ended + OTHERS_TIMES * (ended - now);
     }),
   );
   if (tenants.size > 0) setImmediate(next);

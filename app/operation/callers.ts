@@ -1,6 +1,6 @@
 /**
- * Who calls: until tokens come, the loopback host is trusted to say so in two headers. This is the only file that
- * reads them.
+ * Who calls, as two headers say, which a host for tests on one machine believes (`FORMICARY_DEV_HEADERS`). This is the
+ * only file that reads them.
  */
 import { isId, isTenant } from '../../domain/kernel/ids';
 import { AGENT_LEVEL, type Principal, type PrincipalKind } from '../../domain/kernel/principal';
@@ -14,7 +14,7 @@ const DEFAULT_PRINCIPAL = 'developer';
 /** `human:ada` is a person, `service:crm` a program that is no agent, anything else an agent of that id. */
 const KINDS: Readonly<Record<string, PrincipalKind>> = { human: 'human', service: 'service' };
 
-/** Groups of people that need no configuration; until tokens come, everybody who calls as a person belongs to them. */
+/** Groups of people that need no configuration; everybody who is believed to be a person belongs to them. */
 const PEOPLE = ['approvers', 'administrators'];
 
 /** What is wrong with the headers that say who calls. */

@@ -10,7 +10,7 @@ const BURST_MS = 50;
 /** Nobody owes more than this beyond that, however dear a request of it was. */
 const MOST_OWED_MS = 250;
 /** The share of the thread that is given out evenly even when what is measured takes less: the rest is others' work. */
-const LEAST_SHARE = 0.2;
+const EVEN_PART = 0.2;
 /** Who has not asked for so long, and owes nothing, asks no more. */
 const ASKS_FOR_MS = 2_000;
 /** Tenants with an account of their own; further ones share one, under the name of no tenant. */
@@ -70,7 +70,7 @@ export class Shares {
     const { had, cost } = this.account(tenant);
     const tenants = this.accounts.size;
     const owed = had - this.due - BURST_MS + others * Math.min(cost, BURST_MS + MOST_OWED_MS) * (1 - 1 / tenants);
-    return Math.max(0, owed) / Math.max(this.pace, LEAST_SHARE / tenants);
+    return Math.max(0, owed) / Math.max(this.pace, EVEN_PART / tenants);
   }
 
   /** What a request of the tenant, which asks now, has taken. */
@@ -96,7 +96,7 @@ export class Shares {
   }
 
   private goOn(now: number): void {
-    this.due += ((now - this.lookedAt) * LEAST_SHARE) / Math.max(1, this.accounts.size);
+    this.due += ((now - this.lookedAt) * EVEN_PART) / Math.max(1, this.accounts.size);
     this.lookedAt = now;
     const paced = now - this.pacedAt;
     if (paced > 0) {

@@ -119,8 +119,8 @@ export function challengeParties(
 }
 
 /**
- * The part of somebody, and of whoever speaks in their name: nobody decides what was asked by their key, or by a service
- * with a token of theirs. An agent with a token of its own speaks for itself, whoever gave it one.
+ * The part of somebody, and of whoever speaks in their name: nobody decides what was asked by their key, or by a
+ * service with a token of theirs. An agent with a token of its own speaks for itself, whoever gave it one.
  */
 export function partOf(role: Role, { id, via }: Pick<Principal, 'id' | 'via'>): Party[] {
   return via === undefined

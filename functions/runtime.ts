@@ -22,6 +22,7 @@ import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
 import type { SignIn } from '../contract/identity/sign-in';
+import { gateway } from '../contract/market/gateway';
 import type { Rejection } from '../domain/kernel/decider';
 import { includesLevel, type Level, type Principal } from '../domain/kernel/principal';
 import {
@@ -38,6 +39,9 @@ import { give, hold } from './edge/held';
 import { Problem, rejected } from './edge/problem';
 import { countRequest, setEdge } from './edge/route';
 import { Opening } from './opening';
+
+/** What a gateway asks for its agents. */
+const GATEWAY_ROUTES: ReadonlySet<string> = new Set(Object.values(gateway).map(({ name }) => name));
 
 export interface Runtime {
   readonly colony: Colony;
@@ -360,10 +364,11 @@ setEdge({
     if (cost > 1) spend(principal, cost - 1);
   },
   weigh: spend,
-  heard(principal) {
+  heard(principal, route) {
     if (principal.kind === 'agent')
       void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
-    else opened?.colony.gateways.heard(principal);
+    // A service may do other things by the same token: these say nothing of its agents.
+    else if (GATEWAY_ROUTES.has(route ?? '')) opened?.colony.gateways.heard(principal);
   },
   watch(principal, end) {
     const tell = (fault: Error) => end(unauthenticated(fault.message));

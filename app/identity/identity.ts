@@ -344,7 +344,8 @@ export class Identity {
     { grant, seconds, checked }: { readonly grant: Grant; readonly seconds: number; readonly checked?: AccessState },
   ): Promise<Handed | Rejection> {
     const { clock, credentials } = this.needs;
-    const { tenant, id: by, via = by } = context.principal;
+    const { tenant, id: by } = context.principal;
+    const behind = personBehind(context.principal);
     const { subject, agentType, jkt } = wanted;
     const now = Math.floor(clock.now() / 1_000);
     const kind = kindOf(subject);
@@ -352,7 +353,7 @@ export class Identity {
     const level = kind === 'human' ? lower(rightsOf(roles)?.level ?? 'read_only', wanted.level) : levelOf(kind, wanted);
     // An agent with a token of its own speaks for itself; a service has no will but that of whoever gave it one, who is
     // no second person beside it, however many services stand between them.
-    const actor = (grant !== 'issued' || kind === 'service') && subject !== via ? via : undefined;
+    const actor = (grant !== 'issued' || kind === 'service') && subject !== behind ? behind : undefined;
     // The epochs of before the receipt: what is revoked meanwhile is revoked.
     const state = checked ?? (await this.revocations.of(tenant));
     const own = [state.epoch, epochOf(state, subject)] as const;
@@ -443,6 +444,11 @@ function isTakenBack(
   const [tenantEpoch, principalEpoch, epoch] = epochs;
   const actor = by === undefined || epoch === undefined ? undefined : { principal: by, epoch };
   return isRevoked(state, { session, principal: subject, tenantEpoch, principalEpoch, actor });
+}
+
+/** Whose will a token carries that this one gives: a service has none of its own, whoever else acts has. */
+function personBehind({ id, kind, via = id }: Principal): string {
+  return kind === 'service' ? via : id;
 }
 
 function ofOurs(verified: Verified): Known {

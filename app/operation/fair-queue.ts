@@ -123,6 +123,8 @@ export class FairQueue {
       this.run(tenant);
       return undefined;
     }
+    // While nobody waits there are no turns by which to know it; what is really busy shows so in the next few.
+    if (this.tenants.size === 0) this.spare = 1;
     const queue = this.tenants.get(tenant) ?? { places: [], passed: 0, passedSince: undefined };
     const { places } = queue;
     const waits = this.waitOf(tenant, places, now);
@@ -195,8 +197,10 @@ export class FairQueue {
     if (isExpected) {
       const lasted = now - this.turnedAt;
       if (this.pauses.isPause(now, lasted)) this.away += lasted;
-      else this.turnMs += (lasted - this.turnMs) * LATEST_TURN;
-      this.spare += ((isSpare ? 1 : 0) - this.spare) * LATEST_TURN;
+      else if (this.tenants.size > 0) {
+        this.turnMs += (lasted - this.turnMs) * LATEST_TURN;
+        this.spare += ((isSpare ? 1 : 0) - this.spare) * LATEST_TURN;
+      }
     }
     this.turnedAt = now;
     this.begun = 0;

@@ -65,8 +65,10 @@ export class TaskReactions implements Reaction {
 
   /** Brings a held task to the gate; answers why it can't come there, if it can't. */
   private async propose({ stream, tenant, cause }: Change, id: string, state: TaskState): Promise<string | undefined> {
-    const { oversight, requester, requester_via: via, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
+    const { oversight, requester, requester_via, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
     const { kind, why, confidence, impact, risk, features } = oversight;
+    // Of a task that is older than this field its first receipt says it.
+    const via = requester_via ?? (await this.services.transactor.commit(stream, 0))?.meta.actor.via;
     const poster: Principal = { tenant, id: requester, kind: 'service', level: 'execute', via };
     const outcome = await this.services.actions.propose(
       { principal: poster, cause, reaction: true },

@@ -32,17 +32,18 @@ import type { Streams } from '../engine/streams';
 import type { TenantStates } from '../engine/tenant-states';
 import type { Absence } from '../engine/watchdog';
 
+/** What only records passes whoever is stopped: receipts of what was refused, and the log that proves what happened. */
+const RECORDING: ReadonlySet<string> = new Set([denialDecider.category, logDecider.category]);
+
 /**
  * Commands that pass whatever is stopped, and whatever policy says: what stops and lifts, what takes tokens back, what
- * rolls policy out and back, and what only records: receipts of what was refused, and the log that proves what
- * happened. Whoever is stopped by themselves gives none of them.
+ * rolls policy out and back, and what only records. Whoever is stopped by themselves gives none of them.
  */
 const PASSING: ReadonlySet<string> = new Set([
   stopDecider.category,
   accessDecider.category,
   rolloutDecider.category,
-  denialDecider.category,
-  logDecider.category,
+  ...RECORDING,
 ]);
 
 /**
@@ -130,6 +131,7 @@ export class StopBook implements Stopping {
   ): Rejection | undefined | Promise<Rejection | undefined> {
     if (!states.some((state) => anyStop(state))) return undefined;
     const { tenant, category, id } = parseStream(stream);
+    if (RECORDING.has(category)) return undefined;
     const { principal, attributes = {} } = context;
     const isToken = category === credentialDecider.category;
     const whole = LIFTING.has(category) || PASSING.has(category) ? undefined : stillOf(states, stream);

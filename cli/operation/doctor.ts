@@ -178,8 +178,8 @@ async function folderFindings(folder: string): Promise<Finding[]> {
     .filter((name) => name.endsWith('-wal'))
     .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
-  // A host that runs without a file has that key from its settings.
-  const keys = (await keyFaults(folder)).filter(({ fault }) => fault === 'other' || !isHeld(folder));
+  // A host that runs has held its keys against the folder itself, those of its settings too.
+  const keys = isHeld(folder) ? [] : await keyFaults(folder);
   return [
     {
       check: 'keys',

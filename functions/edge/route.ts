@@ -156,8 +156,8 @@ export interface Edge {
   charge?(work: Work, principal: Principal, cost: number): void;
   /** What a large answer costs beside its request, known when it has been made, in plain requests. */
   weigh?(principal: Principal, cost: number): void;
-  /** Somebody has asked, whether it is let in or not. */
-  heard?(principal: Principal): void;
+  /** Somebody has asked, whether it is let in or not; `route`: what for, by its name. */
+  heard?(principal: Principal, route?: string): void;
   /**
    * Calls `end` with what its caller is to be told, once what it has shown holds no more; calling what is returned ends
    * the watch.
@@ -329,9 +329,15 @@ async function toRead(request: HttpRequest, caller: Principal): Promise<void> {
   await turnOf({ work: 'read' }, request, caller);
 }
 
+/** Methods whose requests have no body, unless they say so. */
+const WITHOUT_BODY: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE']);
+
 /** Bytes of its body; what is not said may be any number. */
 function bytesOf({ method, headers }: HttpRequest): number {
-  return Number(headers.get('content-length') ?? (method === 'GET' || method === 'HEAD' ? 0 : Infinity));
+  const length = headers.get('content-length');
+  if (length === null) return WITHOUT_BODY.has(method) && !headers.has('transfer-encoding') ? 0 : Infinity;
+  const bytes = Number(length);
+  return bytes >= 0 ? bytes : Infinity;
 }
 
 /** The names of a path's placeholders. */
@@ -459,7 +465,7 @@ function admitted(definition: BoundRoute, principal: Principal, header: HeaderOf
 
 function refused(name: string, principal: Principal | undefined, error: unknown, at: number): Entered {
   // Nothing more is asked of whoever is told to come later.
-  if (principal !== undefined) edge?.heard?.(principal);
+  if (principal !== undefined) edge?.heard?.(principal, name);
   return { principal, refusal: problemOf(name, error), at };
 }
 
@@ -577,13 +583,13 @@ function checkLoad({ work }: Pick<BoundRoute, 'work'>, principal: Principal): vo
 
 /** The turn of the caller's tenant, where it has to be waited for; whoever has gone meanwhile does not begin. */
 function turnOf(
-  { work }: Pick<BoundRoute, 'work'>,
+  { work, name }: Pick<BoundRoute, 'work'> & { readonly name?: string },
   request: HttpRequest,
   principal: Principal,
 ): Promise<void> | undefined {
   const turn = edge?.turn?.(work, principal, bytesOf(request));
   if (typeof turn !== 'number') return turn?.then(() => goneSignalOf(request)?.throwIfAborted());
-  edge?.heard?.(principal);
+  edge?.heard?.(principal, name);
   throw overloaded(turn, QUEUE_FULL);
 }
 
@@ -591,10 +597,10 @@ function turnOf(
  * Whose body, or whose turn, took its time was let in by how things were then. It is there now: whoever is refused is
  * heard.
  */
-function checkLoadAgain({ work }: BoundRoute, principal: Principal): void {
+function checkLoadAgain({ work, name }: BoundRoute, principal: Principal): void {
   const wait = requireEdge().admitsStill?.(work, principal) ?? 0;
   if (wait <= 0) return;
-  edge?.heard?.(principal);
+  edge?.heard?.(principal, name);
   throw overloaded(wait, HOST_LATE);
 }
 
@@ -628,7 +634,7 @@ async function received(
   principal: Principal,
   traceparent: string,
 ): Promise<Call<never, never, never>> {
-  const heard = () => edge?.heard?.(principal);
+  const heard = () => edge?.heard?.(principal, definition.name);
   try {
     const call = await readCall(definition, request, principal, traceparent);
     heard();

@@ -294,6 +294,24 @@ describe('what requests take', () => {
     expect(left.get('dear')).toBe(0);
   });
 
+  test('keep nobody from a loop that has been idle between requests that came one by one', async () => {
+    const { clock, begun, refused, ask, all } = queue();
+    for (let i = 0; i < 60; i += 1) {
+      ask(`light-${i % 10}`);
+      clock.time += 5;
+      await turn();
+      await turn();
+      clock.time += 200;
+    }
+    for (let i = 0; i < 40; i += 1) {
+      ask('burst');
+      clock.time += 5;
+    }
+    await all();
+    expect(refused).toEqual([]);
+    expect(begun.filter((tenant) => tenant === 'burst')).toHaveLength(40);
+  });
+
   test('keep a tenant that is alone from nothing, however busy the loop is', async () => {
     const { left, until } = beside({ dear: DEAR }, true, 'dear');
     await until(['dear'], 20);

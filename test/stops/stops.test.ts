@@ -306,8 +306,9 @@ describe('in one process', () => {
     for (let i = 0; i < 100; i += 1)
       expect(code(await stage.colony.tasks.bid(as('ann'), 't1', { agent: 'ann' }))).toBe('stopped');
     const denials = types(stage.stream(denialStream(TENANT, 'ann')));
-    expect(denials).toContain('CommandDenied');
     expect(denials.length).toBeLessThan(10);
+    const tried = stage.stream(denialStream(TENANT, 'ann')).map(({ meta }) => meta.action);
+    expect(tried).toEqual(expect.arrayContaining(['stop.lift', 'task.bid']));
     await lift('agent', 'ann');
   });
 

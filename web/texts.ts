@@ -92,6 +92,7 @@ export const texts = {
     back: 'As it was earlier',
     asOf: (time: string) => `As it was at ${time}`,
     not: 'This part can’t be shown as it was then: what stands below is as of now. A task, an agent, a decision and a round can.',
+    list: 'This list is as of now.',
     slider: 'How far back: a day at most, finer the nearer to now',
     exactly: 'Exactly',
     now: 'Back to now',

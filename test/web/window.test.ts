@@ -441,6 +441,9 @@ test('several of low impact are decided together, by key and by thumb; those of 
   const { hash } = await done(host, `/v1/approvals/${low[1]}`);
   await page.route('**/v1/approvals?*', (route) => route.abort());
   await done(host, `/v1/approvals/${low[1]}/reject`, { hash, reason: 'no' });
+  // What Enter would send is an approval: it sends nothing.
+  await page.getByLabel('Your reason').fill('none of them');
+  await page.keyboard.press('Enter');
   await page.getByLabel('Your reason').fill('all of them are small');
   await page.getByRole('button', { name: 'Approve' }).tap();
   await shows('1 approved');

@@ -3,7 +3,7 @@ import type { approvals, ApprovalSummary as Summary } from '../../contract/overs
 import type { Shown as ShownOf } from '../../contract/route';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { go, linkTo, place } from '../lib/route';
+import { asOf, go, linkTo, place } from '../lib/route';
 import { Badge, impactTone } from '../parts/badge';
 import { SameCommand, word } from '../parts/command';
 import { Empty } from '../parts/empty';
@@ -40,12 +40,15 @@ export function Decisions({ id }: { readonly id: string | undefined }) {
   const kept = { status: status === 'waiting' ? undefined : status, page };
   const rows = loaded.data?.value ?? [];
   const together = useTogether();
+  // Nothing is done to what was: beside it the list is of now, to be read.
+  const isPast = asOf.value !== undefined;
   const next = rows[rows.findIndex((row) => row.id === id) + 1]?.id;
   return (
     <div class="split" data-open={id !== undefined}>
       <h1 tabIndex={-1}>{words.title}</h1>
       <div class="split-list">
         <DecisionTabs at={status} />
+        {isPast && <p>{texts.timeBar.list}</p>}
         <Shown of={loaded}>
           {({ value, nextLink }) => (
             <>
@@ -54,10 +57,16 @@ export function Decisions({ id }: { readonly id: string | undefined }) {
               )}
               <ul class="rows queue">
                 {value.map((row) => (
-                  <QueueRow key={row.id} row={row} shown={row.id === id} query={kept} together={together} />
+                  <QueueRow
+                    key={row.id}
+                    row={row}
+                    shown={row.id === id}
+                    query={kept}
+                    together={isPast ? undefined : together}
+                  />
                 ))}
               </ul>
-              {status === 'waiting' && <Together of={together} rows={value} onDone={loaded.reload} />}
+              {status === 'waiting' && !isPast && <Together of={together} rows={value} onDone={loaded.reload} />}
               <Pages
                 page={page}
                 nextLink={nextLink}
@@ -109,13 +118,14 @@ export function DecisionTabs({ at }: TabsProps) {
 interface RowProps {
   readonly row: ApprovalSummary;
   readonly shown: boolean;
-  readonly together: TogetherChosen;
+  /** Absent where nothing can be decided. */
+  readonly together: TogetherChosen | undefined;
   readonly query: Readonly<Record<string, string | undefined>>;
 }
 
 function QueueRow({ row, shown, query, together }: RowProps) {
   const { id, severity, kind, summary, requester, status, deadline, outcome, closed_at: closedAt } = row;
-  const mayTogether = isTogether(row);
+  const mayTogether = together !== undefined && isTogether(row);
   return (
     <li class="queue-row">
       {mayTogether && (

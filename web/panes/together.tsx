@@ -125,8 +125,10 @@ export function Together({ of: chosen, rows, onDone }: Props) {
           <strong>{said.chosen(items.length)}</strong>
           <label>
             {words.reason}
-            <input
+            {/* Of several lines: Enter must not send it, as what it would send is an approval. */}
+            <textarea
               required
+              rows={2}
               maxLength={MAX_TEXT}
               value={reason}
               onInput={(event) => setReason(event.currentTarget.value)}

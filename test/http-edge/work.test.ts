@@ -19,6 +19,7 @@ const route = (name: string) => ROUTES.find((one) => one.name === name)!;
 test('new work is what was not there before; all other changes are under way', () => {
   expect(ROUTES.length).toBeGreaterThan(80);
   expect(named('new')).toEqual([
+    'callTool',
     'deployAgent',
     'emitSignals',
     'giveCorrection',

@@ -349,9 +349,9 @@ function budgeted(
 export function set(clause: Clause, saying: Saying): Answer {
   clause.understood(/^budget$/);
   const usd = clause.value('usd')?.value ?? clause.value('number', /^(?:to|at|budget|of|limit|_)$/)?.value;
-  const per = /\bda(?:y|ily)\b/.test(clause.words)
+  const per = clause.said(/(?:per|every|each|a) day|daily/)
     ? 'day'
-    : /\bmonth(?:ly)?\b/.test(clause.words)
+    : clause.said(/(?:per|every|each|a) month|monthly/)
       ? 'month'
       : undefined;
   if (usd === undefined)
@@ -392,7 +392,7 @@ export function decide(operation: 'approve' | 'reject'): (clause: Clause, saying
 export function ask(clause: Clause): Answer {
   const text = clause.value('quoted')?.text;
   const id = clause.name('approval', 'about', 'question') ?? clause.bare();
-  clause.understood(/^(?:about|question)$/);
+  clause.understood(/^(?:about|back|question)$/);
   return id === undefined || text === undefined
     ? question(
         'Ask what about which approval? Put the question in quotes.',

@@ -256,13 +256,23 @@ export class Clause {
     return found.length > 0;
   }
 
+  /** Takes the words that say so, where they first stand next to each other, so that they are not left over. */
+  said(pattern: RegExp): boolean {
+    const found = new RegExp(String.raw`(?<!\S)(?:${pattern.source})(?!\S)`).exec(this.words);
+    if (found === null) return false;
+    const from = this.words.slice(0, found.index).split(' ').length - 1;
+    this.tokens.slice(from, from + found[0].split(' ').length).forEach((token) => this.taken.add(token));
+    return true;
+  }
+
   /** What nobody has taken: names, values, and words that say something else than what these things are called. */
   left(things: readonly Thing[]): readonly Token[] {
     return this.tokens.filter((token) => {
       const { kind, meaning } = token;
       if (kind === 'mark' || this.isDeed(token) || this.taken.has(token)) return false;
       if (kind !== 'word' || meaning === undefined) return true;
-      const { thing, field } = meaning;
+      const { thing, field, turns } = meaning;
+      if (turns) return true;
       if (isIdle(meaning) || field === 'named') return false;
       return ![thing, field].some((of) => of !== undefined && (this.owners.has(of) || things.includes(of as Thing)));
     });

@@ -15,7 +15,7 @@ import { type Correction, MAX_STEPS, MAX_WORDS, type Plan, type Step } from './p
 import { outOfReach } from './reach';
 import * as reads from './reads';
 import { stepOf } from './steps';
-import type { Deed, Thing } from './vocabulary';
+import { BECAUSE, type Deed, type Thing } from './vocabulary';
 
 /** What a rule knows beside its clause. */
 export interface Saying {
@@ -65,8 +65,6 @@ const EXAMPLES = [
   'what waits for me',
 ];
 const LOOKING: ReadonlySet<Deed | undefined> = new Set<Deed>(['show', 'why', 'optimize', 'recompute', 'help']);
-/** What a reason stands behind. */
-export const BECAUSE = /^(?:because|becuase|becouse|cause|cos|coz|cuz|bc|reason)$/;
 
 /** The plan for a phrase, a question back, or why there is none. The same phrase at the same time is the same plan. */
 export function planOf(phrase: string, given: Omit<Saying, 'phrase'>): Plan {
@@ -226,6 +224,11 @@ const ABOUT: Partial<Readonly<Record<OperationId, readonly Thing[]>>> = {
 function whole(answer: Drafts, clause: Clause, isLooking: boolean): Answer {
   const left = clause.left(answer.drafts.flatMap(([operation]) => ABOUT[operation] ?? []));
   const [strange] = left.filter(({ kind }) => !isLooking || (kind !== 'word' && kind !== 'number'));
+  if (strange?.meaning?.turns === true)
+    return question(
+      `"${strange.text}" may make something else of that. Say without it what is to be done.`,
+      ...EXAMPLES.slice(3, 5),
+    );
   if (strange !== undefined)
     return question(`What is "${strange.text}"? I did not understand that part.`, ...EXAMPLES.slice(0, 3));
   const words = left.filter(({ meaning }) => meaning === undefined).map(({ text }) => `"${text}"`);
@@ -240,28 +243,37 @@ function chained(clause: Clause, links: readonly (readonly Token[])[]): Answer {
       'extract → validate → transform → load',
     );
   const all = links.map((tokens, i) => linkOf(i === 0 && clause.deed !== undefined ? withoutDeed(tokens) : tokens));
-  const empty = all.find(({ text }) => text === '');
-  if (empty !== undefined || clause.deed === 'show')
+  if (clause.deed === 'show' || !all.every((link) => link !== undefined))
     return question('Which tasks, in which order?', 'extract → validate → transform → load');
   return changes.chain(all);
 }
 
+/** Nothing where a word before the deed may make something else of it. */
 function withoutDeed(tokens: readonly Token[]): readonly Token[] {
-  return tokens.slice(1 + tokens.findIndex(({ meaning }) => meaning?.deed !== undefined));
+  const at = tokens.findIndex(({ meaning }) => meaning?.deed !== undefined);
+  const isPlain = tokens
+    .slice(0, at)
+    .every(({ word, meaning }) => IDLE.test(word) || (meaning?.filler === true && !meaning.turns));
+  return isPlain ? tokens.slice(at + 1) : [];
 }
 
+const IN_NAMES: ReadonlySet<Token['kind']> = new Set(['word', 'quoted', 'id']);
 const IDLE = /^(?:a|an|the|task|tasks|job|pipeline|workflow|please|pls|and|first|of|do|it)$/;
 
-function linkOf(tokens: readonly Token[]): { readonly text: string; readonly about?: string } {
-  const said = tokens.filter(({ kind }) => kind !== 'mark');
+/** Undefined where it is no name, or where a word may make something else of it. */
+function linkOf(tokens: readonly Token[]): { readonly text: string; readonly about?: string } | undefined {
+  const said = tokens.at(-1)?.word === ',' ? tokens.slice(0, -1) : tokens;
   const begin = said.slice(said.findIndex(({ word }) => !IDLE.test(word)));
   const at = begin.findIndex(({ word }) => /^(?:on|of|for|about)$/.test(word));
   const head = (at < 0 ? begin : begin.slice(0, at)).filter(({ word }) => !IDLE.test(word));
+  if (head.length === 0 || head.some(({ kind, meaning }) => !IN_NAMES.has(kind) || meaning?.filler === true))
+    return undefined;
   const about =
     at < 0
       ? undefined
       : begin
           .slice(at + 1)
+          .filter(({ kind }) => kind !== 'mark')
           .map(({ text }) => text)
           .join(' ');
   const text = head.map(({ kind, text: as }) => (kind === 'word' ? as.toLowerCase() : as)).join('_');

@@ -10,10 +10,10 @@ import { cut } from '../kernel/text';
 import type { Time } from '../kernel/time';
 import { refused } from './answer';
 import { tokensOf } from './clause';
-import { BECAUSE } from './grammar';
 import { type Operation, type OperationId, OPERATIONS } from './operations';
 import { MAX_STEPS, type Plan, type Step } from './plan';
 import { isOperation, stepOf, tools } from './steps';
+import { BECAUSE } from './vocabulary';
 
 /** Longest text of a model that is shown, in characters. */
 const MOST_TEXT = 500;

@@ -1,8 +1,11 @@
 /** What words do not reach: what has to be typed, what is not there, and what is no command at all. */
-import { type Answer, refused } from './answer';
+import { type Answer, question, refused } from './answer';
 import type { Clause } from './clause';
 
-const NOT = /\b(?:dont|not|never|nobody|noone|without|stop not)\b/;
+const NOT =
+  /\b(?:no|not|none|neither|nor|never|nobody|noone|nothing|without|cannot|donot|shant|aint|(?:ca|wo|do|does|did|is|are|was|were|has|have|had|should|must|would|could|need)nt)\b/;
+/** Who speaks of it, and does not ask for it: `we will retry inv-9`, `could i retry inv-9`. */
+const SPOKEN_OF = /\b(?:can|could|would|will)\b(?! (?:you|u|like)\b)(?<!\b(?:you|u) \w+)/;
 const IF = /\b(?:if|unless|whenever|when|once|in case)\b/;
 const WHOLE = /\b(?:all|everything|everyone|everybody|each|every|any|both|them|those|these|it|that)\b/;
 const AROUND =
@@ -94,6 +97,8 @@ export function outOfReach(clause: Clause, isLooking: boolean): Answer | undefin
     );
   if (isLooking || deed === undefined) return undefined;
   if (NOT.test(words)) return refused('It says not: nothing is done.');
+  if (SPOKEN_OF.test(words))
+    return question('Is that to be done? Say so, as a command.', 'post a task finance.reconciliation');
   const isTotal = WHOLE.test(words) && !/\b(?:every|each)\b/.test(words);
   if (isTotal && !['stop', 'lift', 'kill', 'post', 'make', 'plan'].includes(deed))
     return refused(

@@ -34,9 +34,14 @@ const DAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'
 
 /** Words that say that something is to happen again and again. */
 export const AGAIN = /\b(?:every|each|daily|nightly|hourly|weekly|monthly|weekdays?|workdays?)\b|\blast day of\b/;
-const PARTS = new RegExp(
-  `^(?:every|each|daily|nightly|hourly|weekly|monthly|weekdays?|workdays?|month|${DAYS.map((day) => `${day}s?`).join('|')})$`,
-);
+/** Which days those are, of a cron expression; of several the first that is said, and the others are left over. */
+const ON: readonly (readonly [said: RegExp, days: string])[] = [
+  [/(?:(?:every|each) )?last day of (?:(?:the|each|every) )?month/, 'L * *'],
+  ...DAYS.map((day) => [new RegExp(`(?:(?:every|each) )?${day}s?`), `* * ${day.slice(0, 3).toUpperCase()}`] as const),
+  [/(?:(?:every|each) )?(?:weekdays?|workdays?)/, '* * MON-FRI'],
+  [/(?:every|each) month|monthly/, '1 * *'],
+  [/(?:every|each) day|daily|nightly/, '* * *'],
+];
 
 export type Recurrence = { readonly cron: string } | { readonly missing: 'hour' | 'day' };
 
@@ -47,23 +52,15 @@ export type Recurrence = { readonly cron: string } | { readonly missing: 'hour' 
 export function recurrence(clause: Clause): Recurrence | undefined {
   const { words } = clause;
   if (!AGAIN.test(words)) return undefined;
-  clause.understood(PARTS);
   const span = clause.value('span', /^(?:every|each)$/);
   if (span !== undefined) return every(span.value);
-  if (/\bhourly\b|\b(?:every|each) hour\b/.test(words)) return { cron: '0 * * * *' };
+  if (clause.said(/hourly|(?:every|each) hour/)) return { cron: '0 * * * *' };
+  const on = ON.find(([said]) => clause.said(said));
+  if (on === undefined) return { missing: 'day' };
   const clock = clause.value('clock') ?? clause.value('number', /^at$/);
-  const day = DAYS.find((one) => words.includes(one));
-  const at = (days: string): Recurrence => {
-    if (clock === undefined) return { missing: 'hour' };
-    const [hour, minute] = clockOf(clock.text);
-    return { cron: `${minute} ${hour} ${days}` };
-  };
-  if (/\blast day of\b/.test(words)) return at('L * *');
-  if (day !== undefined) return at(`* * ${day.slice(0, 3).toUpperCase()}`);
-  if (/\b(?:weekdays?|workdays?)\b/.test(words)) return at('* * MON-FRI');
-  if (/\bmonth(?:ly)?\b/.test(words)) return at('1 * *');
-  if (/\bweek(?:ly)?\b/.test(words)) return { missing: 'day' };
-  return at('* * *');
+  if (clock === undefined) return { missing: 'hour' };
+  const [hour, minute] = clockOf(clock.text);
+  return { cron: `${minute} ${hour} ${on[1]}` };
 }
 
 function every(seconds: number): Recurrence {

@@ -129,19 +129,30 @@ const FIELDS = {
 } as const;
 export type Field = (typeof FIELDS)[keyof typeof FIELDS];
 
-/** Words that say nothing by themselves, or only what stands around them says what. */
+const wordsOf = (text: string) => text.trim().split(/\s+/);
+
+/** What a reason stands behind. */
+const REASONS = wordsOf('because becuase becouse becaus cause cos coz cuz bc reason');
+export const BECAUSE = new RegExp(`^(?:${REASONS.join('|')})$`);
+
+/** Words that change nothing: left out, the same is said. */
 const FILLERS = new Set(
-  `please pls plz can could would will you u i we us me our my your the a an there their to and be been it its just
-   now quickly all of in on at by with from for as this that these those does did has have had was were am so hey hi
-   hello formicary thanks let lets go going up down out again like want need wanna give many much more most some
-   right currently still current present new biggest top latest last past recent recently today todays yesterday
-   details detail full here thing things they them id name no off away back over into sure hours hour happening per
-   day month daily monthly usd dollars dollar minutes minute seconds since until within before after then every or
-   doing ago first only also too really very exactly each while not nothing dont doesnt didnt isnt arent cant wont
-   never if unless whenever once because becuase becouse becaus cause cos coz cuz bc reason anything something`.split(
-    /\s+/,
-  ),
+  wordsOf(`please pls plz can could would will you u i we us me our my your the a an there to and be its just now
+    quickly of in into on at by with from for as this that am so hey hi hello formicary thanks let lets going like want
+    need wanna give right currently still current present new details detail full here thing things then id name
+    happening doing ago again only also too really very exactly sure`),
 );
+
+/** Words that turn what is said into something else. Whoever only looks may say them; a change asks about each. */
+const TURNS = new Set([
+  ...REASONS,
+  ...wordsOf(`no not nothing never cannot dont donot doesnt didnt isnt arent wasnt werent cant wont shant shouldnt
+    mustnt wouldnt couldnt havent hasnt hadnt neednt aint
+    did does has have had was were been should shall must may might ought or if unless whenever once while until before
+    after since within than it they them these those all anything something every each some many much more most
+    up down out off away back over first last latest past recent recently today todays yesterday top biggest
+    per hour hours day month daily monthly minute minutes seconds usd dollar dollars`),
+]);
 
 const NUMBERS: Readonly<Record<string, number>> = {
   one: 1,
@@ -177,7 +188,10 @@ export interface Meaning {
   readonly state?: string;
   readonly field?: Field;
   readonly number?: number;
+  /** Says nothing of what is to be done. */
   readonly filler: boolean;
+  /** Turns what is said into something else, such as its contrary. */
+  readonly turns: boolean;
 }
 
 /** What a word may mean; undefined for one that is not known. */
@@ -188,9 +202,10 @@ export function meaningOf(word: string): Meaning | undefined {
     state: STATE_OF.get(word),
     field: FIELD_OF.get(word),
     number: NUMBER_OF.get(word),
-    filler: FILLERS.has(word),
+    filler: FILLERS.has(word) || TURNS.has(word),
+    turns: TURNS.has(word),
   };
-  const { filler, ...meanings } = found;
+  const { filler, turns: _, ...meanings } = found;
   return filler || Object.values(meanings).some((meaning) => meaning !== undefined) ? found : undefined;
 }
 

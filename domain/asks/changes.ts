@@ -175,11 +175,12 @@ export function make(clause: Clause, saying: Saying): Answer {
 
 export function cancel(clause: Clause): Answer {
   const { reason } = clause;
-  if (clause.has('job')) return each('cancelJob', clause.all('job'), { reason }, 'cancel job close-2026-11');
-  if (clause.has('schedule')) return each('deleteSchedule', clause.all('schedule'), {}, 'delete schedule daily-close');
+  if (clause.has('job')) return each('cancelJob', clause.listed('job'), { reason }, 'cancel job close-2026-11');
+  if (clause.has('schedule'))
+    return each('deleteSchedule', clause.listed('schedule'), {}, 'delete schedule daily-close');
   if (clause.has('agent'))
     return question('Take the agent off, or stop it?', 'deregister agent recon-7', 'stop agent recon-7 because …');
-  return each('cancelTask', clause.all('task'), { reason }, 'cancel task inv-4711');
+  return each('cancelTask', clause.listed('task'), { reason }, 'cancel task inv-4711');
 }
 
 export function remove(clause: Clause, saying: Saying): Answer {
@@ -190,7 +191,7 @@ export function remove(clause: Clause, saying: Saying): Answer {
     );
   if (clause.has('schedule', 'job', 'task')) return cancel(clause);
   if (clause.has('agent') || /\b(?:deregister|unregister|retire|despawn|withdraw)\b/.test(clause.words))
-    return each('deregisterAgent', clause.all('agent'), { reason }, 'deregister agent recon-7');
+    return each('deregisterAgent', clause.listed('agent'), { reason }, 'deregister agent recon-7');
   return question(
     'What is it that goes?',
     'deregister agent recon-7',
@@ -206,7 +207,7 @@ export function kill(clause: Clause, saying: Saying): Answer {
 
 export function retry(clause: Clause, { now }: Saying): Answer {
   const deadline = timeAfter(clause, now, /^(?:by|within|until|before|deadline)$/);
-  return each('redriveTask', clause.all('task'), { deadline }, 'retry task inv-4711');
+  return each('redriveTask', clause.listed('task'), { deadline }, 'retry task inv-4711');
 }
 
 export function emit(clause: Clause): Answer {
@@ -234,7 +235,7 @@ function target(clause: Clause, kinds: readonly Owner[]): { readonly of: Owner; 
 
 export function pause(clause: Clause, saying: Saying): Answer {
   if (clause.has('schedule'))
-    return each('pauseSchedule', clause.all('schedule'), { reason: clause.reason }, 'pause schedule daily-close');
+    return each('pauseSchedule', clause.listed('schedule'), { reason: clause.reason }, 'pause schedule daily-close');
   const found = target(clause, ['pool', 'agent', 'type', 'task']);
   if (found === undefined)
     return question(
@@ -265,7 +266,8 @@ export function drain(clause: Clause, saying: Saying): Answer {
 }
 
 export function resume(clause: Clause): Answer {
-  if (clause.has('schedule')) return each('resumeSchedule', clause.all('schedule'), {}, 'resume schedule daily-close');
+  if (clause.has('schedule'))
+    return each('resumeSchedule', clause.listed('schedule'), {}, 'resume schedule daily-close');
   const found = target(clause, ['pool', 'agent', 'type', 'task']);
   if (found === undefined)
     return question(

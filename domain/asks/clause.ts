@@ -215,12 +215,42 @@ export class Clause {
     return found;
   }
 
+  /**
+   * The names of a list: the first of one of these, or of nothing that was said, and those behind it with nothing but
+   * commas, `and` and what they are called between them. A plain word is one only right behind what it is called.
+   */
+  listed(...of: readonly Thing[]): string[] {
+    const isCalled = (token: Token | undefined) =>
+      token?.meaning?.thing !== undefined && of.includes(token.meaning.thing);
+    const first =
+      this.pick((one) => one.of !== undefined && of.includes(one.of as Thing)) ??
+      this.pick((one) => one.of === undefined && one.token.kind !== 'word');
+    if (first === undefined) return [];
+    const found = [first];
+    for (const { token, of: owner } of this.names) {
+      const between = this.tokens.slice(this.tokens.indexOf(found.at(-1) as Token) + 1, this.tokens.indexOf(token));
+      const isNext =
+        between.some(isAnd) &&
+        between.every((one) => isAnd(one) || isCalled(one) || one.word === 'the') &&
+        (owner === undefined || of.includes(owner as Thing)) &&
+        (token.kind !== 'word' || isCalled(between.at(-1)));
+      if (!isNext) continue;
+      this.taken.add(token);
+      found.push(token);
+    }
+    return found.map(({ text }) => text);
+  }
+
   private take(fits: (one: Named) => boolean): string | undefined {
+    return this.pick(fits)?.text;
+  }
+
+  private pick(fits: (one: Named) => boolean): Token | undefined {
     const found = this.names.find((one) => !this.taken.has(one.token) && fits(one));
     if (found === undefined) return undefined;
     this.taken.add(found.token);
     if (found.of !== undefined) this.owners.add(found.of);
-    return found.token.text;
+    return found.token;
   }
 
   /** The first value of a kind that is not taken; behind such a word, where one is given, which is then taken too. */
@@ -311,9 +341,11 @@ export class Clause {
 
   private isListed(from: number, to: number): boolean {
     const between = this.tokens.slice(from + 1, to);
-    return between.length > 0 && between.every(({ word }) => word === ',' || word === 'and');
+    return between.length > 0 && between.every(isAnd);
   }
 }
+
+const isAnd = ({ word }: Token) => word === ',' || word === 'and';
 
 function ownerIn({ meaning }: Token): Owner | undefined {
   const of = meaning?.field ?? meaning?.thing;

@@ -65,11 +65,14 @@ async function read(phrase: string, manner: Manner, tenant: string): Promise<Pla
   }
 }
 
+/** Stands on the receipt in place of words that may hold a secret. */
+const HELD_BACK = '(words that may hold a secret)';
+
 /** Leaves the receipt of the exchange. Without one nothing runs. */
 async function noted({ client }: Context, words: string, plan: Plan, outcome: Noted['outcome']): Promise<void> {
   const steps = plan.outcome !== 'planned' ? [] : plan.steps;
   await client.asks.note({
-    words,
+    words: plan.outcome === 'refused' && plan.secret === true ? HELD_BACK : words,
     outcome,
     ...('model' in plan && plan.model !== undefined ? { model: plan.model } : {}),
     steps: steps.map(({ operation, argv, risk }) => ({ operation, command: typed(argv), risk })),

@@ -4,13 +4,14 @@
  *
  * What stands in quotes, and behind `because`, is text: it is never read as words.
  */
+import { secretIn } from '../kernel/secrets';
 import { visible } from '../kernel/text';
 import type { Time } from '../kernel/time';
 import { type Answer, type Drafts, type Question, question, refused } from './answer';
 import * as changes from './changes';
 import { Clause, type Token, tokensOf } from './clause';
 import { attuned, draws, isFeeling, isFelt, type Manner } from './manner';
-import type { OperationId } from './operations';
+import { type OperationId, OPERATIONS } from './operations';
 import { type Correction, MAX_STEPS, MAX_WORDS, type Plan, type Step } from './plan';
 import { outOfReach } from './reach';
 import * as reads from './reads';
@@ -69,6 +70,9 @@ const LOOKING: ReadonlySet<Deed | undefined> = new Set<Deed>(['show', 'why', 'op
 /** The plan for a phrase, a question back, or why there is none. The same phrase at the same time is the same plan. */
 export function planOf(phrase: string, given: Omit<Saying, 'phrase'>): Plan {
   const text = phrase.trim();
+  const shape = secretIn(text);
+  if (shape !== undefined)
+    return { ...refused(`That looks like ${shape}: nothing is done with it, and it is kept nowhere.`), secret: true };
   if (text === '') return asked(question('Say what you want to see or to have done.', ...EXAMPLES));
   if (text.length > MAX_WORDS) return refused(`That is longer than ${MAX_WORDS} characters: say it in parts.`);
   if (visible(text) !== text || text.includes('\n'))
@@ -77,11 +81,17 @@ export function planOf(phrase: string, given: Omit<Saying, 'phrase'>): Plan {
   const all = clausesOf(tokensOf(text), text);
   const wanted = all.filter(({ clause }) => !clause.isVague() || !isFeeling(clause.written()));
   const parts = wanted.length > 0 ? wanted : all;
+  // Before the first answer: nothing is asked about, and no model sees it, where a part of it is refused.
+  const kept = all.flatMap(({ clause }) => outOfReach(clause, LOOKING.has(clause.deed)) ?? []);
+  const [first] = kept;
+  if (first !== undefined) return kept.find(({ secret }) => secret) ?? first;
   const answers: Drafts[] = [];
   for (const { clause, links } of parts) {
     const answer = read(clause, links, saying);
     if ('outcome' in answer) return answer;
     if ('question' in answer) return asked(answer);
+    if (SPOKEN_OF.test(clause.words) && answer.drafts.some(([operation]) => OPERATIONS[operation].risk > 0))
+      return asked(question('Is that to be done? Say so, as a command.', ...EXAMPLES.slice(3, 5)));
     answers.push(answer);
   }
   const guesses = parts.flatMap(({ clause }) => clause.tokens.filter(({ isGuess }) => isGuess));
@@ -167,11 +177,12 @@ function beginsWithDeed(tokens: readonly Token[]): boolean {
   return head?.meaning?.deed !== undefined && head.meaning.state === undefined;
 }
 
+/** Who speaks of it, and does not ask for it: `we will retry inv-9`, `could i retry inv-9`. */
+const SPOKEN_OF = /\b(?:can|could|would|will)\b(?! (?:you|u|like)\b)(?<!\b(?:you|u) \w+)/;
+
 function read(clause: Clause, links: readonly (readonly Token[])[], saying: Saying): Answer {
   const { deed } = clause;
   const isLooking = LOOKING.has(deed);
-  const kept = outOfReach(clause, isLooking);
-  if (kept !== undefined) return kept;
   if (links.length > 1) return withReason(chained(clause, links), clause);
   // Whoever gives a reason wants something done.
   if (clause.reason !== undefined && (isLooking || deed === undefined))

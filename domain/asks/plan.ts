@@ -64,6 +64,8 @@ export interface Refused {
   readonly suggestions: readonly string[];
   /** What whoever means it types instead. */
   readonly command?: string;
+  /** The words may hold a secret: they are kept nowhere. */
+  readonly secret?: true;
 }
 
 /** The greatest risk of the commands of a plan. */

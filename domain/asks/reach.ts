@@ -1,24 +1,18 @@
 /** What words do not reach: what has to be typed, what is not there, and what is no command at all. */
-import { type Answer, question, refused } from './answer';
+import { refused } from './answer';
 import type { Clause } from './clause';
+import type { Refused } from './plan';
 
 const NOT =
   /\b(?:no|not|none|neither|nor|never|nobody|noone|nothing|without|cannot|donot|shant|aint|(?:ca|wo|do|does|did|is|are|was|were|has|have|had|should|must|would|could|need)nt)\b/;
-/** Who speaks of it, and does not ask for it: `we will retry inv-9`, `could i retry inv-9`. */
-const SPOKEN_OF = /\b(?:can|could|would|will)\b(?! (?:you|u|like)\b)(?<!\b(?:you|u) \w+)/;
 const IF = /\b(?:if|unless|whenever|when|once|in case)\b/;
 const WHOLE = /\b(?:all|everything|everyone|everybody|each|every|any|both|them|those|these|it|that)\b/;
 const AROUND =
   /\b(?:ignore|bypass|circumvent|disable|skip|forget|override|overrule|turn off|switch off|without)\b.*\b(?:rules?|policy|policies|instructions?|confirm\w*|asking|approvals?|oversight|audits?|receipts?|checks?|safety)\b/;
 const AS = /\b(?:sudo|as (?:admin|administrator|root|owner)|become|impersonate|pretend|act as)\b/;
 
-const SECRETS: readonly (readonly [pattern: RegExp, reason: string, command: string])[] = [
-  [
-    /\b(?:token|tokens|password|passwords|secret|secrets|credentials?|keys?)\b/,
-    'Who may call is neither changed nor shown in words',
-    'token --help',
-  ],
-];
+/** Who speaks of them may have said one. */
+const SECRETS = /\b(?:token|tokens|password|passwords|secret|secrets|credentials?|keys?)\b/;
 
 /** What is typed, by whoever means it: it can't be undone, or is about who may do what. */
 const TYPED: readonly (readonly [RegExp, string, string])[] = [
@@ -76,15 +70,19 @@ const ABSENT: readonly (readonly [RegExp, string, readonly string[]])[] = [
 ];
 
 /** Why this clause is no plan, or undefined. */
-export function outOfReach(clause: Clause, isLooking: boolean): Answer | undefined {
+export function outOfReach(clause: Clause, isLooking: boolean): Refused | undefined {
   const { deed } = clause;
   const words = clause.written();
   const spoken = clause.written(true);
+  if (SECRETS.test(words)) {
+    const reason = 'Who may call is neither changed nor shown in words.';
+    return { ...refused(reason), command: 'token --help', secret: true };
+  }
   if (AROUND.test(words))
     return refused('Words change neither the rules nor who asks: what is refused or asked about stays so.');
   if (AS.test(words))
     return refused('Everything runs under your own token: nobody acts as somebody else by saying so.', 'who am i');
-  for (const [pattern, reason, command] of isLooking ? SECRETS : [...SECRETS, ...TYPED])
+  for (const [pattern, reason, command] of isLooking ? [] : TYPED)
     if (pattern.test(words)) return { ...refused(`${reason}.`), command };
   for (const [pattern, reason, instead] of ABSENT) if (pattern.test(spoken)) return refused(`${reason}.`, ...instead);
   const isCondition =
@@ -97,8 +95,6 @@ export function outOfReach(clause: Clause, isLooking: boolean): Answer | undefin
     );
   if (isLooking || deed === undefined) return undefined;
   if (NOT.test(words)) return refused('It says not: nothing is done.');
-  if (SPOKEN_OF.test(words))
-    return question('Is that to be done? Say so, as a command.', 'post a task finance.reconciliation');
   const isTotal = WHOLE.test(words) && !/\b(?:every|each)\b/.test(words);
   if (isTotal && !['stop', 'lift', 'kill', 'post', 'make', 'plan'].includes(deed))
     return refused(

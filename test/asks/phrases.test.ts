@@ -53,6 +53,22 @@ test('what is refused runs nothing, and what is quoted adds no command', () => {
   }
 });
 
+test('words that may hold a secret are told from others that are refused', () => {
+  const token = `eyJ${'a'.repeat(20)}.eyJ${'b'.repeat(20)}.${'c'.repeat(20)}`;
+  for (const phrase of [
+    'my key is fmo_abc',
+    'erase customer-17, then say my password',
+    `spawn ${token}`,
+    `cancel task inv-1 because "fmo_${'a'.repeat(43)}"`,
+    `show tasks\n${token}`,
+  ])
+    expect([phrase, planOf(phrase, NOON)]).toEqual([
+      phrase,
+      expect.objectContaining({ outcome: 'refused', secret: true }),
+    ]);
+  expect(planOf('erase customer-17', NOON)).not.toHaveProperty('secret');
+});
+
 test('a long phrase, several lines, or what can not be seen is refused', () => {
   for (const phrase of ['x '.repeat(MAX_WORDS), 'show tasks\nstop everything', 'show tasks\u202e', 'show\u0000 tasks'])
     expect(planOf(phrase, NOON).outcome).toBe('refused');

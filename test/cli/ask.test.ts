@@ -94,6 +94,11 @@ describe('the receipt of an exchange', () => {
       for (const { data } of events) found.push({ ...(data as object), actor: meta.actor.id });
     return found;
   };
+  const jobs = async () => {
+    const found: string[] = [];
+    for await (const { id } of client.jobs.all()) found.push(id);
+    return found;
+  };
 
   test('says what was said, by whom, and as which commands it was read; before they run', async () => {
     await run(['--principal', 'human:ada', 'ask', 'retry task missing-1']);
@@ -117,9 +122,20 @@ describe('the receipt of an exchange', () => {
   });
 
   test('without one nothing runs: what must not be kept is not done either', async () => {
-    const secret = `ghp_${'a'.repeat(36)}`;
-    const { code, stderr } = await run(['ask', `post a task cli.work with id asked-4 about "${secret}"`]);
+    const before = await jobs();
+    const { code, stderr } = await run(['ask', `ghp ${'a'.repeat(36)} → cli.work`]);
     expect([code, stderr]).toEqual([1, expect.stringContaining('a token of GitHub')]);
+    expect(await jobs()).toEqual(before);
+  });
+
+  test('repeats no secret, nor words that speak of one', async () => {
+    const before = (await asked()).length;
+    for (const phrase of ['my key is fmo_abc', `post a task cli.work with id asked-4 about "ghp_${'a'.repeat(36)}"`])
+      expect((await run(['ask', phrase])).code).toBe(1);
+    expect((await asked()).slice(before)).toMatchObject([
+      { words: '(words that may hold a secret)', outcome: 'refused', steps: [] },
+      { words: '(words that may hold a secret)', outcome: 'refused', steps: [] },
+    ]);
     await expect(client.tasks.get('asked-4')).rejects.toMatchObject({ status: 404 });
   });
 });

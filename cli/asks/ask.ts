@@ -6,7 +6,19 @@ import { planOf } from '../../domain/asks/grammar';
 import { asksFirst, attuned, isFelt, type Manner, readManner } from '../../domain/asks/manner';
 import { type Plan, riskOf, type Step } from '../../domain/asks/plan';
 import { typed } from '../../domain/kernel/text';
-import { bold, call, type Context, dim, jsonLine, note, print, RefusedError, said, UsageError } from '../terminal';
+import {
+  bold,
+  call,
+  type Context,
+  dim,
+  jsonLine,
+  note,
+  print,
+  RefusedError,
+  said,
+  shortHash,
+  UsageError,
+} from '../terminal';
 import type * as ModelModule from './model';
 
 export interface AskInput {
@@ -26,18 +38,21 @@ export const ask =
     const set = readManner(given);
     if (typeof set === 'string') throw new UsageError(set);
     const manner = attuned(set, phrase);
-    const plan = await read(phrase, set, context.globals.tenant ?? 'default');
+    const meant = await read(phrase, set, context.globals.tenant ?? 'default');
+    const plan = dryRun === true || meant.outcome !== 'planned' ? meant : await pinned(context, meant);
     if (context.json) print(jsonLine(shownAsJson(plan)));
     if (plan.outcome !== 'planned') return await unplanned(context, phrase, plan, dryRun === true);
     if (!context.json) show(plan, manner, dryRun === true ? print : note);
     if (dryRun === true) return;
-    const risky = plan.steps.filter((step) => yes !== true && asksFirst(manner, plan, [step]));
+    // What a model has read nobody has agreed to before it is shown.
+    const isAgreed = yes === true && plan.model === undefined;
+    const risky = plan.steps.filter((step) => !isAgreed && asksFirst(manner, plan, [step]));
     const [first] = risky;
     if (first !== undefined && (!process.stdin.isTTY || context.json)) {
       await noted(context, phrase, plan, 'declined');
       throw new RefusedError(
         `nothing was done: ${typed(first.argv)} asks first`,
-        'Give --yes to have it run, or type the commands.',
+        plan.model === undefined ? 'Give --yes to have it run, or type the commands.' : 'Type the commands.',
       );
     }
     await noted(context, phrase, plan, 'run');
@@ -63,6 +78,19 @@ async function read(phrase: string, manner: Manner, tenant: string): Promise<Pla
     note(`The model ${said(model.name)} gave no answer: ${said((error as Error).message)}.`);
     return plan;
   }
+}
+
+/** The plan with the hash of what each decision is about: one that was edited since it was shown is not decided on. */
+async function pinned({ client }: Context, plan: Planned): Promise<Planned> {
+  const steps = plan.steps.map(async (step): Promise<Step> => {
+    const { operation, request, argv } = step;
+    // Options stand in pairs behind the command and the id.
+    const isPinned = argv.some((word, i) => word === '--hash' && i % 2 === 0);
+    if ((operation !== 'approve' && operation !== 'reject') || isPinned) return step;
+    const { hash } = await client.approvals.get(String(request.params?.['approval_id']));
+    return { ...step, argv: [...argv, '--hash', shortHash(hash)] };
+  });
+  return { ...plan, steps: await Promise.all(steps) };
 }
 
 /** Stands on the receipt in place of words that may hold a secret. */

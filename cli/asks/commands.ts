@@ -20,7 +20,7 @@ export const commands: CommandModule = [
         'formicary ask "extract → validate → transform → load" --dry-run  # shows the commands alone',
       ])
         .argument('<words...>', 'what you want; in quotes, so that the shell leaves them alone')
-        .option('-y, --yes', 'run what asks first without asking')
+        .option('-y, --yes', 'run what asks first without asking, unless a model has read the words')
         .addOption(new Option('--dry-run', 'show the commands, and run none').conflicts('yes'))
         .addOption(
           new Option(

@@ -151,7 +151,7 @@ export async function approval(context: Context, { id }: { id: string }): Promis
   const which = choices !== undefined && leader === undefined ? ' --choice …' : '';
   print(
     dim(
-      `Decide:  ${call()} approve ${id}${which} --hash ${shortHash(hash)} --reason …\n         ${call()} reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     ${call()} ask ${id} QUESTION`,
+      `Decide:  ${call()} approve ${id}${which} --hash ${shortHash(hash)} --reason …\n         ${call()} reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     ${call()} ask-back ${id} QUESTION`,
     ),
   );
 }

@@ -156,10 +156,14 @@ describe('with a model', () => {
     const first = await run(['ask', words], { env: env() });
     expect([first.code, first.stderr]).toEqual([1, expect.stringContaining('asks first')]);
     const { code, stdout, stderr } = await run(['ask', '--yes', words], { env: env() });
-    expect([code, stdout]).toEqual([0, 'asked-5 is cancelled.\n']);
+    expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(
-      /^read by small\n.* cancel asked-5 --reason 'nobody needs it' {2}# Cancel a task; risk 0\.5\n/,
+      /^read by small\n.* cancel asked-5 --reason 'nobody needs it' {2}# Cancel a task; risk 0\.5\n.*asks first\n {2}Type the commands\.\n$/,
     );
+    expect((await client.tasks.get('asked-5')).status).not.toBe('cancelled');
+    model.reply = { calls: [['getTask', { id: 'asked-5' }]] };
+    const looked = await run(['ask', 'throw a glance at asked-5'], { env: env() });
+    expect([looked.code, looked.stdout]).toEqual([0, expect.stringContaining('asked-5')]);
     for await (const { events } of client.receipts.all({ category: 'ask' }))
       if (events.some(({ data }) => (data as { model?: string }).model === 'small')) return;
     throw new Error('no receipt names the model');

@@ -263,6 +263,7 @@ describe('approvals', () => {
     expect(stdout).toMatch(/^question {2}1, human:ada: Which budget\?\n +not answered yet$/m);
     expect(stdout).toMatch(/^ {2}"amount": 40/m);
     expect(stdout).toMatch(new RegExp(`formicary --url \\S+ .*approve ${id} --hash [0-9a-f]{12} --reason`));
+    expect(stdout).toMatch(new RegExp(`formicary --url \\S+ .*ask-back ${id} QUESTION$`, 'm'));
     expect((await run(['approval', id, '--json'])).json).toMatchObject({
       id,
       status: 'waiting',
@@ -305,6 +306,22 @@ describe('approvals', () => {
       status: 'cleared',
       action: { item: 'bolts', amount: 10, note: 'half' },
     });
+  });
+
+  test('decided in words it is the one that was shown: the plan holds its hash', async () => {
+    const { id, hash } = await waiting('in-words');
+    const words = `approve ${id} because it is needed`;
+    const { code, stderr } = await run(['ask', words]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`approve ${id} --reason 'it is needed' --hash ${hash.slice(0, 12)} asks first`),
+    ]);
+    // What whoever has it typed holds on to.
+    expect((await run(['ask', '--yes', `approve ${id} hash ffffffffffff because x`])).stderr).toContain(
+      'not what you looked at any more',
+    );
+    expect((await run(['ask', '--dry-run', words])).stdout).not.toContain('--hash');
+    expect((await run(['ask', '--yes', words])).stdout).toContain(`${id} is approved `);
   });
 
   test('a critical one takes two people', async () => {

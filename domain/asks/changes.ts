@@ -74,11 +74,12 @@ function times(
 function shareOf(clause: Clause, word: RegExp): number | undefined {
   const given = clause.value('number', word) ?? clause.value('share', word);
   if (given !== undefined) return given.value;
-  if (!clause.understood(word)) return undefined;
-  const share = clause.value('share');
-  if (share !== undefined) return share.value;
+  if (!clause.tokens.some((token) => word.test(token.word))) return undefined;
   const level = clause.state('low', 'medium', 'high', 'critical');
-  return { low: 0.1, medium: 0.5, high: 0.9, critical: 1 }[level ?? ''];
+  const share = clause.value('share')?.value ?? { low: 0.1, medium: 0.5, high: 0.9, critical: 1 }[level ?? ''];
+  // Without a share the word is left over.
+  if (share !== undefined) clause.understood(word);
+  return share;
 }
 
 /** Tasks that come after each other, in the order in which they were said. */
@@ -356,7 +357,8 @@ export function set(clause: Clause, saying: Saying): Answer {
     : clause.said(/(?:per|every|each|a) month|monthly/)
       ? 'month'
       : undefined;
-  if (usd === undefined)
+  // `By 5 usd` is a change of it.
+  if (usd === undefined || /\bby _/.test(clause.words))
     return question(
       'Words set budgets. How much, in US dollars?',
       'set the budget of pool finance to 25 usd per day because …',
@@ -367,9 +369,10 @@ export function set(clause: Clause, saying: Saying): Answer {
 }
 
 export function raise(clause: Clause, saying: Saying): Answer {
-  const usd = clause.value('usd')?.value ?? clause.value('number')?.value;
-  const task = clause.name('task', 'budget') ?? clause.bare();
-  if (usd === undefined || task === undefined)
+  const usd = clause.value('usd')?.value ?? clause.value('number', /^by$/)?.value;
+  const task = clause.name('task') ?? clause.bare();
+  // `To 5 usd` is what it costs in all.
+  if (usd === undefined || task === undefined || /\bto _/.test(clause.words))
     return question('Let which task cost how much more?', 'raise task inv-4711 by 2.50 usd because …');
   return because(clause, saying, (reason) => draft('raiseReservation', { task, usd, reason }));
 }

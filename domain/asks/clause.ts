@@ -23,6 +23,7 @@ export interface Token {
 const PART = /"([^"]*)"|`([^`]*)`|(?<![^\s(,:])'([^']*)'(?![^\s),.;:!?])|→|->|=>|[,;()]|[^\s,;()"`→]+/g;
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 };
 const SPAN = /^(\d+(?:\.\d+)?)(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?)$/;
+const CLOCK = /^(?:[01]?\d|2[0-3]):[0-5]\d$|^(?:0?[1-9]|1[0-2])(?:am|pm)$/;
 const SPAN_WORD = /^(?:secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?)$/;
 const USD_WORD = /^(?:usd|dollars?|bucks)$/;
 
@@ -60,7 +61,7 @@ function wordToken(text: string, end: number): Token {
   if (/^\$\d+(?:\.\d+)?$/.test(bare)) return plain('usd', text, end, Number(bare.slice(1)));
   const [, amount, unit = ''] = SPAN.exec(bare) ?? [];
   if (amount !== undefined) return plain('span', text, end, Number(amount) * secondsOf(unit));
-  if (/^\d{1,2}:\d\d$|^\d{1,2}(?:am|pm)$/.test(bare)) return plain('clock', text, end);
+  if (CLOCK.test(bare)) return plain('clock', text, end);
   if ('time' in readTime(text)) return plain('time', text, end);
   if (/^(?:utc|[a-z]+\/[a-z_]+)$/i.test(text) && /^[A-Z]/.test(text)) return plain('zone', text, end);
   if (text.includes('/')) return plain('path', text, end);
@@ -118,6 +119,9 @@ const isAsking = (tokens: readonly Token[], at: number) =>
   tokens[at]?.word === 'do' && /^(?:you|u|we|i|they)$/.test(tokens[at + 1]?.word ?? '');
 const isName = ({ kind, meaning }: Token) =>
   kind === 'quoted' || kind === 'id' || kind === 'path' || (kind === 'word' && meaning === undefined);
+
+/** Words in front of a number that is an hour, a share or an id: `by 5`, `priority is 5`, `id 5`. */
+const NO_COUNT = /^(?:by|at|before|until|within|after|since|from|to|in|into|of|on|is|per|than|id|no|named|called)$/;
 
 /** One thing that is wanted. What reads a token takes it; what is left over was not understood. */
 export class Clause {
@@ -269,14 +273,18 @@ export class Clause {
     return token;
   }
 
-  /** A count: in digits or as a word. */
+  /** A count, in digits or as a word: in front of what is counted, and not what another word gives its meaning. */
   count(): number | undefined {
-    const token = this.tokens.find(
-      ({ kind, value, meaning }) => kind === 'number' || (meaning?.number !== undefined && !Number.isNaN(value)),
-    );
-    if (token === undefined || this.taken.has(token)) return undefined;
-    this.taken.add(token);
-    return token.value;
+    const isCounted = (token: Token | undefined) =>
+      token !== undefined && (isName(token) || token.meaning?.thing !== undefined);
+    const token = this.tokens.find((one, i) => {
+      const before = this.tokens[i - 1];
+      const isNumber = one.kind === 'number' || (one.meaning?.number !== undefined && !Number.isNaN(one.value));
+      const isOther = NO_COUNT.test(before?.word ?? '') || before?.meaning?.field !== undefined;
+      return isNumber && !isOther && !this.taken.has(one) && (isCounted(this.tokens[i + 1]) || !isCounted(before));
+    });
+    if (token !== undefined) this.taken.add(token);
+    return token?.value;
   }
 
   /** Takes the words that fit, so that they are not left over. */

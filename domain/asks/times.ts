@@ -58,7 +58,7 @@ export function recurrence(clause: Clause): Recurrence | undefined {
   const on = ON.find(([said]) => clause.said(said));
   if (on === undefined) return { missing: 'day' };
   const clock = clause.value('clock') ?? clause.value('number', /^at$/);
-  if (clock === undefined) return { missing: 'hour' };
+  if (clock === undefined || !(clock.kind === 'clock' || isHour(clock.value))) return { missing: 'hour' };
   const [hour, minute] = clockOf(clock.text);
   return { cron: `${minute} ${hour} ${on[1]}` };
 }
@@ -72,10 +72,12 @@ function every(seconds: number): Recurrence {
   return { missing: 'hour' };
 }
 
+const isHour = (number: number) => Number.isInteger(number) && number < 24;
+
 function clockOf(text: string): [hour: number, minute: number] {
   const [, hours = '0', minutes = '0', half = ''] = /^(\d{1,2})(?::(\d\d))?(am|pm)?$/i.exec(text) ?? [];
   const hour = half === '' ? Number(hours) : (Number(hours) % 12) + (half.toLowerCase() === 'pm' ? 12 : 0);
-  return [Math.min(hour, 23), Math.min(Number(minutes), 59)];
+  return [hour, Number(minutes)];
 }
 
 const two = (number: number) => String(number).padStart(2, '0');

@@ -9,7 +9,7 @@ import { own } from '../kernel/own';
 import { cut } from '../kernel/text';
 import type { Time } from '../kernel/time';
 import { refused } from './answer';
-import { tokensOf } from './clause';
+import { type Token, tokensOf } from './clause';
 import { type Operation, type OperationId, OPERATIONS } from './operations';
 import { MAX_STEPS, type Plan, type Step } from './plan';
 import { isOperation, stepOf, tools } from './steps';
@@ -125,7 +125,7 @@ function valuesIn(given: unknown): Readonly<Record<string, unknown>> | undefined
   }
 }
 
-/** Kinds of values that are worked out of words; all others are repeated. */
+/** Kinds of values that are worked out of words, or only say how much is shown; all others are repeated. */
 const WORKED_OUT: ReadonlySet<string> = new Set([
   'choice',
   'time',
@@ -135,25 +135,36 @@ const WORKED_OUT: ReadonlySet<string> = new Set([
   'signal',
   'query',
   'zone',
+  'flag',
+  'rows',
+  'hits',
+  'seconds',
 ]);
 
-/** A text that stands nowhere in the words. */
+/** A value that was not said. What was said is words, whole and as they were written, or the number of one. */
 function inventedIn(
   operation: OperationId,
   values: Readonly<Record<string, unknown>>,
   { words, texts }: Veiled,
 ): string | undefined {
-  const isSaid = (value: string) =>
-    Object.values(texts).includes(value) || words.toLowerCase().includes(value.toLowerCase());
+  const tokens = tokensOf(words);
+  const said = lineOf(tokens);
+  const isSaid = (value: unknown) => {
+    if (typeof value !== 'string') return tokens.some((token) => token.value === value);
+    const line = lineOf(tokensOf(value));
+    return Object.values(texts).includes(value) || (line === ` ${value} ` && said.includes(line));
+  };
   const { slots }: Operation = OPERATIONS[operation];
   for (const [name, value] of Object.entries(values)) {
     const kind = own(slots, name)?.kind;
-    if (typeof value === 'string' && kind !== undefined && !WORKED_OUT.has(kind) && !isSaid(value)) return value;
-    if (kind === 'chain')
+    if (kind === 'chain') {
       for (const text of textsIn(value)) if (!isSaid(text) && !isSaid(text.replaceAll('_', ' '))) return text;
+    } else if (kind !== undefined && !WORKED_OUT.has(kind) && !isSaid(value)) return String(value);
   }
   return undefined;
 }
+
+const lineOf = (tokens: readonly Token[]) => ` ${tokens.map(({ text }) => text).join(' ')} `;
 
 /** Types and subjects of a chain; keys are made up. */
 function textsIn(chain: unknown): string[] {

@@ -132,7 +132,7 @@ export type Field = (typeof FIELDS)[keyof typeof FIELDS];
 const wordsOf = (text: string) => text.trim().split(/\s+/);
 
 /** What a reason stands behind. */
-const REASONS = wordsOf('because becuase becouse becaus cause cos coz cuz bc reason');
+const REASONS = wordsOf('because becuase becouse becaus becasue beacuse cause cos coz cuz bc reason');
 export const BECAUSE = new RegExp(`^(?:${REASONS.join('|')})$`);
 
 /** Words that change nothing: left out, the same is said. */

@@ -39,6 +39,7 @@ test('what stands in quotes or behind because it never sees, and passes on by na
     words: 'drop inv-1 because TEXT_1',
     texts: { TEXT_1: 'they paid, and stop everything' },
   });
+  expect(veiled('drop inv-1 becaus they paid').words).toBe('drop inv-1 becaus TEXT_1');
   expect(veiled("note “a” and `b`, then 'c'").words).toBe('note TEXT_1 and TEXT_2, then TEXT_3');
 });
 
@@ -74,6 +75,22 @@ test.each<[string, Reply]>([
   ['a chain that was not said', { calls: [['postJob', { tasks: [{ key: 'a', task_type: 'evil' }] }]] }],
 ])('%s is refused, whole', async (_, reply) => {
   expect((await read('get rid of inv-1 --yes now', reply)).outcome).toBe('refused');
+});
+
+test.each<[phrase: string, Reply, outcome: Plan['outcome']]>([
+  ['get rid of inv-12', { calls: [['cancelTask', { id: 'inv-1' }]] }, 'refused'],
+  ['get rid of inv-12', { calls: [['cancelTask', { id: 'inv-12' }]] }, 'planned'],
+  ['get rid of Inv-1', { calls: [['cancelTask', { id: 'inv-1' }]] }, 'refused'],
+  ['get rid of inv-1, inv-2.', { calls: [['cancelTask', { id: 'inv-2' }]] }, 'planned'],
+  ['get rid of inv-1, inv-2.', { calls: [['cancelTask', { id: 'inv-2.' }]] }, 'refused'],
+  ['spend $5 on inv-1', { calls: [['raiseReservation', { task: 'inv-1', usd: 50, reason: 'spend' }]] }, 'refused'],
+  ['spend $5 on inv-1', { calls: [['raiseReservation', { task: 'inv-1', usd: 5, reason: 'spend' }]] }, 'planned'],
+  ['put an x.y in at 90%', { calls: [['postTask', { type: 'x.y', priority: 0.9 }]] }, 'planned'],
+  ['put an x.y in at 90%', { calls: [['postTask', { type: 'x.y', priority: 1 }]] }, 'refused'],
+  ['extract data, load', { calls: [['postJob', { tasks: [{ key: 'a', task_type: 'extract_data' }] }]] }, 'planned'],
+  ['extract data, load', { calls: [['postJob', { tasks: [{ key: 'a', task_type: 'data_load' }] }]] }, 'refused'],
+])('of %s, %j is %s', async (phrase, reply, outcome) => {
+  expect((await read(phrase, reply)).outcome).toBe(outcome);
 });
 
 test.each<unknown>([

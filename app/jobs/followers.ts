@@ -51,14 +51,15 @@ export class Followers {
   /** What follows from a task for itself, where it comes after others, and for those that come after it. */
   async react(change: Change, state: TaskState): Promise<void> {
     const { stream, tenant, cause } = change;
-    if (state.blocked) change.wish(this.due, await this.settle(stream, cause));
+    if (state.blocked) await this.settleAndWish(stream, cause, (due) => change.wish(this.due, due));
     const ended = [...eventsOf<TaskEvent>(change)].find(({ event }) => endOf(event) !== undefined);
     if (ended === undefined) return;
     const from = { ...causeOf(ended.commit), traceparent: cause.traceparent };
     const settle = async (id: string) => {
       const follower = taskStream(tenant, id);
-      const due = await this.settle(follower, from);
-      if (due !== undefined) await this.deps.deadlines.schedule([{ stream: follower, reason: this.due, due }]);
+      await this.settleAndWish(follower, from, (due) =>
+        this.deps.deadlines.schedule([{ stream: follower, reason: this.due, due }]),
+      );
     };
     const failures: unknown[] = [];
     for (let next = 0; next < state.awaited_by.length; next += AT_ONCE) {
@@ -67,6 +68,19 @@ export class Followers {
       failures.push(...settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
     }
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** As `settle`; `wish` is told when it is to be looked at again. */
+  private async settleAndWish(stream: string, cause: Cause, wish: (due: Time) => void | Promise<void>): Promise<void> {
+    let due: Time | undefined;
+    try {
+      due = await this.settle(stream, cause);
+    } catch (error) {
+      // What was committed is tried a few times more, and then put aside: the task is not.
+      await wish(this.again());
+      throw error;
+    }
+    if (due !== undefined) await wish(due);
   }
 
   private async look(stream: string): Promise<Time | undefined> {

@@ -204,6 +204,29 @@ test.each([
   }
 });
 
+test('what fails until it is put aside is looked at again by itself', async () => {
+  await begin();
+  const failing = (stream: string, type: string) => {
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && appends(stream, type)(append as Append) ? 'fails' : undefined;
+  };
+  const putAside = async () => {
+    for (let tries = 0; tries < 10; tries += 1) await stage.pass(10).then(() => stage.redeliver());
+    stage.mishaps = () => undefined;
+    await stage.pass(20);
+  };
+  await post('a');
+  failing(taskOf('a'), 'TaskAwaited');
+  await post('b', { after: ['a'] });
+  await putAside();
+  expect(await stage.colony.feed.parked('jobs', 10)).toHaveLength(1);
+  expect(task('a').awaited_by).toEqual(['b']);
+  failing(taskOf('b'), 'TaskUnblocked');
+  await complete('a');
+  await putAside();
+  expect(statuses('b')).toEqual(['awarded']);
+});
+
 test('an end that comes just before it would be told of is not missed', async () => {
   await begin({ shared: true });
   await stage.start();

@@ -5,7 +5,7 @@
  * to do.
  */
 import type { Commit } from '../../domain/kernel/commit';
-import type { Rejection } from '../../domain/kernel/decider';
+import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
@@ -91,39 +91,49 @@ export class Followers {
   /** Sees to a task that waits for others; answers when it is to be looked at again. */
   private async settle(stream: string, cause: Cause): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
-    const { state } = await this.deps.transactor.current(taskDecider, stream);
+    const { transactor, clock } = this.deps;
+    const { state } = await transactor.current(taskDecider, stream);
     const { spec, blocked, correlation_id, posted_at } = state;
     if (spec === undefined || !blocked || !isAlive(state)) return undefined;
     // Those that come after each other are as many as there are, and no circle: this is no storm, however deep.
     const from: Cause = { ...cause, depth: 0 };
     const context = { principal: inNameOfJobs(tenant), cause: from, reaction: true, correlationId: correlation_id };
+    const known: Before[] = [];
+    for (const other of spec.after ?? [])
+      known.push({ ...(await transactor.load(taskDecider, taskStream(tenant, other))).state, id: other });
+    const completed = known.filter(({ status }) => status === 'completed');
+    // Where one is enough, and is there, the others need not tell of their ends.
+    if (spec.when === 'any' && completed.length > 0) return await this.unblocked(context, id, spec, completed);
     const before: Before[] = [];
-    for (const other of spec.after ?? []) {
+    let isKeptOut = false;
+    for (const other of known) {
       const found = await this.awaited(context, other, id);
-      if ('rejection' in found) return await this.refused(context, id, found.rejection);
-      before.push({ ...found.state, id: other });
+      const isRefused = found instanceof Rejection;
+      if (isRefused && spec.when !== 'any') return await this.refused(context, id, found);
+      // Where one is enough, another may let it go: this one is asked again, or looked at when the time comes.
+      isKeptOut ||= isRefused && endsByItself(found);
+      before.push(isRefused ? other : found);
     }
     const outlook = outlookOf(spec.when, before);
-    const now = toTime(this.deps.clock.now());
+    const now = toTime(clock.now());
+    if (outlook.is === 'waiting' && isKeptOut) return this.again();
     if (outlook.is === 'waiting') return plusSeconds(now, standingSeconds(posted_at, now));
     if (outlook.is === 'lost') return await this.cancelled(context, id, outlook.why);
     return await this.unblocked(context, id, spec, before);
   }
 
   /** A task that `by` comes after, as it is once it tells of its end, or has ended. */
-  private async awaited(
-    context: RequestContext,
-    id: string,
-    by: string,
-  ): Promise<{ readonly state: TaskState } | { readonly rejection: Rejection }> {
+  private async awaited(context: RequestContext, known: Before, by: string): Promise<Before | Rejection> {
     const { transactor, predecessors } = this.deps;
-    const stream = taskStream(context.principal.tenant, id);
-    const known = (await transactor.load(taskDecider, stream)).state;
+    const { id, status, awaited_by, correlation_id } = known;
     // Nothing becomes of that any more.
-    if (known.status === 'completed') return { state: known };
-    if (known.awaited_by.includes(by)) return { state: (await transactor.current(taskDecider, stream)).state };
-    const outcome = await predecessors.awaitEnd({ ...context, correlationId: known.correlation_id }, id, by);
-    return outcome.ok ? { state: outcome.state } : { rejection: outcome.rejection };
+    if (status === 'completed') return known;
+    if (awaited_by.includes(by)) {
+      const { state } = await transactor.current(taskDecider, taskStream(context.principal.tenant, id));
+      return { ...state, id };
+    }
+    const outcome = await predecessors.awaitEnd({ ...context, correlationId: correlation_id }, id, by);
+    return outcome.ok ? { ...outcome.state, id } : outcome.rejection;
   }
 
   private async unblocked(

@@ -85,6 +85,38 @@ test('where any is enough, the first lets it go, and what is not there is null',
   expect(task('next').spec?.payload).toEqual([null, 7]);
 });
 
+const appends = (stream: string, type: string) => (append: Append) =>
+  append.stream === stream && append.commits.some(({ body }) => body.includes(`"${type}"`));
+
+const ada = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical' } } as const;
+
+test('where any is enough, nothing that keeps it from the others keeps it', async () => {
+  await begin();
+  for (const id of ['done', 'stopped', 'full', 'a', 'b']) await post(id);
+  await complete('done', 1);
+  await stage.colony.stops.stop(ada, { kind: 'task', name: 'stopped' }, 'freeze', 'a doubt');
+  await post('next', { after: ['stopped', 'done'], when: 'any', payload: [ref('stopped'), ref('done')] });
+  expect(task('next')).toMatchObject({ status: 'awarded', spec: { payload: [null, 1] } });
+  await post('last', { after: ['stopped', 'a'], when: 'any' });
+  expect(statuses('last')).toEqual(['held']);
+  await complete('a');
+  expect(statuses('last')).toEqual(['awarded']);
+  // So many others come between its post and its wait.
+  const waits = appends(taskOf('full'), 'late');
+  stage.mishaps = (port, method, [append]) =>
+    port === 'store' && method === 'append' && waits(append as Append) ? 'fails' : undefined;
+  await post('late', { after: ['full', 'b'], when: 'any' });
+  const waiting = spec({ ...LONG, after: ['full'] });
+  const names = Array.from({ length: MAX_AWAITED_BY }, (_, n) => `n${n}`);
+  await Promise.all(names.map((id) => stage.colony.tasks.post(as('crm'), id, waiting)));
+  await stage.settled();
+  stage.mishaps = () => undefined;
+  await stage.pass(20);
+  expect(statuses('late')).toEqual(['held']);
+  await complete('b');
+  expect(statuses('late')).toEqual(['awarded']);
+});
+
 test('what has ended before counts at once', async () => {
   await begin();
   for (const id of ['done', 'dead']) await post(id);
@@ -162,9 +194,6 @@ test('a request that comes again gets its answer, and nothing is done twice, wha
   await stage.settled();
   expect(stage.log().length).toBe(before);
 });
-
-const appends = (stream: string, type: string) => (append: Append) =>
-  append.stream === stream && append.commits.some(({ body }) => body.includes(`"${type}"`));
 
 test.each([
   ['its posting', appends(taskOf('b'), 'TaskPosted')],
@@ -324,7 +353,6 @@ test('a stop holds it, and the lift lets it go on', async () => {
   await begin();
   await post('a');
   await post('b', { after: ['a'] });
-  const ada = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical' } } as const;
   await stage.colony.stops.stop(ada, { kind: 'task', name: 'b' }, 'freeze', 'a doubt');
   await complete('a');
   expect(task('b')).toMatchObject({ status: 'held', blocked: true });

@@ -47,6 +47,9 @@ const KEPT_UP: ReadonlySet<string> = new Set([
   credentialDecider.category,
 ]);
 
+/** What the product does by itself for whoever has posted something: what it writes is theirs. */
+const OF_POSTERS: ReadonlySet<string> = new Set(['task.post', 'task.unblock']);
+
 /** Who counts something of each tenant. */
 export interface Census {
   size(tenant: string): number;
@@ -175,8 +178,8 @@ export class TenantBook implements Tenancy {
     const most = this.limit(tenant, 'storage_bytes');
     if (most === undefined) return undefined;
     const used = this.meter.used(tenant);
-    // What the product does by itself ends or settles something; but what a job posts is its poster's.
-    const isOurs = principal.kind === 'system' && action !== 'task.post';
+    // What the product does by itself ends or settles something.
+    const isOurs = principal.kind === 'system' && !OF_POSTERS.has(action);
     if (used + bytes > most && !isOurs && addsToStorage(action, isNew)) {
       this.refused('storage_bytes');
       return beyondLimit(tenant, 'storage_bytes', most, used);

@@ -67,6 +67,7 @@ const ADDING: ReadonlySet<string> = new Set([
   'signal.take-in',
   'task.post',
   'task.redrive',
+  'task.unblock',
   'tool.call',
   'tool.register',
 ]);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Colony } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import { type Append, StoreBusy } from '../../app/engine/ports';
+import { taskDecider } from '../../domain/market/task';
 import {
   addsToStorage,
   blockOf,
@@ -115,6 +116,31 @@ test('a large payload counts once, also of a refused command, and is not kept wh
   await stage.start();
   kept.length = 0;
   expect([await post('m', 'z'.repeat(50_000)), kept]).toMatchObject([FULL, []]);
+});
+
+test('the results that a task waits for are its poster’s, and come to it when there is room', async () => {
+  await begin();
+  await create(1_000_000);
+  const { agents, tasks, tenants } = stage.colony;
+  await agents.register(crm, 'ann', profile({ presence_seconds: 3_600 }));
+  await post('a', 'x');
+  const waiting = { accept_seconds: 3_600, after: ['a'], payload: { $result: 'a', pointer: '' } };
+  for (let i = 0; i < 5; i += 1) await tasks.post(crm, `b${i}`, spec(waiting));
+  await stage.settled();
+  const used = (await stored()) as number;
+  // There is room for some of them.
+  await tenants.limit(pia, 'contoso', { storage_bytes: used + 100_000 }, 'less');
+  const award = (await tasks.load('contoso', 'a')).state.holder?.award as number;
+  await tasks.completeAtOnce(ann, 'a', { agent: 'ann', award }, 'y'.repeat(30_000));
+  await stage.settled();
+  const blocked = () => stage.streams('task').filter((name) => stage.fold(taskDecider, name).state.blocked).length;
+  expect(await stored()).toBeLessThanOrEqual(used + 100_000 + 20_000);
+  expect(blocked()).toBeGreaterThan(1);
+  await stage.pass(60);
+  expect(blocked()).toBeGreaterThan(1);
+  await tenants.limit(pia, 'contoso', { storage_bytes: 1_000_000 }, 'as agreed');
+  await stage.pass(20);
+  expect(blocked()).toBe(0);
 });
 
 test('of a result that will be refused nothing is kept; what the archive did not take counts when it has', async () => {
@@ -295,7 +321,7 @@ test('each command that somebody gives adds, or carries on what is there', () =>
       'signal.take-in',
       'task.post',
     ],
-    ...['task.redrive', 'tool.call', 'tool.register'],
+    ...['task.redrive', 'task.unblock', 'tool.call', 'tool.register'],
   ]);
   const others = actions
     .filter(([action, { by }]) => by === 'anyone' && !added.includes(action) && !STEERING.test(action))

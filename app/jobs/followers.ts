@@ -85,11 +85,11 @@ export class Followers {
 
   private async look(stream: string): Promise<Time | undefined> {
     const cause = await this.deps.transactor.cause(parseStream(stream).tenant, commitRef(stream, 0));
-    return cause === undefined ? undefined : await this.settle(stream, cause);
+    return cause === undefined ? undefined : await this.settle(stream, cause, true);
   }
 
-  /** Sees to a task that waits for others; answers when it is to be looked at again. */
-  private async settle(stream: string, cause: Cause): Promise<Time | undefined> {
+  /** Sees to a task that waits for others; answers when it is to be looked at again. A look leaves nothing out. */
+  private async settle(stream: string, cause: Cause, isLook = false): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
     const { transactor, clock } = this.deps;
     const { state } = await transactor.current(taskDecider, stream);
@@ -104,15 +104,18 @@ export class Followers {
     const completed = known.filter(({ status }) => status === 'completed');
     // Where one is enough, and is there, the others need not tell of their ends.
     if (spec.when === 'any' && completed.length > 0) return await this.unblocked(context, id, spec, completed);
+    const isTold = (one: Before) => isAlive(one) && one.awaited_by.includes(id);
     const before: Before[] = [];
     let isKeptOut = false;
-    for (const other of known) {
+    for (const other of [...known.filter((one) => !isTold(one)), ...known.filter(isTold)]) {
       const found = await this.awaited(context, other, id);
       const isRefused = found instanceof Rejection;
       if (isRefused && spec.when !== 'any') return await this.refused(context, id, found);
       // Where one is enough, another may let it go: this one is asked again, or looked at when the time comes.
       isKeptOut ||= isRefused && endsByItself(found);
       before.push(isRefused ? other : found);
+      // The end of this one is still to come, and looks at those behind it: not each end reads all others.
+      if (!isLook && !isRefused && isTold(other) && isTold(found)) break;
     }
     const outlook = outlookOf(spec.when, before);
     const now = toTime(clock.now());

@@ -1,7 +1,7 @@
 /** Tasks that come after others which were posted before: what holds them, what lets them go, and what ends them. */
 import type { Append } from '../../app/engine/ports';
 import { commitRef } from '../../domain/kernel/ids';
-import { MAX_AWAITED_BY, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { MAX_AFTER, MAX_AWAITED_BY, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
 import { as, later, profile, spec, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
 
 let stage: Stage;
@@ -179,6 +179,24 @@ test('so many wait for one, and no more', async () => {
   expect(names.filter((id) => task(id).blocked || !['open', 'awarded'].includes(task(id).status))).toEqual([]);
   // It is over: nobody waits for it any more.
   expect(await post('later', { after: ['a'] })).toMatchObject({ ok: true });
+});
+
+test('an end reads few of the others that are waited for', async () => {
+  await begin();
+  const ids = Array.from({ length: MAX_AFTER }, (_, n) => `a${n}`);
+  for (const id of ids) await post(id);
+  for (let n = 0; n < 10; n += 1) await post(`b${n}`, { after: ids });
+  let reads = 0;
+  stage.mishaps = (port, method, [stream]) => {
+    if (port === 'store' && method !== 'append' && String(stream).startsWith(`${TENANT}/task/a`)) reads += 1;
+    return undefined;
+  };
+  for (const id of ids.slice(1)) await complete(id);
+  expect(statuses('b0')).toEqual(['held']);
+  // Of those that are open one for each that waits, not all.
+  expect(reads).toBeLessThan(2 * 10 * (MAX_AFTER - 1));
+  await complete('a0');
+  expect(Array.from({ length: 10 }, (_, n) => task(`b${n}`).blocked)).not.toContain(true);
 });
 
 test('a request that comes again gets its answer, and nothing is done twice, whatever is delivered again', async () => {

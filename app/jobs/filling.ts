@@ -21,14 +21,22 @@ const TOO_LARGE = `${WITH_RESULTS} is larger than ${MAX_PAYLOAD_BYTES} bytes: re
 const TOO_DEEP = `${WITH_RESULTS} is nested more than ${MAX_JSON_DEPTH - LEVELS_AROUND} deep: refer to less of them`;
 const TOO_PERSONAL = `${WITH_RESULTS} holds more than ${MAX_MARKS} values that are personal, or those of more than ${MAX_SUBJECTS} people: refer to less of them`;
 
-/** A payload with results in it, or why there can be none; or `later`: this turn has read enough for others. */
+/** A payload with results in it, or why there can be none; or `later`: enough has been read for others. */
 export type Filled = { readonly value: unknown } | { readonly wrong: string } | { readonly later: true };
 
-/** The tasks whose results are referred to. */
-export interface Referred {
-  readonly tenant: string;
-  /** The id of the task that a reference names; undefined where that was not completed. */
-  readonly completed: (key: string) => string | undefined;
+/** The id of the task that a reference of a payload names; undefined where that was not completed. */
+export type Completed = (key: string) => string | undefined;
+
+/** Makes a payload, which stands there or is read when its turn has come. */
+export type Fill = (payload: unknown, completed: Completed) => Promise<Filled>;
+
+/** What turns have read, also what was dropped since: those that share it read no more together than one may. */
+export class Reading {
+  bytes = 0;
+
+  get isOver(): boolean {
+    return this.bytes > MAX_READ_BYTES;
+  }
 }
 
 interface Result {
@@ -48,53 +56,57 @@ export class Filling {
   constructor(private readonly deps: FillingDeps) {}
 
   /**
-   * Makes the payloads of one turn: at least one, and no more once it has read as many bytes as one may. All
-   * tenants wait for a turn.
+   * Makes the payloads of one turn: at least one, and no more once as many bytes were read as one may. All tenants
+   * wait for a turn.
    */
-  turn(referred: Referred): (payload: unknown) => Promise<Filled> {
-    const results = new Results(referred, this.deps);
-    return async (payload) => {
-      const keys = new Set<string>();
-      for (const [holder] of referencesIn(payload)) keys.add((readReference(holder) as Reference).key);
-      if (keys.size === 0) return { value: payload };
-      const made = this.last.then((): Filled | Promise<Filled> =>
-        results.fetched > MAX_READ_BYTES ? { later: true } : filled(payload, keys, results),
-      );
+  turn(tenant: string, reading = new Reading()): Fill {
+    const results = new Results(tenant, reading, this.deps);
+    return async (payload, completed) => {
+      const isRead = typeof payload !== 'function';
+      if (isRead && keysIn(payload).size === 0) return { value: payload };
+      const make = async (): Promise<Filled> => {
+        if (reading.isOver) return { later: true };
+        return await filled(isRead ? payload : await (payload as () => Promise<unknown>)(), completed, results);
+      };
+      const made = this.last.then(make);
       this.last = made.catch(() => undefined);
       return await made;
     };
   }
 }
 
+function keysIn(payload: unknown): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const [holder] of referencesIn(payload)) keys.add((readReference(holder) as Reference).key);
+  return keys;
+}
+
 /** Results that were read lately, as far as they have no more bytes together than one payload may read. */
 class Results {
   private readonly read = new Map<string, Result>();
   private bytes = 0;
-  /** Bytes that were read, also of what was dropped since. */
-  fetched = 0;
 
   constructor(
-    private readonly referred: Referred,
+    private readonly tenant: string,
+    private readonly reading: Reading,
     private readonly deps: FillingDeps,
   ) {}
 
-  /** undefined where the task was not completed. */
-  async of(key: string): Promise<Result | undefined> {
-    const known = this.read.get(key);
+  /** Of a task that was completed, by its id. */
+  async of(task: string): Promise<Result> {
+    const known = this.read.get(task);
     if (known !== undefined) return known;
-    const task = this.referred.completed(key);
-    if (task === undefined) return undefined;
     const result = await this.fetch(task);
-    this.fetched += result.bytes;
+    this.reading.bytes += result.bytes;
     if (this.bytes + result.bytes > MAX_READ_BYTES) this.read.clear();
     this.bytes = this.read.size === 0 ? result.bytes : this.bytes + result.bytes;
-    this.read.set(key, result);
+    this.read.set(task, result);
     return result;
   }
 
   /** From the task's receipt, or from the archive. */
   private async fetch(task: string): Promise<Result> {
-    const { tenant } = this.referred;
+    const { tenant } = this;
     const stream = taskStream(tenant, task);
     let { state } = await this.deps.transactor.load(taskDecider, stream);
     if (state.completion === undefined) ({ state } = await this.deps.transactor.current(taskDecider, stream));
@@ -107,12 +119,15 @@ class Results {
 }
 
 /** The payload with each reference replaced by what it refers to; null where that task was not completed. */
-async function filled(payload: unknown, keys: ReadonlySet<string>, read: Results): Promise<Filled> {
+async function filled(payload: unknown, completed: Completed, read: Results): Promise<Filled> {
+  const keys = keysIn(payload);
+  if (keys.size === 0) return { value: payload };
   const results = new Map<string, unknown>();
   let bytes = 0;
   for (const key of keys) {
-    const result = await read.of(key);
-    if (result === undefined) continue;
+    const task = completed(key);
+    if (task === undefined) continue;
+    const result = await read.of(task);
     bytes += result.bytes;
     if (bytes > MAX_READ_BYTES) return { wrong: TOO_LARGE };
     results.set(key, result.value);

@@ -23,7 +23,7 @@ import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import { type Change, eventsOf } from '../engine/reacting';
 import type { Predecessors, TaskOutcome, Tasks } from '../market/module';
-import type { Filling } from './filling';
+import { type Completed, type Fill, type Filled, type Filling, Reading } from './filling';
 import { inNameOfJobs } from './jobs';
 import { AT_ONCE, endsByItself, NOT_POSTED } from './offers';
 import { AGAIN_SECONDS, standingSeconds } from './standing';
@@ -43,6 +43,8 @@ type Before = TaskState & { readonly id: string };
 
 export class Followers {
   private readonly due: Reason;
+  /** What is read before this time for all that is let go: the feed and the deadlines of all tenants wait for it. */
+  private read: { readonly until: Time; readonly reading: Reading } = { until: toTime(0), reading: new Reading() };
 
   constructor(private readonly deps: FollowersDeps) {
     this.due = deps.deadlines.on('blocked', (stream) => this.look(stream));
@@ -51,13 +53,15 @@ export class Followers {
   /** What follows from a task for itself, where it comes after others, and for those that come after it. */
   async react(change: Change, state: TaskState): Promise<void> {
     const { stream, tenant, cause } = change;
-    if (state.blocked) await this.settleAndWish(stream, cause, (due) => change.wish(this.due, due));
+    // Those that come after one task mostly refer to the same.
+    const fill = this.filling(tenant);
+    if (state.blocked) await this.settleAndWish(stream, cause, fill, (due) => change.wish(this.due, due));
     const ended = [...eventsOf<TaskEvent>(change)].find(({ event }) => endOf(event) !== undefined);
     if (ended === undefined) return;
     const from = { ...causeOf(ended.commit), traceparent: cause.traceparent };
     const settle = async (id: string) => {
       const follower = taskStream(tenant, id);
-      await this.settleAndWish(follower, from, (due) =>
+      await this.settleAndWish(follower, from, fill, (due) =>
         this.deps.deadlines.schedule([{ stream: follower, reason: this.due, due }]),
       );
     };
@@ -71,10 +75,15 @@ export class Followers {
   }
 
   /** As `settle`; `wish` is told when it is to be looked at again. */
-  private async settleAndWish(stream: string, cause: Cause, wish: (due: Time) => void | Promise<void>): Promise<void> {
+  private async settleAndWish(
+    stream: string,
+    cause: Cause,
+    fill: Fill,
+    wish: (due: Time) => void | Promise<void>,
+  ): Promise<void> {
     let due: Time | undefined;
     try {
-      due = await this.settle(stream, cause);
+      due = await this.settle(stream, cause, fill);
     } catch (error) {
       // What was committed is tried a few times more, and then put aside: the task is not.
       await wish(this.again());
@@ -84,14 +93,25 @@ export class Followers {
   }
 
   private async look(stream: string): Promise<Time | undefined> {
-    const cause = await this.deps.transactor.cause(parseStream(stream).tenant, commitRef(stream, 0));
-    return cause === undefined ? undefined : await this.settle(stream, cause, true);
+    const { tenant } = parseStream(stream);
+    const cause = await this.deps.transactor.cause(tenant, commitRef(stream, 0));
+    return cause === undefined ? undefined : await this.settle(stream, cause, this.filling(tenant), true);
+  }
+
+  private filling(tenant: string): Fill {
+    return this.deps.filling.turn(tenant, this.reading());
+  }
+
+  private reading(): Reading {
+    const now = this.now();
+    if (now >= this.read.until) this.read = { until: plusSeconds(now, 1), reading: new Reading() };
+    return this.read.reading;
   }
 
   /** Sees to a task that waits for others; answers when it is to be looked at again. A look leaves nothing out. */
-  private async settle(stream: string, cause: Cause, isLook = false): Promise<Time | undefined> {
+  private async settle(stream: string, cause: Cause, fill: Fill, isLook = false): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
-    const { transactor, clock } = this.deps;
+    const { transactor } = this.deps;
     const { state } = await transactor.current(taskDecider, stream);
     const { spec, blocked, correlation_id, posted_at } = state;
     if (spec === undefined || !blocked || !isAlive(state)) return undefined;
@@ -101,9 +121,11 @@ export class Followers {
     const known: Before[] = [];
     for (const other of spec.after ?? [])
       known.push({ ...(await transactor.load(taskDecider, taskStream(tenant, other))).state, id: other });
+    const letGo = (by: readonly Before[]) =>
+      this.unblocked(context, id, spec, (payload) => fill(payload, completedOf(by)));
     const completed = known.filter(({ status }) => status === 'completed');
     // Where one is enough, and is there, the others need not tell of their ends.
-    if (spec.when === 'any' && completed.length > 0) return await this.unblocked(context, id, spec, completed);
+    if (spec.when === 'any' && completed.length > 0) return await letGo(completed);
     const isTold = (one: Before) => isAlive(one) && one.awaited_by.includes(id);
     const before: Before[] = [];
     let isKeptOut = false;
@@ -118,11 +140,11 @@ export class Followers {
       if (!isLook && !isRefused && isTold(other) && isTold(found)) break;
     }
     const outlook = outlookOf(spec.when, before);
-    const now = toTime(clock.now());
+    const now = this.now();
     if (outlook.is === 'waiting' && isKeptOut) return this.again();
     if (outlook.is === 'waiting') return plusSeconds(now, standingSeconds(posted_at, now));
     if (outlook.is === 'lost') return await this.cancelled(context, id, outlook.why);
-    return await this.unblocked(context, id, spec, before);
+    return await letGo(before);
   }
 
   /** A task that `by` comes after, as it is once it tells of its end, or has ended. */
@@ -143,24 +165,25 @@ export class Followers {
     context: RequestContext,
     id: string,
     spec: TaskSpec,
-    before: readonly Before[],
+    fill: (payload: unknown) => Promise<Filled>,
   ): Promise<Time | undefined> {
     const { tenant } = context.principal;
-    const completed = new Set(before.filter(({ status }) => status === 'completed').map((one) => one.id));
-    const fill = this.deps.filling.turn({ tenant, completed: (key) => (completed.has(key) ? key : undefined) });
-    const payload = await this.payloadOf(tenant, id, spec);
-    const filled = await fill(payload);
-    if ('later' in filled) throw new Error('the first payload of a turn is always made');
+    let { payload } = spec;
+    const { payload_ref } = spec;
+    const read = async () => (payload = await this.payloadAt(tenant, id, payload_ref as string));
+    const filled = await fill(payload_ref === undefined ? payload : read);
+    // The next second reads again; what is over its bytes then comes to the one behind that.
+    if ('later' in filled) return plusSeconds(this.now(), 1);
     if ('wrong' in filled) return await this.cancelled(context, id, NOT_POSTED + filled.wrong);
     const isAsItWas = filled.value === payload;
     return this.after(await this.deps.predecessors.unblock(context, id, spec, isAsItWas ? undefined : filled));
   }
 
   /** As it was posted. */
-  private async payloadOf(tenant: string, id: string, { payload, payload_ref }: TaskSpec): Promise<unknown> {
-    if (payload_ref === undefined) return payload;
-    const bytes = await this.deps.tasks.blob(tenant, id, payload_ref);
-    if (bytes === undefined) throw new Error(`the payload ${payload_ref} of ${id} is not there`);
+  private async payloadAt(tenant: string, id: string, reference: string): Promise<unknown> {
+    const bytes = await this.deps.tasks.blob(tenant, id, reference);
+    if (bytes === undefined) throw new Error(`the payload ${reference} of ${id} is not there`);
+    this.reading().bytes += bytes.length;
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   }
 
@@ -184,8 +207,18 @@ export class Followers {
   }
 
   private again(): Time {
-    return plusSeconds(toTime(this.deps.clock.now()), AGAIN_SECONDS);
+    return plusSeconds(this.now(), AGAIN_SECONDS);
   }
+
+  private now(): Time {
+    return toTime(this.deps.clock.now());
+  }
+}
+
+/** Those of which a reference may have the result; what it names is the id itself. */
+function completedOf(before: readonly Before[]): Completed {
+  const ids = new Set(before.filter(({ status }) => status === 'completed').map(({ id }) => id));
+  return (id) => (ids.has(id) ? id : undefined);
 }
 
 /** Whether something follows for those that come after others. */

@@ -15,7 +15,7 @@ import type { Clock } from '../engine/ports';
 import { STOPPED } from '../engine/standstill';
 import type { Transactor } from '../engine/transact';
 import type { TaskOutcome, Tasks } from '../market/module';
-import type { Filled, Filling } from './filling';
+import type { Fill, Filling } from './filling';
 import { inNameOfJobs, taskIdOf } from './jobs';
 
 /** Tasks that are posted, or cancelled, in one turn: whoever comes behind a large job does not wait for all of it. */
@@ -72,7 +72,7 @@ export class Offers {
     const { tenant, state, graph } = job;
     const all = [...places].filter(([place]) => isOffered(state, graph, place));
     const turn = all.slice(0, MOST_IN_A_TURN);
-    const fill = this.deps.filling.turn({ tenant, completed: (key) => completedIn(job, key) });
+    const fill = this.deps.filling.turn(tenant);
     const settle = (place: number, cause: Cause) =>
       state.status === 'cancelling' ? this.end(job, place, cause) : this.begin(job, place, cause, fill);
     const failures: unknown[] = [];
@@ -95,12 +95,7 @@ export class Offers {
   }
 
   /** Posts a task, once. One that can't be posted is withdrawn: it ends with the reason. */
-  private async begin(
-    job: Offering,
-    place: number,
-    cause: Cause,
-    fill: (payload: unknown) => Promise<Filled>,
-  ): Promise<Refused> {
+  private async begin(job: Offering, place: number, cause: Cause, fill: Fill): Promise<Refused> {
     const { tenant, id, state, graph } = job;
     const { key, when } = graph.tasks[place] as PlannedTask;
     const task = taskIdOf(tenant, id, key);
@@ -110,7 +105,7 @@ export class Offers {
     if (when === 'any' && (await isThere())) return undefined;
     const spec = specAt(job, place);
     const context = this.context(job, cause);
-    const payload = await fill(spec.payload);
+    const payload = await fill(spec.payload, (named) => completedIn(job, named));
     if ('later' in payload) return 'more';
     if ('wrong' in payload) return refusalOf(await this.withdrawn(context, task, spec, NOT_POSTED + payload.wrong));
     const command = { key: `job:${id}`, hash: sha256(JSON.stringify([state.job?.plan_ref, place])) };

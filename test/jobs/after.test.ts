@@ -199,6 +199,52 @@ test('an end reads few of the others that are waited for', async () => {
   expect(Array.from({ length: 10 }, (_, n) => task(`b${n}`).blocked)).not.toContain(true);
 });
 
+test('what is read of results in a second is bounded, and the rest comes in the next', async () => {
+  await begin();
+  const ids = Array.from({ length: 30 }, (_, n) => `a${n}`);
+  await post('last');
+  for (const id of ids) {
+    await post(id);
+    await complete(id, { of: id, text: 'x'.repeat(900_000) });
+  }
+  // Two for each of three parts of them, which are 9 MB each.
+  const part = (n: number) => ids.slice(10 * (n % 3), 10 * (n % 3) + 10);
+  const names = Array.from({ length: 6 }, (_, n) => `b${n}`);
+  for (const [n, id] of names.entries())
+    await post(id, { after: ['last', ...part(n)], payload: part(n).map((of) => ref(of, '/of')) });
+  let reads = 0;
+  stage.mishaps = (port, method) => {
+    if (port === 'blobs' && method === 'get') reads += 1;
+    return undefined;
+  };
+  const readsOf = async (what: () => Promise<unknown>): Promise<number> => {
+    reads = 0;
+    await what();
+    return reads;
+  };
+  expect(await readsOf(() => complete('last'))).toBe(20);
+  for (let second = 0; second < 2; second += 1) {
+    expect(names.filter((id) => task(id).blocked).length).toBeGreaterThan(0);
+    expect(await readsOf(() => stage.pass(1, undefined, 1))).toBeLessThanOrEqual(20);
+  }
+  await stage.pass(2, undefined, 1);
+  expect(names.map((id) => task(id).spec?.payload)).toEqual(names.map((_, n) => part(n)));
+});
+
+test('results that many refer to are read once for all of them', async () => {
+  await begin();
+  await post('a');
+  const names = Array.from({ length: 20 }, (_, n) => `b${n}`);
+  for (const id of names) await post(id, { after: ['a'], payload: ref('a', '/of') });
+  let reads = 0;
+  stage.mishaps = (port, method) => {
+    if (port === 'blobs' && method === 'get') reads += 1;
+    return undefined;
+  };
+  await complete('a', { of: 1, text: 'x'.repeat(900_000) });
+  expect([names.filter((id) => task(id).blocked), reads]).toEqual([[], 1]);
+});
+
 test('a request that comes again gets its answer, and nothing is done twice, whatever is delivered again', async () => {
   await begin();
   await post('a');

@@ -285,6 +285,7 @@ export const TaskSummary = Task.pick({
     finished_at: At.nullable(),
     changed_at: At,
     ended_by: z.string().nullable().meta({ description: 'Why it was over without being completed: who ended it' }),
+    blocked: z.boolean().optional().meta({ description: 'True while it waits for the tasks that it comes after' }),
     why: Why.optional().meta({ description: 'Of the first hundred of a page that are open or held' }),
     waited_seconds: z.number().optional().meta({ description: 'With `sort` or `stuck`' }),
   })

@@ -26,12 +26,13 @@ export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
     changed_at: changedAt(state),
     ended_by: state.ended?.by ?? null,
     correlation_id: state.correlation_id,
+    ...(state.status === 'held' && state.blocked && { blocked: true }),
   };
 }
 
 export const tasks: Projection<TaskState, TaskDoc> = {
   name: 'tasks',
-  version: 2,
+  version: 3,
   category: taskDecider.category,
   fields: ['status', 'agent', 'task_type', 'correlation_id'],
   row({ tenant, id, stream, version }, state) {

@@ -312,6 +312,19 @@ test('tasks are listed as they changed last, in pages, by context and state', as
     expect((await ask('ListTasks', { contextId, ...wrong })).error.code).toBe(-32602);
 });
 
+test('a task that waits for another is listed as submitted', async () => {
+  const contextId = 'behind';
+  const { id: first } = await send('first', message('first', { contextId, ...NOBODYS }));
+  const behind = 'behind-first';
+  const asked = { id: behind, task_type: 'nobodys.work', after: [first], correlation_id: contextId };
+  await api('POST', '/v1/tasks', asked);
+  const list = async (status: string): Promise<readonly { readonly id: string }[]> =>
+    (await ask('ListTasks', { contextId, status })).result.tasks;
+  await eventually(async () => (await list('TASK_STATE_SUBMITTED')).length === 2);
+  expect((await list('TASK_STATE_SUBMITTED')).map(({ id }) => id).sort()).toEqual([first, behind].sort());
+  expect(await list('TASK_STATE_INPUT_REQUIRED')).toEqual([]);
+});
+
 test('a page ends where what stands on it is large, and the next one goes on', async () => {
   const contextId = 'large';
   const ids: string[] = [];

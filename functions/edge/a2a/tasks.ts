@@ -79,10 +79,10 @@ const GATE = 'oversight';
 /**
  * Held is what people or agents have to clear, where it waits for no other task; what the gate has ended was refused.
  */
-function stateOf(status: Market['status'], endedBy: string | null | undefined, why?: Market['why']): TaskState {
+function stateOf(status: Market['status'], endedBy: string | null | undefined, isBlocked: boolean): TaskState {
   switch (status) {
     case 'held':
-      return why?.code === 'awaits-others' ? 'TASK_STATE_SUBMITTED' : 'TASK_STATE_INPUT_REQUIRED';
+      return isBlocked ? 'TASK_STATE_SUBMITTED' : 'TASK_STATE_INPUT_REQUIRED';
     case 'open':
     case 'awarded':
       return 'TASK_STATE_SUBMITTED';
@@ -97,11 +97,16 @@ function stateOf(status: Market['status'], endedBy: string | null | undefined, w
   }
 }
 
+/** Whether it waits for the tasks that it comes after. */
+function isAwaiting(why: Market['why']): boolean {
+  return why?.code === 'awaits-others';
+}
+
 /** What is said of the state. */
 function wordsOf({ status, ended, history, progress, why }: Market): string | undefined {
   switch (status) {
     case 'held':
-      if (why?.code === 'awaits-others') return why.text;
+      if (isAwaiting(why)) return why?.text;
       return `It is not begun before it is approved.${why === undefined ? '' : ` ${why.text}`}`;
     case 'open':
       return why?.text;
@@ -138,7 +143,7 @@ export function taskOf(
     id,
     contextId,
     status: {
-      state: stateOf(task.status, task.ended?.by, task.why),
+      state: stateOf(task.status, task.ended?.by, isAwaiting(task.why)),
       ...(words !== undefined && { message: said({ id, contextId }, `v${task.version}`, words) }),
       timestamp: task.changed_at,
     },
@@ -148,15 +153,16 @@ export function taskOf(
 }
 
 /** A task as lists have it: without what is said of it, and what came of it. */
-export function listedTaskOf({ id, correlation_id, status, ended_by, changed_at, why }: Listed): A2aTask {
-  return { id, contextId: correlation_id, status: { state: stateOf(status, ended_by, why), timestamp: changed_at } };
+export function listedTaskOf({ id, correlation_id, status, ended_by, changed_at, blocked }: Listed): A2aTask {
+  const state = stateOf(status, ended_by, blocked === true);
+  return { id, contextId: correlation_id, status: { state, timestamp: changed_at } };
 }
 
 /** The states of the market that a state of the protocol may be. */
 export function statusesOf(state: TaskState | undefined): readonly (Market['status'] | undefined)[] {
   if (state === undefined) return [undefined];
   return TaskSummary.shape.status.options.filter((status) =>
-    [null, GATE].some((endedBy) => stateOf(status, endedBy) === state),
+    [null, GATE].some((endedBy) => [false, true].some((blocked) => stateOf(status, endedBy, blocked) === state)),
   );
 }
 

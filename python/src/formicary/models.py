@@ -932,6 +932,9 @@ class TaskSummary(TypedDict):
     ended_by: str | None
     """Why it was over without being completed: who ended it"""
 
+    blocked: NotRequired[bool]
+    """True while it waits for the tasks that it comes after"""
+
     why: NotRequired[Why]
     """Of the first hundred of a page that are open or held"""
 

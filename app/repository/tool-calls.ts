@@ -46,13 +46,19 @@ export type ToolCallOutcome = Outcome<ToolCallState, ToolCallEvent>;
 
 type Arguments = Readonly<Record<string, unknown>>;
 
-/** Calls that this process makes at once, and of them those of one tenant. */
-const MAX_UNDER_WAY = 100;
-const MAX_UNDER_WAY_PER_TENANT = 20;
+/** Calls that this process asks for or makes at once, and of them those of one tenant. */
+const MAX_SLOTS = 100;
+const MAX_SLOTS_PER_TENANT = 20;
 /** Seconds after the time of a call in which its end is still written down. */
 const GRACE_SECONDS = 15;
 
 const STOPPED = { lost: true, message: 'this host was stopped in between' };
+const BUSY = new Rejection(
+  'unavailable',
+  'tools-busy',
+  'as many tools are being called as may be at once: again later',
+  { retryAfterSeconds: 1 },
+);
 
 /** A call as the API shows it. */
 export function toolCallAnswer(
@@ -89,9 +95,15 @@ interface Call {
   readonly outcome: Accepted<ToolCallState, ToolCallEvent>;
 }
 
+/** What a call holds from before it is asked for to its end. */
+interface Slot {
+  readonly tenant: string;
+}
+
 export class ToolCalls {
   /** Calls that this process makes now, by stream. */
   private readonly underWay = new Map<string, Promise<void>>();
+  private readonly slots = new Set<Slot>();
   private readonly late: Reason;
   /** Aborts what is under way: a host that stops waits for nobody. */
   private readonly stopping = new AbortController();
@@ -110,27 +122,60 @@ export class ToolCalls {
     // There is none, or it is called by nobody here.
     if (level === undefined && tool instanceof Rejection) return { ok: false, rejection: tool };
     const asked = { ...context, action: 'tool.call', attributes: { tool: toolId, level } };
-    const call =
-      tool instanceof Rejection ? tool : ((await this.refused(tenant, tool, args)) ?? callOf(tool, args, this.now()));
-    const outcome = await this.ask(asked, id, call);
+    const outcome = await this.ask(asked, id, tool, args);
     if (!outcome.ok) return outcome;
-    const stream = calls.name(tenant, id);
-    if (!(tool instanceof Rejection) && outcome.commit !== undefined && !outcome.repeated)
-      this.begin({ stream, tenant, id, tool, args, asked, outcome });
-    await this.underWay.get(stream);
+    await this.underWay.get(calls.name(tenant, id));
     return { ...outcome, ...(await calls.current(tenant, id)) };
   }
 
+  /** Asks for a call, and begins it once that is written down. */
+  private async ask(
+    asked: CommandContext,
+    id: string,
+    tool: Callable | Rejection,
+    args: Arguments,
+  ): Promise<ToolCallOutcome> {
+    const { tenant } = asked.principal;
+    if (tool instanceof Rejection) return await this.refuse(asked, id, tool);
+    const slot = this.takeSlot(tenant);
+    if (slot === undefined) return await this.refuse(asked, id, BUSY);
+    let isBegun = false;
+    try {
+      const refusal = await this.refused(tool, args);
+      if (refusal !== undefined) return await this.refuse(asked, id, refusal);
+      const outcome = await this.write(asked, id, callOf(tool, args, this.now()));
+      if (!outcome.ok || outcome.commit === undefined || outcome.repeated) return outcome;
+      isBegun = true;
+      this.begin({ stream: this.deps.calls.name(tenant, id), tenant, id, tool, args, asked, outcome }, slot);
+      return outcome;
+    } finally {
+      if (!isBegun) this.slots.delete(slot);
+    }
+  }
+
+  /** Policy and stops are asked all the same, and the answer to what comes again is the earlier one. */
+  private refuse(asked: CommandContext, id: string, refusal: Rejection): Promise<ToolCallOutcome> {
+    return this.deps.calls.decide(asked, id, asked.action, () => refusal);
+  }
+
   /** Policy and stops are asked, and it is written down that it was asked for. */
-  private async ask(asked: CommandContext, id: string, call: CallOfTool | Rejection): Promise<ToolCallOutcome> {
+  private async write(asked: CommandContext, id: string, call: CallOfTool): Promise<ToolCallOutcome> {
     const { calls, deadlines } = this.deps;
     const { tenant, id: by } = asked.principal;
-    // The answer to what comes again is the earlier one, whatever has become of the tool.
-    if (call instanceof Rejection) return await calls.decide(asked, id, asked.action, () => call);
     // Written before: a call that was asked for and has no deadline would stay so for ever.
     if ((await calls.load(tenant, id)).version < 0)
       await deadlines.schedule([{ stream: calls.name(tenant, id), reason: this.late, due: call.until }]);
     return await calls.decide(asked, id, asked.action, askCall(call, by));
+  }
+
+  /** Looked for and taken without a pause: of a burst, no more get one than there are. */
+  private takeSlot(tenant: string): Slot | undefined {
+    const own = [...this.slots].filter((slot) => slot.tenant === tenant);
+    if (this.stopping.signal.aborted || this.slots.size >= MAX_SLOTS || own.length >= MAX_SLOTS_PER_TENANT)
+      return undefined;
+    const slot = { tenant };
+    this.slots.add(slot);
+    return slot;
   }
 
   /** A person accepts what a tool is; what is refused leaves a receipt. */
@@ -150,21 +195,7 @@ export class ToolCalls {
   }
 
   /** Why nothing is called, as far as that can be said before anything goes out. */
-  private async refused(
-    tenant: string,
-    { definition, pin }: Callable,
-    args: Arguments,
-  ): Promise<Rejection | undefined> {
-    const own = [...this.underWay.keys()].filter((stream) => parseStream(stream).tenant === tenant);
-    if (this.stopping.signal.aborted || this.underWay.size >= MAX_UNDER_WAY || own.length >= MAX_UNDER_WAY_PER_TENANT)
-      return new Rejection(
-        'unavailable',
-        'tools-busy',
-        'as many tools are being called as may be at once: again later',
-        {
-          retryAfterSeconds: 1,
-        },
-      );
+  private async refused({ definition, pin }: Callable, args: Arguments): Promise<Rejection | undefined> {
     if (holdsMark(JSON.stringify(args)))
       return new Rejection('invalid', 'arguments-invalid', 'what is marked as personal goes to no tool');
     if (pin === undefined) return undefined;
@@ -174,13 +205,16 @@ export class ToolCalls {
     return fault === undefined ? undefined : new Rejection('invalid', 'arguments-invalid', `the arguments: ${fault}`);
   }
 
-  private begin(call: Call): void {
+  private begin(call: Call, slot: Slot): void {
     const { stream } = call;
     const work = this.make(call)
       .catch((error: unknown) =>
         this.deps.report('the end of a call could not be noted', { stream, error: String(error) }),
       )
-      .finally(() => this.underWay.delete(stream));
+      .finally(() => {
+        this.underWay.delete(stream);
+        this.slots.delete(slot);
+      });
     this.underWay.set(stream, work);
   }
 

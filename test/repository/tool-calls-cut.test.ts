@@ -1,4 +1,5 @@
 /** A call of a tool that is cut off: nobody makes it again, and whoever asks is told that nobody knows. */
+import type { ServerResponse } from 'node:http';
 import { OpaLoader } from '../../adapters/opa/loader';
 import { McpServers } from '../../adapters/outbound/mcp';
 import { Rejection } from '../../domain/kernel/decider';
@@ -94,7 +95,9 @@ describe('a process', () => {
     await server.stop();
   });
 
-  const call = () => stage.colony.toolCalls.call(as('ann', 'once'), 'ledger', 'c-1', { account: 'DE02' });
+  const ask = (id: string, key: string) =>
+    stage.colony.toolCalls.call(as('ann', key), 'ledger', id, { account: 'DE02' });
+  const call = () => ask('c-1', 'once');
 
   test.each<[string, () => void]>([
     ['that ends while the tool works', () => (server.misdeed = ({ method }) => method === 'tools/call')],
@@ -116,6 +119,20 @@ describe('a process', () => {
     expect(await call()).toMatchObject({ ok: true, repeated: true, state: unknown });
     expect(server.called).toHaveLength(1);
     expect(stage.deadlines().filter(({ reason }) => reason === 'tool-call')).toEqual([]);
+  });
+
+  test('makes no more calls of a tenant at once than it may, however many are asked for at once', async () => {
+    const held: ServerResponse[] = [];
+    server.misdeed = ({ method }, response) => method === 'tools/call' && held.push(response) > 0;
+    const asking = Array.from({ length: 25 }, (_, i) => ask(`burst-${i}`, `burst-${i}`));
+    await eventually(() => held.length >= 20);
+    expect((await ask('one-more', 'one-more')).ok).toBe(false);
+    server.misdeed = () => false;
+    for (const response of held) response.destroy();
+    const refused = (await Promise.all(asking)).flatMap((outcome) => (outcome.ok ? [] : [outcome.rejection.code]));
+    expect(refused).toEqual(Array.from({ length: 5 }, () => 'tools-busy'));
+    expect(server.called).toHaveLength(20);
+    expect(await call()).toMatchObject({ ok: true, state: { ending: { outcome: 'ok' } } });
   });
 
   test('has sent nothing of a call that people approve first', async () => {

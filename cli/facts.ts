@@ -276,7 +276,7 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   ToolVersionRegistered: tool,
   ToolDeprecated: ({ tool_id, reason, replacement }) =>
     `${tool_id}: ${reason}${replacement === undefined ? '' : `; use ${replacement}`}`,
-  ToolInterfaceFound: ({ tool_id, hash }) => `${tool_id} is ${hash}, which nobody had accepted or seen`,
+  ToolInterfaceFound: ({ tool_id, hash }) => `${tool_id} is ${hash}, which nobody has accepted`,
   ToolPinned: ({ tool_id, hash, by: who }) => `${tool_id} as ${hash}, by ${who}`,
   ToolCallAsked: ({ tool_id, by: who, url }) => `${tool_id} by ${who}, at ${url}`,
   ToolCallEnded: ({ outcome, reason }) => (reason === undefined ? outcome : `${outcome}: ${reason}`),

@@ -48,9 +48,9 @@ export class ToolsApi {
     return this.session.call<typeof tools.deprecate>('POST /v1/tools/{tool_id}/deprecate', request, options);
   }
 
-  /** Accepts what a server of MCP says of its tool, by the hash of that. */
-  pin(tool_id: string, hash: string, options?: CommandOptions): Promise<ToolAnswer> {
-    const request = { params: { tool_id }, body: { hash } };
+  /** Accepts what a server of MCP says of its tool, by the hash of that, and the version where it is called. */
+  pin(tool_id: string, body: BodyOf<typeof tools.pin>, options?: CommandOptions): Promise<ToolAnswer> {
+    const request = { params: { tool_id }, body };
     return this.session.call<typeof tools.pin>('POST /v1/tools/{tool_id}/pin', request, options);
   }
 

@@ -45,7 +45,7 @@ export function toolAnswer(state: ToolState): Shown<typeof Tool> {
     versions,
     deprecation,
     pin,
-    found: found && { ...found, differences: pin?.interface && differencesOf(pin.interface, found.interface) },
+    found: found && { ...found, differences: pin && differencesOf(pin.interface, found.interface) },
   };
 }
 

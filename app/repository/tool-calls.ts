@@ -16,6 +16,7 @@ import {
   callable,
   interfaceFound,
   pinTool,
+  type Reading,
   type ToolEvent,
   type ToolState,
   unaccepted,
@@ -179,9 +180,9 @@ export class ToolCalls {
   }
 
   /** A person accepts what a tool is; what is refused leaves a receipt. */
-  async pin(context: RequestContext, toolId: string, hash: string): Promise<Outcome<ToolState, ToolEvent>> {
-    const asked = { ...context, receiptOfRefusal: true, attributes: { hash } };
-    return await this.deps.tools.decide(asked, toolId, 'tool.pin', pinTool(hash, context.principal));
+  async pin(context: RequestContext, toolId: string, read: Reading): Promise<Outcome<ToolState, ToolEvent>> {
+    const asked = { ...context, receiptOfRefusal: true, attributes: { ...read } };
+    return await this.deps.tools.decide(asked, toolId, 'tool.pin', pinTool(read, context.principal));
   }
 
   load(tenant: string, id: string): Promise<Loaded<ToolCallState>> {
@@ -199,9 +200,7 @@ export class ToolCalls {
     if (holdsMark(JSON.stringify(args)))
       return new Rejection('invalid', 'arguments-invalid', 'what is marked as personal goes to no tool');
     if (pin === undefined) return undefined;
-    const fault =
-      (await schemaFault(definition.schema, args)) ??
-      (pin.interface && (await schemaFault(pin.interface.inputSchema, args)));
+    const fault = (await schemaFault(definition.schema, args)) ?? (await schemaFault(pin.interface.inputSchema, args));
     return fault === undefined ? undefined : new Rejection('invalid', 'arguments-invalid', `the arguments: ${fault}`);
   }
 
@@ -250,19 +249,15 @@ export class ToolCalls {
 
   /** Why it is not called after all, now that is known what the tool is. */
   private async kept(call: Call, seen: ToolInterface): Promise<string | undefined> {
-    const { tool, args, asked, stream } = call;
+    const { tool, asked, stream } = call;
     const { pin, definition } = tool;
     const unfit = unfitIn(seen, canonicalize(seen));
     if (unfit !== undefined) return `what the server says of its tool ${unfit}`;
-    const hash = interfaceHash(seen);
-    if (hash !== pin?.hash || pin.interface === undefined) {
+    if (interfaceHash(seen) !== pin?.hash) {
       const found = interfaceFound(definition.version, seen);
       const outcome = await this.deps.tools.decide(this.following(call), tool.tool_id, 'tool.find', found);
-      if (!outcome.ok) return `what the tool is could not be noted: ${outcome.rejection.message}`;
+      return outcome.ok ? unaccepted(pin) : `what the tool is could not be noted: ${outcome.rejection.message}`;
     }
-    if (hash !== pin?.hash) return unaccepted(pin);
-    const fault = pin.interface === undefined ? await schemaFault(seen.inputSchema, args) : undefined;
-    if (fault !== undefined) return `the arguments: ${fault}`;
     // It may have been stopped since it was asked for.
     return (await this.deps.standstill.refusal(asked, stream))?.message;
   }

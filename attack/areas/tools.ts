@@ -5,6 +5,7 @@ import { asks, type Attempt, family, tries } from '../attempt';
 import { saidBy } from '../http';
 import type { World } from '../world';
 
+const PINNED = { version: '1.0.0' };
 const LEAVES = ['tool', 'tool-call'];
 const INVALID = '422 tool-invalid';
 const FORBIDDEN = '403 forbidden';
@@ -28,7 +29,7 @@ async function accepted(world: World, mcp: object = {}): Promise<string> {
   await world.done(`/v1/tools/${id}`, { as: 'admin', method: 'PUT', json });
   await called(world, id, 'admin');
   const { found } = (await world.done(`/v1/tools/${id}`, { as: 'admin' })) as { found: { hash: string } };
-  await world.done(`/v1/tools/${id}/pin`, { as: 'admin', json: { hash: found.hash } });
+  await world.done(`/v1/tools/${id}/pin`, { as: 'admin', json: { ...PINNED, hash: found.hash } });
   return id;
 }
 
@@ -51,7 +52,7 @@ const registers = (id: string, what: string, expected: string | readonly string[
 const calls = (id: string, what: string, expected: string, json: object, as = 'ant', path?: string) =>
   asks<string>(id, what, expected, (tool) => [`/v1/tools/${tool}/${path ?? 'calls'}`, { as, json }]);
 const ACCOUNT = { arguments: { account: 'DE02' } };
-const HASH = { hash: '5f'.repeat(32) };
+const HASH = { ...PINNED, hash: '5f'.repeat(32) };
 
 const callers = family<string>('tools', 'callers', {
   prepare: (world) => accepted(world),
@@ -73,6 +74,26 @@ const callers = family<string>('tools', 'callers', {
     calls('pin-service', 'accept what a tool is, as a service', '403 tool-pin-by-person', HASH, 'crm', 'pin'),
     calls('pin-viewer', 'accept what a tool is, as a viewer', FORBIDDEN, HASH, 'viewer', 'pin'),
     calls('pin-stranger', "accept another tenant's tool", '404 tool-not-found', HASH, 'boss', 'pin'),
+    calls('pin-unseen', 'have accepted what nobody has seen', '409 tool-interface-unknown', HASH, 'admin', 'pin'),
+    tries<string>(
+      'pin-swapped',
+      'have accepted at another address what was read of the first',
+      '409 tool-version-superseded',
+      async (world) => {
+        const id = world.fresh('ledger');
+        const { ledger } = world;
+        ledger.tools = [LINES];
+        const register = (as: string, mcp: object, more: object = {}) =>
+          world.done(`/v1/tools/${id}`, { as, method: 'PUT', json: definition({ url: ledger.url, ...mcp }, more) });
+        await register('admin', { level: 'critical' });
+        await called(world, id, 'admin');
+        const { found } = (await world.done(`/v1/tools/${id}`, { as: 'admin' })) as { found: { hash: string } };
+        await register('ant', { url: `${ledger.url}/other`, level: 'read_only' }, { version: '1.0.1' });
+        const json = { ...PINNED, hash: found.hash };
+        return await world.says(`/v1/tools/${id}/pin`, { as: 'admin', json });
+      },
+      LEAVES,
+    ),
     calls('call-watcher', 'call a tool, as an agent that may only read', FORBIDDEN, ACCOUNT, 'watcher'),
     calls('call-scribe', 'call a tool, as an agent that may only write', FORBIDDEN, ACCOUNT, 'scribe'),
     calls('call-viewer', 'call a tool, as a viewer', FORBIDDEN, ACCOUNT, 'viewer'),

@@ -56,11 +56,12 @@ function declare(program: Command): void {
     .option('--key <key>', 'Idempotency-Key: the same key again gets the first answer, and calls nothing')
     .action(runs<ToolCallsCommand.CallInput>(() => toolCalls().call));
 
-  command(tools, 'pin', 'Accept what a server of MCP says of its tool; without a hash, show it', [
+  command(tools, 'pin', 'Accept what a server of MCP says of its tool; without a version and a hash, show it', [
     'formicary tools pin ledger',
-    'formicary tools pin ledger 5f1c0e…',
+    'formicary tools pin ledger 1.0.0 5f1c0e…',
   ])
     .argument('<tool>')
+    .argument('[version]', 'that was shown')
     .argument('[hash]', 'of what was shown')
     .action(runs<ToolCallsCommand.PinInput>(() => toolCalls().pin));
 }

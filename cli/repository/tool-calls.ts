@@ -63,22 +63,27 @@ export async function call(
 
 export interface PinInput {
   readonly tool: string;
+  readonly version?: string;
   readonly hash?: string;
 }
 
-/** Accepts what a server says of its tool; without a hash, shows it. */
-export async function pin({ client, json }: Context, { tool, hash }: PinInput): Promise<void> {
-  if (hash !== undefined) {
-    const answer = await client.tools.pin(tool, hash);
-    return json ? printJson(answer) : print(`${bold(said(tool))} is called as ${hash} from now on`);
+/** Accepts what a server says of its tool; without a version and a hash, shows it, and where and how it is called. */
+export async function pin({ client, json }: Context, { tool, version: read, hash }: PinInput): Promise<void> {
+  if (read !== undefined) {
+    if (hash === undefined) throw new UsageError('give the hash too: what is accepted is what was read');
+    const answer = await client.tools.pin(tool, { version: read, hash });
+    return json ? printJson(answer) : print(`${bold(said(tool))} ${read} is called as ${hash} from now on`);
   }
-  const { pin: accepted, found } = await client.tools.get(tool);
-  if (json) return printJson({ pin: accepted, found });
+  const { latest, pin: accepted, found } = await client.tools.get(tool);
+  const { version, mcp } = latest;
+  if (json) return printJson({ version, mcp, pin: accepted, found });
+  printField('version', said(version));
+  if (mcp !== undefined) for (const name of ['url', 'tool', 'level'] as const) printField(name, said(mcp[name]));
   print(accepted === undefined ? dim('Nobody has accepted it.') : `Accepted: ${accepted.hash} by ${said(accepted.by)}`);
   if (found === undefined) return note(dim('Nothing else was found.'));
   print(`Found: ${bold(found.hash)}`);
   printFound(found);
-  note(dim(`\`${called()} tools pin ${said(tool)} ${found.hash}\` accepts it.`));
+  note(dim(`\`${called()} tools pin ${said(tool)} ${said(version)} ${found.hash}\` accepts it.`));
 }
 
 /** Whole, however long: who accepts it has read it. */

@@ -26,6 +26,10 @@ const ByTool = z.object({ tool_id: Id });
 
 /** What its author owns: a JSON Schema. */
 const Arguments = z.record(z.string(), z.unknown()).meta({ description: 'JSON Schema of the arguments' });
+const Version = z
+  .string()
+  .regex(/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/, 'must be MAJOR.MINOR.PATCH')
+  .meta({ example: '1.0.0' });
 const SandboxLevel = z.enum(SANDBOX_LEVELS).meta({ description: 'What generated code may do' });
 
 const McpEndpoint = z
@@ -58,10 +62,7 @@ export const ToolInput = z
     api_name: Text(MAX_NAME).optional().meta({ description: 'The API that it reaches', example: 'Salesforce' }),
     operations: z.array(Id).max(MAX_LISTED).default([]),
     owner: Id.optional().meta({ description: 'By default the caller' }),
-    version: z
-      .string()
-      .regex(/^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)$/, 'must be MAJOR.MINOR.PATCH')
-      .meta({ example: '1.0.0' }),
+    version: Version,
     code: z.string().optional().meta({ description: 'Source text; without it, it is called elsewhere' }),
     code_ref: z.string().optional().meta({ description: 'Instead of `code`: sha256:<hex> in the blob archive' }),
     mcp,
@@ -117,9 +118,7 @@ const ToolPin = z
     hash: InterfaceHash,
     by: z.string().meta({ description: 'Who has accepted it' }),
     at: At,
-    interface: ToolInterface.optional().meta({
-      description: 'Left out where it was accepted without having been seen',
-    }),
+    interface: ToolInterface,
   })
   .meta({ id: 'ToolPin', description: 'What people have accepted of the newest version: it is called as that alone' });
 
@@ -302,15 +301,24 @@ export const tools = contract({
     path: '/v1/tools/{tool_id}/pin',
     tag,
     needs: 'critical',
-    refuses: ['tool-not-found', 'tool-not-callable', 'tool-pin-by-person'],
+    refuses: [
+      'tool-interface-unknown',
+      'tool-not-callable',
+      'tool-not-found',
+      'tool-pin-by-person',
+      'tool-version-superseded',
+    ],
     summary: 'Accept what a server of MCP says of its tool',
     description:
-      'A person accepts it by its hash: as `found` shows it, or before anybody has looked. It is called as that alone, until the server says something else of it, or a higher version is registered.',
+      'A person accepts it by its hash, as `found` shows it, and by the version of the registration, which says where it is called, and at which level: the newest. It is called as that alone, until the server says something else of it, or a higher version is registered.',
     params: ByTool,
-    body: z.strictObject({ hash: InterfaceHash }),
+    body: z.strictObject({
+      version: Version.meta({ description: 'Of the registration that was read, the newest' }),
+      hash: InterfaceHash,
+    }),
     answer: ToolCommand,
     answers: 'Accepted',
-    example: { params, as: 'human:ada', body: { hash: '5f'.repeat(32) } },
+    example: { params, as: 'human:ada', body: { version: '1.0.0', hash: '5f'.repeat(32) } },
   },
   call: {
     name: 'callTool',

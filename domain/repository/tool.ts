@@ -76,9 +76,9 @@ export type ToolEvent =
   | Event<'ToolRegistered', { tool_id: string } & ToolDefinition>
   | Event<'ToolVersionRegistered', { tool_id: string } & ToolDefinition>
   | Event<'ToolDeprecated', { tool_id: string } & Deprecation>
-  /** Its server says something of it that people have not accepted, or accepted by its hash without having seen it. */
+  /** Its server says something of it that people have not accepted. */
   | Event<'ToolInterfaceFound', { tool_id: string; hash: string; interface: ToolInterface }>
-  /** A person has accepted the interface with this hash, for this version of the tool. */
+  /** A person has accepted the interface with this hash, which was found, for the newest version of the tool. */
   | Event<'ToolPinned', { tool_id: string; hash: string; by: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
@@ -92,19 +92,16 @@ export interface ToolVersion {
   readonly index: number;
 }
 
-/** The interface that people have accepted; what it is where it was seen. */
-export interface ToolPin {
-  readonly hash: string;
-  readonly by: string;
-  readonly at: Time;
-  readonly interface?: ToolInterface;
-}
-
 /** What its server says of it, which nobody has accepted. */
 export interface FoundInterface {
   readonly hash: string;
   readonly at: Time;
   readonly interface: ToolInterface;
+}
+
+/** The interface that people have accepted. */
+export interface ToolPin extends FoundInterface {
+  readonly by: string;
 }
 
 export const TOOL_STATUSES = ['active', 'deprecated'] as const;
@@ -126,7 +123,7 @@ export interface ToolState {
 export const toolDecider: Decider<ToolState, ToolEvent> = {
   category: 'tool',
   causal: 7,
-  version: 2,
+  version: 3,
   initial: { status: 'unknown', tool_id: '', latest: undefined, versions: [], deprecation: undefined },
   evolve(state, event, place) {
     switch (event.type) {
@@ -155,16 +152,14 @@ export const toolDecider: Decider<ToolState, ToolEvent> = {
       }
       case 'ToolInterfaceFound': {
         const { tool_id: _, ...seen } = event.data;
-        const { pin } = state;
-        return pin?.hash === seen.hash
-          ? { ...state, pin: { ...pin, interface: seen.interface } }
-          : { ...state, found: { ...seen, at: place.at } };
+        return { ...state, found: { ...seen, at: place.at } };
       }
       case 'ToolPinned': {
         const { hash, by } = event.data;
-        const seen = [state.found, state.pin].find((one) => one?.hash === hash)?.interface;
-        const pin = { hash, by, at: place.at, ...(seen !== undefined && { interface: seen }) };
-        return { ...state, pin, found: undefined };
+        const seen = foundIn(state, hash);
+        // Once a hash could be accepted that nobody had seen: what it stands for is accepted anew.
+        if (seen === undefined) return state;
+        return { ...state, pin: { hash, by, at: place.at, interface: seen.interface }, found: undefined };
       }
     }
   },
@@ -287,31 +282,53 @@ export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEve
   };
 }
 
-/**
- * What the server says of the tool of this version. The state remembers it where nobody has accepted it, or nobody has
- * seen what was accepted.
- */
+/** What the server says of the tool of this version. The state remembers it where nobody has accepted it. */
 export function interfaceFound(version: string, seen: ToolInterface): Decision<ToolState, ToolEvent> {
-  return ({ tool_id, latest, pin, found }) => {
+  return (state) => {
+    const { tool_id, latest } = state;
     const hash = interfaceHash(seen);
-    const isKnown = found?.hash === hash || (pin?.hash === hash && pin.interface !== undefined);
     // Another version may name another server.
-    if (latest?.version !== version || isKnown) return [];
+    if (latest?.version !== version || foundIn(state, hash) !== undefined) return [];
     return [{ type: 'ToolInterfaceFound', v: 1, data: { tool_id, hash, interface: seen } }];
   };
 }
 
-/** Accepts the interface with this hash, seen or not: the tool is called from now on, as long as it is that one. */
-export function pinTool(hash: string, { id, kind }: Principal): Decision<ToolState, ToolEvent> {
+/** What a person has read, and accepts. */
+export interface Reading {
+  /** Of the registration, which says where it is called and by whom: the newest. */
+  readonly version: string;
+  /** Of the interface, as it was found or accepted before. */
+  readonly hash: string;
+}
+
+/** Accepts the interface with this hash: the tool is called from now on, as long as it is that one. */
+export function pinTool({ version, hash }: Reading, { id, kind }: Principal): Decision<ToolState, ToolEvent> {
   return (state) => {
     if (state.status === 'unknown') return NO_TOOL;
     const { tool_id, latest, pin: current, found } = state;
     if (latest?.mcp === undefined) return refuse('tool-not-callable', 'the tool names no server of MCP');
     if (kind !== 'human')
       return new Rejection('forbidden', 'tool-pin-by-person', 'only a person accepts what a tool is');
+    if (version !== latest.version)
+      return refuse(
+        'tool-version-superseded',
+        `version ${version} is not the newest, which is ${latest.version}: read that one, and what was found of it`,
+        { version: latest.version },
+      );
+    if (foundIn(state, hash) === undefined)
+      return refuse(
+        'tool-interface-unknown',
+        'the server was not found to say what has this hash: call the tool, read what is found then, and accept that',
+        { found: found?.hash, pinned: current?.hash },
+      );
     if (current?.hash === hash && found === undefined) return [];
     return [{ type: 'ToolPinned', v: 1, data: { tool_id, hash, by: id } }];
   };
+}
+
+/** What is known of the newest version under this hash. */
+function foundIn({ found, pin }: ToolState, hash: string): FoundInterface | undefined {
+  return [found, pin].find((one) => one?.hash === hash);
 }
 
 const NO_TOOL = new Rejection('missing', 'tool-not-found', 'there is no tool with this id');

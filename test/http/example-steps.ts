@@ -38,10 +38,12 @@ const COLLECTING: Steps = ['putAgent', ['postTask', { body: { bid_seconds: 3_600
 const BLOB: Step = ['postTask', { body: { payload: { lines: 'x'.repeat(40_000) } } }];
 const OWN_TYPE: Step = ['defineAgentType', { params: { agent_type: 'finance.card_reconciliation' } }];
 const LEDGER: Step = ['registerTool', { params: { tool_id: 'ledger' } }];
-/** No host of servers of MCP is named here: what is called ends with an error. */
+/** The server of MCP that examples name. */
+export const MCP_URL = 'https://mcp.example.com/mcp';
+/** Nobody has accepted it: a call only sees what it is. */
 const REMOTE: Step = [
   'registerTool',
-  { params: { tool_id: 'ledger' }, body: { mcp: { url: 'https://mcp.example.com/mcp', tool: 'list_lines' } } },
+  { params: { tool_id: 'ledger' }, body: { mcp: { url: MCP_URL, tool: 'list_lines' } } },
 ];
 const EXECUTED: Steps = ['proposeAction', 'approve', 'executeAction'];
 const DECIDED: Steps = ['openRound', 'castVote', ['castVote', { as: 'recon-8' }]];
@@ -80,7 +82,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   answerQuestion: ['proposeAction', 'askRequester'],
   approve: ['proposeAction'],
   askRequester: ['proposeAction'],
-  callTool: [REMOTE, 'pinTool'],
+  callTool: [REMOTE],
   cancelJob: ['postJob'],
   cancelRound: ['openRound'],
   cancelTask: ['postTask'],
@@ -115,7 +117,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   getTask: ['postTask'],
   getTaskBlob: [BLOB],
   getTool: [LEDGER],
-  getToolCall: [REMOTE, 'pinTool', ['callTool', { body: { id: 'call-4711' } }]],
+  getToolCall: [REMOTE, ['callTool', { body: { id: 'call-4711' } }]],
   giveCorrection: ['postTask'],
   handOffTask: [...ACCEPTED, COLLEAGUE],
   heartbeatAgent: ACCEPTED,
@@ -149,7 +151,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   overrideAction: ['proposeAction'],
   overrideRound: DECIDED,
   pauseSchedule: ['createSchedule'],
-  pinTool: [REMOTE],
+  pinTool: [REMOTE, 'callTool'],
   placeBid: COLLECTING,
   progressTask: ACCEPTED,
   proveReceipt: ['postTask', 'makeCheckpoint'],

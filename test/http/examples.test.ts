@@ -6,11 +6,13 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import type { Example, RouteSpec } from '../../contract/route';
+import { interfaceHash } from '../../domain/repository/tool-interface';
 import { bundleWith, nameOf } from '../policy/bundles';
 import { eventually } from '../support/eventually';
 import { PROFILE, startTestHost, type TestHost } from '../support/host';
+import { LINES, McpTestServer } from '../support/mcp-server';
 import { type Check, type Document, documented } from './documented';
-import { BEFORE, merged, pathOf, renamed, routes } from './example-steps';
+import { BEFORE, MCP_URL, merged, pathOf, renamed, routes } from './example-steps';
 import { call, items, type Reply, settled } from './support';
 
 /** Of a pool there is no history before ten seconds are over. */
@@ -23,15 +25,20 @@ const OF_VOLUMES: ReadonlySet<string> = new Set(
 const PARKED: ReadonlySet<string> = new Set(['listParked', 'redriveParked']);
 
 let host: TestHost;
+let mcpServer: McpTestServer;
 let document: Document;
 let check: Check;
 
 beforeAll(async () => {
-  host = await startTestHost();
+  mcpServer = await McpTestServer.start();
+  host = await startTestHost({ env: { FORMICARY_MCP_HOSTS: mcpServer.host, FORMICARY_WEBHOOK_HOSTS: '127.0.0.1' } });
   document = (await call(host, '/openapi.json')).body as Document;
   check = documented(document);
 });
-afterAll(() => host.stop());
+afterAll(async () => {
+  await host.stop();
+  await mcpServer.stop();
+});
 
 test('every operation of the document stands in the contract', () => {
   const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
@@ -78,7 +85,9 @@ function filled(reply: Reply): Reply | undefined {
 
 /** Makes the request of an example; in its tenant, what names the tenant names this one. */
 async function request(tenant: string, spec: RouteSpec, example: Example): Promise<Reply> {
-  const { as, body } = example;
+  const { as } = example;
+  const body =
+    spec.name === 'pinTool' ? { ...(example.body as object), hash: interfaceHash(LINES) } : atServer(example.body);
   const whose = example.tenant ?? tenant;
   const sent = { method: spec.method, tenant: whose, as, json: body };
   if (spec.contentType === 'text/event-stream') return await beginning(tenant, pathOf(spec, example));
@@ -91,6 +100,11 @@ async function request(tenant: string, spec: RouteSpec, example: Example): Promi
       ? { ...(body as object), files: mapped(files, (bytes) => Buffer.from(bytes).toString('base64')) }
       : here.json;
   return await call(host, here.path.replace('5f'.repeat(32), nameOf(files)), { ...sent, json });
+}
+
+/** What names the examples' server of MCP names the one that is here. */
+function atServer(body: unknown): unknown {
+  return JSON.parse(JSON.stringify(body ?? null).replaceAll(MCP_URL, mcpServer.url)) ?? undefined;
 }
 
 function mapped<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Readonly<Record<string, U>> {

@@ -88,7 +88,8 @@ describe('a process', () => {
     expect(registered).toMatchObject({ ok: true });
     await toolCalls.call(as('ann'), 'ledger', 'look', { account: 'DE02' });
     const { found } = (await tools.load(TENANT, 'ledger')).state;
-    expect(await toolCalls.pin({ principal: ADA }, 'ledger', found?.hash ?? '')).toMatchObject({ ok: true });
+    const read = { version: '1.0.0', hash: found?.hash ?? '' };
+    expect(await toolCalls.pin({ principal: ADA }, 'ledger', read)).toMatchObject({ ok: true });
   });
   afterEach(async () => {
     await stage.end();

@@ -50,6 +50,7 @@ const registered = (mcp: object = {}, more: object = {}) =>
     mcp: { url: server.url, tool: 'list_lines', timeout_seconds: 5, ...mcp },
     ...more,
   });
+const pin = (hash: string, version = '1.0.0', as?: string) => ask('ledger/pin', { version, hash }, as);
 const called = (args: object = { account: 'DE02' }, key?: string, as = 'ant-1') =>
   ask('ledger/calls', { arguments: args }, as, key);
 const ended = ({ status, text, body }: Reply) => {
@@ -64,7 +65,7 @@ async function accepted(mcp?: object): Promise<string> {
   await registered(mcp);
   await called(undefined, undefined, 'human:ada');
   const { found } = (await ask('ledger', undefined)).body as { found: { hash: string } };
-  await ask('ledger/pin', { hash: found.hash });
+  await pin(found.hash);
   server.asked.length = 0;
   return found.hash;
 }
@@ -77,9 +78,9 @@ describe('a tool of a server of MCP', () => {
     const { body: seen } = await ask('ledger', undefined);
     expect(seen.found).toMatchObject({ interface: LINES });
     expect(refusal(await called())).toBe('409 tool-not-pinned');
-    expect(refusal(await ask('ledger/pin', { hash: seen.found.hash }, 'service:crm'))).toBe('403 tool-pin-by-person');
-    expect(refusal(await ask('ledger/pin', { hash: seen.found.hash }, 'ant-1'))).toBe('403 forbidden');
-    const { body: pinned } = await ask('ledger/pin', { hash: seen.found.hash });
+    expect(refusal(await pin(seen.found.hash, '1.0.0', 'service:crm'))).toBe('403 tool-pin-by-person');
+    expect(refusal(await pin(seen.found.hash, '1.0.0', 'ant-1'))).toBe('403 forbidden');
+    const { body: pinned } = await pin(seen.found.hash);
     expect(pinned.tool.pin).toMatchObject({ hash: seen.found.hash, by: 'human:ada', interface: LINES });
 
     const reply = await called();
@@ -122,23 +123,26 @@ describe('a tool of a server of MCP', () => {
     server.tools = [LINES];
     expect(refusal(await called())).toBe('409 tool-changed');
     expect(server.called).toEqual([]);
-    await ask('ledger/pin', { hash });
+    await pin(hash);
     expect(ended(await called())).toMatchObject({ outcome: 'ok' });
     server.tools = [{ ...LINES, inputSchema: { type: 'object' } }];
     expect(ended(await called())).toMatchObject({ outcome: 'error', called: false });
     expect(server.called).toHaveLength(1);
   });
 
-  test('is called as it was accepted before anybody has looked, and not as anything else', async () => {
-    const hash = await accepted();
-    await registered({}, { version: '1.0.1' });
+  test('is accepted at the version that was read, and as what was seen of it', async () => {
+    const hash = await accepted({ level: 'critical' });
+    // What was read of the one is said of the other, which is elsewhere and takes a lower level.
+    await registered({ url: `${server.url}/other`, level: 'read_only' }, { version: '1.0.1' });
     expect((await ask('ledger', undefined)).body.pin).toBeUndefined();
-    await ask('ledger/pin', { hash });
-    expect(ended(await called({}))).toMatchObject({ outcome: 'error', called: false });
-    expect(ended(await called())).toMatchObject({ outcome: 'ok' });
-    await registered({}, { version: '1.0.2' });
-    await ask('ledger/pin', { hash: '5f'.repeat(32) });
+    const late = await pin(hash);
+    expect(refusal(late)).toBe('409 tool-version-superseded');
+    expect(late.body.detail).toContain('1.0.1');
+    for (const unseen of [hash, '5f'.repeat(32)])
+      expect(refusal(await pin(unseen, '1.0.1'))).toBe('409 tool-interface-unknown');
     expect(ended(await called())).toMatchObject({ outcome: 'error', called: false });
+    expect((await pin(hash, '1.0.1')).status).toBe(200);
+    expect(ended(await called())).toMatchObject({ outcome: 'ok' });
   });
 
   test('is called once under one key, however often that comes', async () => {
@@ -247,7 +251,7 @@ describe('a server', () => {
     await registered({}, { version: '1.1.0' });
     await called();
     const { found } = (await ask('ledger', undefined)).body as { found: { hash: string } };
-    await ask('ledger/pin', { hash: found.hash });
+    await pin(found.hash, '1.1.0');
     expect(refusal(await called())).toBe('422 arguments-invalid');
   });
 });

@@ -212,6 +212,7 @@ describe('a tool of a server of MCP', () => {
   const hash = interfaceHash(seen);
   const found: ToolEvent = { type: 'ToolInterfaceFound', v: 1, data: { tool_id: 'leads', hash, interface: seen } };
   const pinned: ToolEvent = { type: 'ToolPinned', v: 1, data: { tool_id: 'leads', hash, by: 'ada' } };
+  const read = { version: '1.2.0', hash };
   const ada: Principal = { tenant: 't', id: 'ada', kind: 'human', level: 'critical' };
   test.each([
     [{ ...mcp, url: 'http://mcp.example.com/mcp' }],
@@ -227,18 +228,22 @@ describe('a tool of a server of MCP', () => {
 
   test('has no code of its own', () => {
     expect(toolProblems('leads', { ...tool, mcp })).toEqual(['mcp excludes code and code_ref']);
-    given(toolDecider, [registered]).when(pinTool(hash, ada)).thenRejected('tool-not-callable');
+    given(toolDecider, [registered]).when(pinTool(read, ada)).thenRejected('tool-not-callable');
   });
 
   test('is found once, and pinned by a person', () => {
     given(toolDecider, [one]).when(interfaceFound('1.2.0', seen)).then([found]).thenRepeatedNothing();
     given(toolDecider, [one]).when(interfaceFound('1.1.0', seen)).thenNothing();
-    given(toolDecider, [one, found]).when(pinTool(hash, ada)).then([pinned]).thenRepeatedNothing();
+    given(toolDecider, [one, found]).when(pinTool(read, ada)).then([pinned]).thenRepeatedNothing();
     for (const kind of ['agent', 'service', 'system'] as const)
       given(toolDecider, [one, found])
-        .when(pinTool(hash, { ...ada, kind }))
+        .when(pinTool(read, { ...ada, kind }))
         .thenRejected('tool-pin-by-person');
-    given(toolDecider, []).when(pinTool(hash, ada)).thenRejected('tool-not-found');
+    given(toolDecider, []).when(pinTool(read, ada)).thenRejected('tool-not-found');
+    given(toolDecider, [one, found])
+      .when(pinTool({ ...read, version: '1.1.0' }, ada))
+      .thenRejected('tool-version-superseded', { version: '1.2.0' });
+    given(toolDecider, [one]).when(pinTool(read, ada)).thenRejected('tool-interface-unknown', {});
   });
 
   test('is called as it was pinned, and rests from what is found else to the next pin, or a higher version', () => {
@@ -247,8 +252,9 @@ describe('a tool of a server of MCP', () => {
     const cases: [ToolEvent[], string | undefined][] = [
       [[one], 'callable'],
       [[one, found], 'tool-not-pinned'],
+      // Pins of what nobody had seen were once written.
       [[one, pinned], 'callable'],
-      [[one, pinned, found], 'callable'],
+      [[one, pinned, found], 'tool-not-pinned'],
       [[one, found, pinned, other], 'tool-changed'],
       [[one, found, pinned, other, pinned], 'callable'],
       [[one, found, pinned, other, higher], 'callable'],

@@ -35,7 +35,7 @@ bind(tools.deprecate, async (colony, call) => {
 });
 
 bind(tools.pin, async (colony, call) => {
-  const done = accepted(await colony.toolCalls.pin(contextOf(call), call.params.tool_id, call.body.hash));
+  const done = accepted(await colony.toolCalls.pin(contextOf(call), call.params.tool_id, call.body));
   return commanded(done, { tool: toolAnswer(done.state) });
 });
 

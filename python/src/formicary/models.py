@@ -4055,8 +4055,7 @@ class ToolPin(TypedDict):
     at: str
     """UTC with milliseconds"""
 
-    interface: NotRequired[ToolInterface]
-    """Left out where it was accepted without having been seen"""
+    interface: ToolInterface
 
 
 class FoundInterface(TypedDict):

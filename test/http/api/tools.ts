@@ -23,7 +23,7 @@ describe('a tool of a server of MCP', () => {
     expect((await ok(call('look'))).body.call).toMatchObject({ outcome: 'error', called: false });
     const { found } = (await ok(api('/v1/tools/ledger'))).body;
     expect(slug(await call('early'))).toBe('409 tool-not-pinned');
-    await ok(api('/v1/tools/ledger/pin', { as: 'human:ada', json: { hash: found.hash } }));
+    await ok(api('/v1/tools/ledger/pin', { as: 'human:ada', json: { version: '1.0.0', hash: found.hash } }));
     const { call: made } = (await ok(call('once'))).body;
     expect(made).toMatchObject({ outcome: 'ok', called: true, pin: found.hash });
     expect((await ok(call('once'))).body.call.id).toBe(made.id);

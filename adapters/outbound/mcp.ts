@@ -147,8 +147,9 @@ function checkHead({ statusCode = 0, headers }: IncomingMessage): void {
     throw new ToolServerError(`the server sends elsewhere (${statusCode}), where nobody goes`);
   if (statusCode === 401 || statusCode === 403)
     throw new ToolServerError(`the server asks for credentials (${statusCode}): the operator's settings give them`);
-  // A gateway that gave up does not know either.
-  if (statusCode !== 200) throw new ToolServerError(`the server answered ${statusCode}`, statusCode >= 500);
+  // A gateway that gave up does not know either, and what was taken in without an answer may be done later.
+  const isLost = statusCode >= 500 || statusCode < 300;
+  if (statusCode !== 200) throw new ToolServerError(`the server answered ${statusCode}`, isLost);
   const encoding = headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') throw new ToolServerError('the answer is compressed, which nobody has asked for');
 }
@@ -161,7 +162,7 @@ async function messageIn(response: IncomingMessage, most: number): Promise<Field
     if (isFields(message) && message['id'] === ID && !('method' in message)) return message;
     // What a stream tells or asks meanwhile has no answer.
   }
-  throw new ToolServerError('the answer is no answer to the request');
+  throw new ToolServerError('the answer ended without an answer to the request', true);
 }
 
 async function* bodyOf(response: IncomingMessage, most: number): AsyncGenerator<Buffer> {
@@ -212,9 +213,11 @@ function resultIn({ result, error }: Fields): Fields {
 function asServerError(error: unknown): ToolServerError {
   if (error instanceof ToolServerError) return error;
   if (error instanceof Refusal) return new ToolServerError(error.message);
-  // Also bytes that are no UTF-8.
-  if (error instanceof JsonError || error instanceof TypeError)
+  if (error instanceof JsonError && error.fault.kind === 'value')
     return new ToolServerError('the answer is no JSON that can be kept');
+  // Also bytes that are no UTF-8. Somebody in between may have cut it.
+  if (error instanceof JsonError || error instanceof TypeError)
+    return new ToolServerError('the answer is no JSON, or not all of it', true);
   const { code } = error as NodeJS.ErrnoException;
   return new ToolServerError(`the connection failed: ${code ?? 'unknown'}`, !NOT_SENT.includes(code));
 }

@@ -11,7 +11,7 @@ export interface RemoteTool {
 
 /**
  * Why a server gave nothing that can be used, in words that hold nothing of what it sent and no secret. `lost`: the
- * connection broke after the request had gone out, so that it may have been done.
+ * request had gone out and no answer came whole, so that it may have been done.
  */
 export class ToolServerError extends Error {
   constructor(

@@ -3,6 +3,7 @@
  * down before anything goes out; then the server is asked what the tool is, and called only where that is what people
  * have accepted. A call is made once: whatever breaks in between, nobody makes it again.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ToolCall } from '../../contract/repository/tools';
 import type { Shown } from '../../contract/route';
 import { canonicalize, sha256 } from '../../domain/kernel/commit';
@@ -35,7 +36,14 @@ import {
 } from '../../domain/repository/tool-call';
 import { interfaceHash, type ToolInterface } from '../../domain/repository/tool-interface';
 import type { Aggregate } from '../engine/aggregate';
-import { type Accepted, causeOf, type CommandContext, type Outcome, type RequestContext } from '../engine/command';
+import {
+  type Accepted,
+  causeOf,
+  type CommandContext,
+  type Outcome,
+  type RequestContext,
+  settled,
+} from '../engine/command';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import { type RemoteResult, ToolServerError, type ToolServers } from '../engine/ports-tools';
@@ -52,6 +60,8 @@ const MAX_SLOTS = 100;
 const MAX_SLOTS_PER_TENANT = 20;
 /** Seconds after the time of a call in which its end is still written down. */
 const GRACE_SECONDS = 15;
+/** Between two attempts to write it down. */
+const LONGEST_WAIT_MS = 5_000;
 
 const STOPPED = { lost: true, message: 'this host was stopped in between' };
 const BUSY = new Rejection(
@@ -91,6 +101,8 @@ interface Call {
   readonly id: string;
   readonly tool: Callable;
   readonly args: Arguments;
+  /** From then on nobody writes down what came of it, but that it is unknown. */
+  readonly until: Time;
   /** As which it was asked of policy and stops. */
   readonly asked: CommandContext;
   readonly outcome: Accepted<ToolCallState, ToolCallEvent>;
@@ -144,10 +156,14 @@ export class ToolCalls {
     try {
       const refusal = await this.refused(tool, args);
       if (refusal !== undefined) return await this.refuse(asked, id, refusal);
-      const outcome = await this.write(asked, id, callOf(tool, args, this.now()));
+      const call = callOf(tool, args, this.now());
+      const outcome = await this.write(asked, id, call);
       if (!outcome.ok || outcome.commit === undefined || outcome.repeated) return outcome;
       isBegun = true;
-      this.begin({ stream: this.deps.calls.name(tenant, id), tenant, id, tool, args, asked, outcome }, slot);
+      this.begin(
+        { stream: this.deps.calls.name(tenant, id), tenant, id, tool, args, until: call.until, asked, outcome },
+        slot,
+      );
       return outcome;
     } finally {
       if (!isBegun) this.slots.delete(slot);
@@ -220,9 +236,16 @@ export class ToolCalls {
   /** Makes the call, and writes down what came of it. */
   private async make(call: Call): Promise<void> {
     const { tenant, id } = call;
+    const { signal } = this.stopping;
     const ending = await this.ended(call);
-    const outcome = await this.deps.calls.decide(this.following(call), id, 'tool.answer', endCall(ending));
-    if (!outcome.ok) throw new Error(`${tenant}: ${outcome.rejection.message}`);
+    // A busy store, or a stop of everything, must not make unknown what is known here.
+    for (let wait = 50; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
+      const outcome = await settled(this.deps.calls.decide(this.following(call), id, 'tool.answer', endCall(ending)));
+      if (outcome.ok) return;
+      if (signal.aborted || this.now() >= call.until) throw new Error(`${tenant}: ${outcome.rejection.message}`);
+      // One that stops tries once more.
+      await sleep(wait, undefined, { signal }).catch(() => undefined);
+    }
   }
 
   private async ended(call: Call): Promise<CallEnding> {

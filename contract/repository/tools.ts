@@ -183,7 +183,7 @@ export const ToolCall = z
     ended_at: At.optional(),
     outcome: z.enum(CALL_OUTCOMES).optional().meta({
       description:
-        "`ok`: the tool has done it; `error`: it has not, or its answer can't be used; `timed_out`: no answer in time; `unknown`: cut off in between. Of the last two it may have been done",
+        "`ok`: the tool has done it; `error`: it has not, or its answer can't be used; `timed_out`: no answer in time; `unknown`: cut off in between, or ended without an answer. Of the last two it may have been done",
     }),
     called: z.boolean().optional().meta({ description: 'False where nothing was asked of the tool, for certain' }),
     reason: z.string().optional().meta({ description: 'Why it is not `ok`' }),

@@ -9,7 +9,8 @@ import type { Time } from '../kernel/time';
 
 /**
  * `ok`: the tool has done it. `error`: it has not, or what it answered can't be used. `timed_out`: it did not answer in
- * time. `unknown`: the connection, or this colony, broke in between. Of the last two it may have been done.
+ * time. `unknown`: the connection, or this colony, broke in between, or it ended without an answer. Of the last two it
+ * may have been done.
  */
 export const CALL_OUTCOMES = ['ok', 'error', 'timed_out', 'unknown'] as const;
 export type CallOutcome = (typeof CALL_OUTCOMES)[number];

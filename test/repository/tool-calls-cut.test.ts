@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { OpaLoader } from '../../adapters/opa/loader';
 import { McpServers } from '../../adapters/outbound/mcp';
+import { StoreBusy } from '../../app/engine/ports';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { decide } from '../../domain/policy/asking';
@@ -120,6 +121,21 @@ describe('a process', () => {
     expect(await call()).toMatchObject({ ok: true, repeated: true, state: unknown });
     expect(server.called).toHaveLength(1);
     expect(stage.deadlines().filter(({ reason }) => reason === 'tool-call')).toEqual([]);
+  });
+
+  test.each<[string, () => Error]>([
+    ['the store is busy', () => new StoreBusy('in a test', 1)],
+    ['the store is away', () => new Error('in a test')],
+  ])('writes down what came of a call once that can be done, where %s meanwhile', async (_, trouble) => {
+    let attempts = 0;
+    stage.mishaps = (port, method, args) => {
+      if (hangsAt(`${TENANT}/tool-call/c-1`, 'ToolCallEnded')(port, method, args) === undefined) return undefined;
+      attempts += 1;
+      return attempts > 6 ? undefined : Promise.reject(trouble());
+    };
+    expect(await call()).toMatchObject({ ok: true, state: { ending: { outcome: 'ok' } } });
+    expect(attempts).toBeGreaterThan(6);
+    expect(server.called).toHaveLength(1);
   });
 
   test('makes no more calls of a tenant at once than it may, however many are asked for at once', async () => {

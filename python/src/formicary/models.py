@@ -4101,7 +4101,7 @@ class ToolCall(TypedDict):
     """UTC with milliseconds"""
 
     outcome: NotRequired[Literal['ok', 'error', 'timed_out', 'unknown']]
-    """`ok`: the tool has done it; `error`: it has not, or its answer can't be used; `timed_out`: no answer in time; `unknown`: cut off in between. Of the last two it may have been done"""
+    """`ok`: the tool has done it; `error`: it has not, or its answer can't be used; `timed_out`: no answer in time; `unknown`: cut off in between, or ended without an answer. Of the last two it may have been done"""
 
     called: NotRequired[bool]
     """False where nothing was asked of the tool, for certain"""

@@ -49,7 +49,7 @@ import type { Engine } from '../engine/engine';
 import { type RemoteResult, ToolServerError, type ToolServers } from '../engine/ports-tools';
 import type { Loaded } from '../engine/streams';
 import { holdsMark } from '../personal/module';
-import { schemaFault } from './json-schema';
+import { type FaultOf, SchemaReader } from './json-schema';
 
 export type ToolCallOutcome = Outcome<ToolCallState, ToolCallEvent>;
 
@@ -117,11 +117,13 @@ export class ToolCalls {
   /** Calls that this process makes now, by stream. */
   private readonly underWay = new Map<string, Promise<void>>();
   private readonly slots = new Set<Slot>();
+  private readonly schemas: SchemaReader;
   private readonly late: Reason;
   /** Aborts what is under way: a host that stops waits for nobody. */
   private readonly stopping = new AbortController();
 
   constructor(private readonly deps: ToolCallsDeps) {
+    this.schemas = new SchemaReader(deps.clock);
     this.late = deps.deadlines.on(toolCallDecider.category, (stream) => this.look(stream));
   }
 
@@ -154,10 +156,9 @@ export class ToolCalls {
     if (slot === undefined) return await this.refuse(asked, id, BUSY);
     let isBegun = false;
     try {
-      const refusal = await this.refused(tool, args);
-      if (refusal !== undefined) return await this.refuse(asked, id, refusal);
+      const faultOf = await this.schemas.load();
       const call = callOf(tool, args, this.now());
-      const outcome = await this.write(asked, id, call);
+      const outcome = await this.write(asked, id, call, () => refused(tool, args, faultOf));
       if (!outcome.ok || outcome.commit === undefined || outcome.repeated) return outcome;
       isBegun = true;
       this.begin(
@@ -175,14 +176,25 @@ export class ToolCalls {
     return this.deps.calls.decide(asked, id, asked.action, () => refusal);
   }
 
-  /** Policy and stops are asked, and it is written down that it was asked for. */
-  private async write(asked: CommandContext, id: string, call: CallOfTool): Promise<ToolCallOutcome> {
+  /**
+   * Policy and stops are asked, and it is written down that it was asked for. Whoever they refuse has no schema read:
+   * `refused` is asked after them.
+   */
+  private async write(
+    asked: CommandContext,
+    id: string,
+    call: CallOfTool,
+    refused: () => Rejection | undefined,
+  ): Promise<ToolCallOutcome> {
     const { calls, deadlines } = this.deps;
     const { tenant, id: by } = asked.principal;
     // Written before: a call that was asked for and has no deadline would stay so for ever.
     if ((await calls.load(tenant, id)).version < 0)
       await deadlines.schedule([{ stream: calls.name(tenant, id), reason: this.late, due: call.until }]);
-    return await calls.decide(asked, id, asked.action, askCall(call, by));
+    return await calls.decide(asked, id, asked.action, (state) => {
+      const decided = askCall(call, by)(state);
+      return decided instanceof Rejection ? decided : (refused() ?? decided);
+    });
   }
 
   /** Looked for and taken without a pause: of a burst, no more get one than there are. */
@@ -209,15 +221,6 @@ export class ToolCalls {
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.underWay.values());
-  }
-
-  /** Why nothing is called, as far as that can be said before anything goes out. */
-  private async refused({ definition, pin }: Callable, args: Arguments): Promise<Rejection | undefined> {
-    if (holdsMark(JSON.stringify(args)))
-      return new Rejection('invalid', 'arguments-invalid', 'what is marked as personal goes to no tool');
-    if (pin === undefined) return undefined;
-    const fault = (await schemaFault(definition.schema, args)) ?? (await schemaFault(pin.interface.inputSchema, args));
-    return fault === undefined ? undefined : new Rejection('invalid', 'arguments-invalid', `the arguments: ${fault}`);
   }
 
   private begin(call: Call, slot: Slot): void {
@@ -259,7 +262,7 @@ export class ToolCalls {
       const reason = await this.kept(call, seen);
       if (reason !== undefined) return { outcome: 'error', called, reason };
       called = true;
-      return await used(await visit.call(call.args), seen);
+      return used(await visit.call(call.args), seen, await this.schemas.load());
     } catch (error) {
       if (late.aborted)
         return { outcome: 'timed_out', called, reason: `no answer within ${mcp.timeout_seconds} seconds` };
@@ -305,6 +308,15 @@ export class ToolCalls {
   }
 }
 
+/** Why nothing is called, as far as that can be said of the arguments. */
+function refused({ definition, pin }: Callable, args: Arguments, faultOf: FaultOf): Rejection | undefined {
+  if (holdsMark(JSON.stringify(args)))
+    return new Rejection('invalid', 'arguments-invalid', 'what is marked as personal goes to no tool');
+  if (pin === undefined) return undefined;
+  const fault = faultOf(definition.schema, args) ?? faultOf(pin.interface.inputSchema, args);
+  return fault === undefined ? undefined : new Rejection('invalid', 'arguments-invalid', `the arguments: ${fault}`);
+}
+
 function callOf({ tool_id, definition, pin }: Callable, args: Arguments, now: Time): CallOfTool {
   const { version: tool_version, mcp } = definition;
   return {
@@ -319,7 +331,7 @@ function callOf({ tool_id, definition, pin }: Callable, args: Arguments, now: Ti
 }
 
 /** What a tool has answered, where it can be used. It is data, whatever it says. */
-async function used(result: RemoteResult, { outputSchema }: ToolInterface): Promise<CallEnding> {
+function used(result: RemoteResult, { outputSchema }: ToolInterface, faultOf: FaultOf): CallEnding {
   const { content, structuredContent: structured_content, isError } = result;
   const kept: ToolResult = { content, ...(structured_content !== undefined && { structured_content }) };
   const text = canonicalize(kept);
@@ -331,7 +343,7 @@ async function used(result: RemoteResult, { outputSchema }: ToolInterface): Prom
   // What differs, the server has written: it is not repeated.
   const isForeign =
     outputSchema !== undefined &&
-    (structured_content === undefined || (await schemaFault(outputSchema, structured_content)) !== undefined);
+    (structured_content === undefined || faultOf(outputSchema, structured_content) !== undefined);
   if (isForeign) return unusable('the structured content has not the form of the accepted schema');
   return { outcome: 'ok', called: true, result: kept };
 }

@@ -45,11 +45,9 @@ test('a tool of another server is registered, accepted and called as the page sh
   });
   const steps = stepsOf(pageOf('docs/mcp.md'));
   expect(steps).toHaveLength(5);
+  const here = (text: string) => text.replace('https://mcp.example.com/mcp', server.url);
   for (const { command, expected } of steps)
-    await walk(
-      { command: command.replace('https://mcp.example.com/mcp', server.url), expected },
-      { FORMICARY_URL: host.url },
-    );
+    await walk({ command: here(command), expected: expected.map(here) }, { FORMICARY_URL: host.url });
   expect(server.called).toEqual([{ account: 'DE02' }]);
   await host.stop();
   await server.stop();

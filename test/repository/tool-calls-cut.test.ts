@@ -1,5 +1,6 @@
 /** A call of a tool that is cut off: nobody makes it again, and whoever asks is told that nobody knows. */
 import type { ServerResponse } from 'node:http';
+import { Script } from 'node:vm';
 import { OpaLoader } from '../../adapters/opa/loader';
 import { McpServers } from '../../adapters/outbound/mcp';
 import { StoreBusy } from '../../app/engine/ports';
@@ -75,30 +76,35 @@ describe('a process', () => {
       ),
     };
     await stage.start();
-    const { tools, toolCalls } = stage.colony;
-    const registered = await tools.register(as('ann'), 'ledger', {
-      tool_name: 'Ledger',
-      description: 'Lines of an account',
-      schema: {},
-      sandbox_level: 'restricted',
-      operations: [],
-      version: '1.0.0',
-      tags: [],
-      mcp: { url: server.url, tool: 'list_lines', level: 'execute', timeout_seconds: 60 },
-    });
-    expect(registered).toMatchObject({ ok: true });
-    await toolCalls.call(as('ann'), 'ledger', 'look', { account: 'DE02' });
-    const { found } = (await tools.load(TENANT, 'ledger')).state;
-    const read = { version: '1.0.0', hash: found?.hash ?? '' };
-    expect(await toolCalls.pin({ principal: ADA }, 'ledger', read)).toMatchObject({ ok: true });
+    await accepted('1.0.0', {});
   });
   afterEach(async () => {
     await stage.end();
     await server.stop();
   });
 
-  const ask = (id: string, key: string) =>
-    stage.colony.toolCalls.call(as('ann', key), 'ledger', id, { account: 'DE02' });
+  /** A tool with this schema, as a person has accepted it. */
+  async function accepted(version: string, schema: Record<string, unknown>): Promise<void> {
+    const { tools, toolCalls } = stage.colony;
+    const registered = await tools.register(as('ann'), 'ledger', {
+      tool_name: 'Ledger',
+      description: 'Lines of an account',
+      schema,
+      sandbox_level: 'restricted',
+      operations: [],
+      version,
+      tags: [],
+      mcp: { url: server.url, tool: 'list_lines', level: 'execute', timeout_seconds: 60 },
+    });
+    expect(registered).toMatchObject({ ok: true });
+    await ask(`look-${version}`, `look-${version}`);
+    const { found } = (await tools.load(TENANT, 'ledger')).state;
+    const read = { version, hash: found?.hash ?? '' };
+    expect(await toolCalls.pin({ principal: ADA }, 'ledger', read)).toMatchObject({ ok: true });
+  }
+
+  const ask = (id: string, key: string, account = 'DE02') =>
+    stage.colony.toolCalls.call(as('ann', key), 'ledger', id, { account });
   const call = () => ask('c-1', 'once');
 
   test.each<[string, () => void]>([
@@ -156,8 +162,23 @@ describe('a process', () => {
     const bundle = await new OpaLoader().load(await bundleWith({ approvals: { actions: ['tool.call'] } }));
     stage.policy = { evaluate: (request) => decide(bundle, request) };
     const before = server.asked.length;
+    const runs = jest.spyOn(Script.prototype, 'runInContext');
     expect(await call()).toMatchObject({ ok: false, rejection: { code: 'approval-needed' } });
     expect(server.asked).toHaveLength(before);
     expect(stage.stream(`${TENANT}/tool-call/c-1`)).toEqual([]);
+    // Nor has anybody read a schema, which may take its time.
+    expect(runs.mock.calls.filter(([, options]) => options?.timeout !== undefined)).toEqual([]);
+    runs.mockRestore();
+  });
+
+  test('leaves a schema unread for a while that could not be read in time', async () => {
+    await accepted('1.1.0', { type: 'object', properties: { account: { type: 'string', pattern: '^(a+)+$' } } });
+    expect(await ask('good', 'good', 'aaa')).toMatchObject({ ok: true, state: { ending: { outcome: 'ok' } } });
+    const late = { ok: false, rejection: { code: 'arguments-invalid', message: expect.stringMatching(/too long/) } };
+    expect(await ask('slow', 'slow', `${'a'.repeat(40)}!`)).toMatchObject(late);
+    expect(await ask('soon', 'soon', 'aaa')).toMatchObject(late);
+    await stage.pass(61);
+    expect(await ask('later', 'later', 'aaa')).toMatchObject({ ok: true, state: { ending: { outcome: 'ok' } } });
+    expect(server.called).toHaveLength(2);
   });
 });

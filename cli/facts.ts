@@ -113,6 +113,7 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   TaskUnblocked: ({ filled }) =>
     `what it comes after is there${filled === undefined ? '' : ', with the results of that'}`,
   TaskAwaited: ({ by: who }) => `${who} comes after it`,
+  WaitWithdrawn: ({ by: who }) => `${who} waits for it no more`,
   BidPlaced: ({ agent, note }) => `by ${agent}${note === undefined ? '' : `: ${note}`}`,
   BidWithdrawn: ({ agent }) => `by ${agent}`,
   BidsClosed: ({ candidates, refused, strength }) =>

@@ -55,22 +55,23 @@ export class Followers {
     const { stream, tenant, cause } = change;
     // Those that come after one task mostly refer to the same.
     const fill = this.filling(tenant);
-    if (state.blocked) await this.settleAndWish(stream, cause, fill, (due) => change.wish(this.due, due));
     const ended = [...eventsOf<TaskEvent>(change)].find(({ event }) => endOf(event) !== undefined);
-    if (ended === undefined) return;
-    const from = { ...causeOf(ended.commit), traceparent: cause.traceparent };
+    const from = { ...(ended === undefined ? cause : causeOf(ended.commit)), traceparent: cause.traceparent };
     const settle = async (id: string) => {
       const follower = taskStream(tenant, id);
       await this.settleAndWish(follower, from, fill, (due) =>
         this.deps.deadlines.schedule([{ stream: follower, reason: this.due, due }]),
       );
     };
+    const told = ended === undefined ? [] : state.awaited_by;
     const failures: unknown[] = [];
-    for (let next = 0; next < state.awaited_by.length; next += AT_ONCE) {
-      const settled = await Promise.allSettled(state.awaited_by.slice(next, next + AT_ONCE).map(settle));
+    for (let next = 0; next < told.length; next += AT_ONCE) {
+      const settled = await Promise.allSettled(told.slice(next, next + AT_ONCE).map(settle));
       // One that fails keeps no other from its turn.
       failures.push(...settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
     }
+    const comesAfter = state.spec?.after !== undefined;
+    if (comesAfter) await this.settleAndWish(stream, cause, fill, (due) => change.wish(this.due, due));
     if (failures.length > 0) throw failures[0];
   }
 
@@ -108,25 +109,29 @@ export class Followers {
     return this.read.reading;
   }
 
-  /** Sees to a task that waits for others; answers when it is to be looked at again. A look leaves nothing out. */
+  /**
+   * Sees to a task that waits for others, or has done so; answers when it is to be looked at again. A look leaves
+   * nothing out.
+   */
   private async settle(stream: string, cause: Cause, fill: Fill, isLook = false): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
     const { transactor } = this.deps;
     const { state } = await transactor.current(taskDecider, stream);
     const { spec, blocked, correlation_id, posted_at } = state;
-    if (spec === undefined || !blocked || !isAlive(state)) return undefined;
+    if (spec?.after === undefined) return undefined;
     // Those that come after each other are as many as there are, and no circle: this is no storm, however deep.
     const from: Cause = { ...cause, depth: 0 };
     const context = { principal: inNameOfJobs(tenant), cause: from, reaction: true, correlationId: correlation_id };
     const known: Before[] = [];
-    for (const other of spec.after ?? [])
+    for (const other of spec.after)
       known.push({ ...(await transactor.load(taskDecider, taskStream(tenant, other))).state, id: other });
+    const isTold = (one: Before) => isAlive(one) && one.awaited_by.includes(id);
+    if (!blocked || !isAlive(state)) return await this.leaves(context, id, known.filter(isTold));
     const letGo = (by: readonly Before[]) =>
       this.unblocked(context, id, spec, (payload) => fill(payload, completedOf(by)));
     const completed = known.filter(({ status }) => status === 'completed');
     // Where one is enough, and is there, the others need not tell of their ends.
     if (spec.when === 'any' && completed.length > 0) return await letGo(completed);
-    const isTold = (one: Before) => isAlive(one) && one.awaited_by.includes(id);
     const before: Before[] = [];
     let isKeptOut = false;
     for (const other of [...known.filter((one) => !isTold(one)), ...known.filter(isTold)]) {
@@ -159,6 +164,16 @@ export class Followers {
     }
     const outcome = await predecessors.awaitEnd({ ...context, correlationId: correlation_id }, id, by);
     return outcome.ok ? { ...outcome.state, id } : outcome.rejection;
+  }
+
+  /** It waits for these no more: others may in its place. */
+  private async leaves(context: RequestContext, id: string, told: readonly Before[]): Promise<Time | undefined> {
+    let due: Time | undefined;
+    for (const { id: other, correlation_id } of told) {
+      const from = { ...context, correlationId: correlation_id };
+      due = this.after(await this.deps.predecessors.withdrawWait(from, other, id)) ?? due;
+    }
+    return due;
   }
 
   private async unblocked(
@@ -224,6 +239,9 @@ function completedOf(before: readonly Before[]): Completed {
 /** Whether something follows for those that come after others. */
 export function concernsFollowers({ events }: Pick<Commit, 'events'>): boolean {
   return (events as readonly TaskEvent[]).some(
-    (event) => endOf(event) !== undefined || (event.type === 'TaskPosted' && event.data.spec.after !== undefined),
+    (event) =>
+      endOf(event) !== undefined ||
+      event.type === 'TaskUnblocked' ||
+      (event.type === 'TaskPosted' && event.data.spec.after !== undefined),
   );
 }

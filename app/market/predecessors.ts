@@ -2,7 +2,15 @@
 import { Rejection } from '../../domain/kernel/decider';
 import { toTime } from '../../domain/kernel/time';
 import { referenceProblem } from '../../domain/market/references';
-import { awaitEnd, notToAwait, type TaskEvent, type TaskSpec, type TaskState, unblock } from '../../domain/market/task';
+import {
+  awaitEnd,
+  notToAwait,
+  type TaskEvent,
+  type TaskSpec,
+  type TaskState,
+  unblock,
+  withdrawWait,
+} from '../../domain/market/task';
 import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
@@ -41,6 +49,11 @@ export class Predecessors {
   /** Has `by` told of the end of the task `id`, which it comes after. */
   awaitEnd(context: RequestContext, id: string, by: string): Promise<Outcome<TaskState, TaskEvent>> {
     return this.deps.tasks.decide(context, id, 'task.await', awaitEnd(id, by));
+  }
+
+  /** Has `by`, which waits no more, not told of it. */
+  withdrawWait(context: RequestContext, id: string, by: string): Promise<Outcome<TaskState, TaskEvent>> {
+    return this.deps.tasks.decide(context, id, 'task.await', withdrawWait(by));
   }
 
   /**

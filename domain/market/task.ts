@@ -167,6 +167,8 @@ export type TaskEvent =
   | Event<'TaskUnblocked', { unblocked_at: Time; filled?: NamedPayload }>
   /** Another task comes after this one, and is told of its end. */
   | Event<'TaskAwaited', { by: string }>
+  /** That one waits no more: it was let go, or is over. */
+  | Event<'WaitWithdrawn', { by: string }>
   | Event<'BidPlaced', { agent: string; note?: string }>
   | Event<'BidWithdrawn', { agent: string }>
   | Event<
@@ -374,6 +376,8 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       }
       case 'TaskAwaited':
         return { ...state, awaited_by: [...state.awaited_by, event.data.by] };
+      case 'WaitWithdrawn':
+        return { ...state, awaited_by: state.awaited_by.filter((id) => id !== event.data.by) };
       case 'TaskCleared': {
         const { cleared_at = at } = event.data;
         return offeredFrom(state, correctedBy(state.spec as TaskSpec, event.data), cleared_at, at);
@@ -826,6 +830,12 @@ export function awaitEnd(id: string, by: string): Decision<TaskState, TaskEvent>
     if (state.awaited_by.includes(by) || (state.status !== 'unknown' && !isAlive(state))) return [];
     return notToAwait(state, id) ?? [{ type: 'TaskAwaited', v: 1, data: { by } }];
   };
+}
+
+/** Tells another task of the end of this one no more; one that is over has told it. */
+export function withdrawWait(by: string): Decision<TaskState, TaskEvent> {
+  return (state) =>
+    isAlive(state) && state.awaited_by.includes(by) ? [{ type: 'WaitWithdrawn', v: 1, data: { by } }] : [];
 }
 
 /** What the task comes after is there: from now on it is offered, or it may be decided that it is. */

@@ -181,6 +181,25 @@ test('so many wait for one, and no more', async () => {
   expect(await post('later', { after: ['a'] })).toMatchObject({ ok: true });
 });
 
+test('what waits no more makes room for others', async () => {
+  await begin();
+  for (const id of ['a', 'b']) await post(id);
+  await post('over', { after: ['a'] });
+  await post('any', { after: ['a', 'b'], when: 'any' });
+  await post('late', { after: ['a'], deadline: later(stage.now, 60) });
+  expect(task('a').awaited_by).toEqual(['over', 'any', 'late']);
+  await stage.colony.stops.stop(ada, { kind: 'task', name: 'a' }, 'freeze', 'a doubt');
+  await stage.colony.tasks.cancel(as('crm'), 'over', 'no need');
+  await complete('b');
+  await stage.pass(90);
+  expect(statuses('over', 'any', 'late')).toEqual(['cancelled', 'awarded', 'expired']);
+  await stage.colony.stops.lift(ada, { kind: 'task', name: 'a' }, 'no doubt');
+  await stage.pass(30);
+  expect(task('a').awaited_by).toEqual([]);
+  await complete('a');
+  expect(task('a').awaited_by).toEqual([]);
+});
+
 test('an end reads few of the others that are waited for', async () => {
   await begin();
   const ids = Array.from({ length: MAX_AFTER }, (_, n) => `a${n}`);

@@ -175,6 +175,7 @@ lines(
     requestedBy: 'no decision',
     nextAward: 'no decision',
     awaitEnd: 'of whatever has not ended, or has',
+    withdrawWait: 'of whatever waits no more',
     notToAwait: 'no decision',
     outlookOf: 'no decision',
     hasBid: 'no decision',

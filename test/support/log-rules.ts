@@ -229,6 +229,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
           case 'BidPlaced':
           case 'BidWithdrawn':
           case 'TaskAwaited':
+          case 'WaitWithdrawn':
             break;
         }
         const ends =

@@ -190,7 +190,7 @@ export const schedules = contract({
     query: AsOf.extend({ runs: whole(0, 20, 5) }),
     answer: Schedule,
     answers: 'The schedule; a live fold of its stream',
-    example: { params, query: { runs: '3' } },
+    example: { params },
   },
   pause: {
     name: 'pauseSchedule',

@@ -128,9 +128,9 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 
 /** What a wait counts as at least, of those that a host asks for: one that asks for none is not asked for ever. */
 const LEAST_TOLD_MS = 50;
-/** What a host says of this moment alone: nothing was done, and the same request may be right in the next. */
 /** Whoever has to go on asks again after so long, however long it is told to wait. */
 const MOST_TOLD_MS = 600_000;
+/** What a host says of this moment alone: nothing was done, and the same request may be right in the next. */
 const TRIED_AGAIN = [408, 429, 503];
 
 /** The tries of one request, the one that is made now among them. */

@@ -64,11 +64,17 @@ export class TaskReactions implements Reaction {
   }
 
   /** Brings a held task to the gate; answers why it can't come there, if it can't. */
-  private async propose({ stream, tenant, cause }: Change, id: string, state: TaskState): Promise<string | undefined> {
+  private async propose(
+    { stream, tenant, cause, commits }: Change,
+    id: string,
+    state: TaskState,
+  ): Promise<string | undefined> {
     const { oversight, requester, requester_via, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
     const { kind, why, confidence, impact, risk, features } = oversight;
-    // Of a task that is older than this field its first receipt says it.
-    const via = requester_via ?? (await this.services.transactor.commit(stream, 0))?.meta.actor.via;
+    // Of a task that is older than this field its first receipt says it, which is here where it was posted just now.
+    const posted = async () =>
+      commits.find(({ index }) => index === 0) ?? (await this.services.transactor.commit(stream, 0));
+    const via = requester_via ?? (await posted())?.meta.actor.via;
     const poster: Principal = { tenant, id: requester, kind: 'service', level: 'execute', via };
     const outcome = await this.services.actions.propose(
       { principal: poster, cause, reaction: true },

@@ -181,10 +181,16 @@ export function sha256(text: string): string {
   return digest('sha256', text, 'hex');
 }
 
-/** Computes the canonical bytes and the hash. */
+/**
+ * Computes the canonical bytes and the hash. The commit that is handed out is in the order of those bytes: a state that
+ * was made of it reads, to the letter, as one that was made of what the store holds.
+ */
 export function seal(commit: UnsealedCommit): SealedCommit {
-  const body = canonicalize(commit);
-  return { commit: { ...commit, hash: sha256(body) }, body };
+  const found = { awkward: false };
+  const ordered = sorted(commit, found) as UnsealedCommit;
+  const body = found.awkward ? written(commit) : JSON.stringify(ordered);
+  const hash = sha256(body);
+  return { commit: found.awkward ? unseal(body, hash) : { ...ordered, hash }, body };
 }
 
 /** A receipt that is no longer what was written: nothing may be read from it, nor written on top of it. */

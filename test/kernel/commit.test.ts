@@ -168,6 +168,8 @@ describe('sealing', () => {
         const { hash, ...unsealed } = commit;
         expect(seal(unsealed)).toEqual({ commit, body: sealed.body });
         expect(hash).toBe(sealed.commit.hash);
+        // In the same order, too: what was decided on it reads the same before and after it was loaded again.
+        expect(JSON.stringify(sealed.commit)).toBe(JSON.stringify(commit));
       }),
       { numRuns: 300 },
     );

@@ -73,6 +73,7 @@ export const texts = {
     refused: (name: string) => `${name} lets nobody in`,
     notReached: (name: string) => `${name} does not answer`,
     notReachedDetail: 'Its address may be wrong, or it may not let this page ask (CORS). Try again.',
+    notNowDetail: 'It is busy, or has a fault of its own. Try again in a while.',
     over: 'Nobody is signed in',
     overDetail: 'Sign in again.',
   },

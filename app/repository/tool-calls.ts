@@ -64,6 +64,7 @@ const GRACE_SECONDS = 15;
 const LONGEST_WAIT_MS = 5_000;
 
 const STOPPED = { lost: true, message: 'this host was stopped in between' };
+const FAILED = { lost: true, message: 'this host, or its store, failed in between: again later' };
 const BUSY = new Rejection(
   'unavailable',
   'tools-busy',
@@ -266,11 +267,17 @@ export class ToolCalls {
     } catch (error) {
       if (late.aborted)
         return { outcome: 'timed_out', called, reason: `no answer within ${mcp.timeout_seconds} seconds` };
-      const { aborted } = this.stopping.signal;
-      if (!aborted && !(error instanceof ToolServerError)) throw error;
-      const { lost, message } = aborted ? STOPPED : (error as ToolServerError);
+      const { lost, message } = this.faultIn(error, call.stream);
       return { outcome: called && lost ? 'unknown' : 'error', called, reason: message };
     }
+  }
+
+  /** What cut a call off, in words for whoever made it: of a fault of this host's own they get no more than that. */
+  private faultIn(error: unknown, stream: string): Pick<ToolServerError, 'lost' | 'message'> {
+    if (this.stopping.signal.aborted) return STOPPED;
+    if (error instanceof ToolServerError) return error;
+    this.deps.report('a call of a tool was cut off', { stream, error: String(error) });
+    return FAILED;
   }
 
   /** Why it is not called after all, now that is known what the tool is. */

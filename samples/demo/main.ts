@@ -63,7 +63,7 @@ const PATIENT = { attempts: 60, baseMs: 100, maxMs: 1_000, maxWaitMs: 60_000 };
  * Seconds of the demand that are played in one second. Each commit and each row of a view goes over HTTP where the
  * stores are servers.
  */
-const SPEED: Readonly<Record<Profile, number>> = { embedded: 64, 'azure-local': 10 };
+const SPEED: Readonly<Record<Profile, number>> = { embedded: 64, 'azure-local': 22 };
 /** Where each profile keeps its store: the one that was not played stays. */
 const FOLDER: Readonly<Record<Options['profile'], string>> = {
   embedded: '.formicary/demo',

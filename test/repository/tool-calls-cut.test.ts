@@ -11,7 +11,7 @@ import { askCall, type CallOfTool, callTimePassed, endCall, toolCallDecider } fr
 import { bundleWith } from '../support/bundles';
 import { eventually } from '../support/eventually';
 import { given } from '../support/given';
-import { McpTestServer } from '../support/mcp-server';
+import { LINES, McpTestServer } from '../support/mcp-server';
 import { as, hangsAt, Stage, TENANT } from '../support/stage';
 
 const CALL: CallOfTool = {
@@ -142,6 +142,16 @@ describe('a process', () => {
     expect(await call()).toMatchObject({ ok: true, state: { ending: { outcome: 'ok' } } });
     expect(attempts).toBeGreaterThan(6);
     expect(server.called).toHaveLength(1);
+  });
+
+  test('whose store fails while it looks at a tool has called nothing, and says so', async () => {
+    server.tools = [{ ...LINES, description: 'Lists the lines of another account.' }];
+    const atInterface = hangsAt(`${TENANT}/tool/ledger`, 'ToolInterfaceFound');
+    stage.mishaps = (port, method, args) =>
+      atInterface(port, method, args) === undefined ? undefined : Promise.reject(new StoreBusy('in a test', 1));
+    const ending = { outcome: 'error', called: false, reason: expect.stringMatching(/store/) };
+    expect(await call()).toMatchObject({ ok: true, state: { status: 'ended', ending } });
+    expect(server.called).toEqual([]);
   });
 
   test('makes no more calls of a tenant at once than it may, however many are asked for at once', async () => {

@@ -1,5 +1,6 @@
 /** Signing in on the page at an issuer that the host trusts: `oidc-provider`, unchanged. */
 import type { Page } from 'playwright-core';
+import { eventually } from '../support/eventually';
 import type { TestHost } from '../support/host';
 import { type Provider, startProvider } from '../support/provider';
 import { complaints, isLive, isLoaded, openPage, overflow, PHONE, violations } from './browser';
@@ -101,4 +102,40 @@ test('what was not begun in this tab, or not by this page, lets nobody in', asyn
   await page.getByRole('button', { name: 'Sign in with others' }).click();
   await page.getByText('others does not answer').waitFor();
   await isLoaded(page);
+});
+
+test('a token is used until it is over, where its issuer gives no other', async () => {
+  page = await openPage(host);
+  let until = 0;
+  await page.route(`${provider.issuer}/token`, async (route) => {
+    const response = await route.fetch();
+    const { refresh_token: _none, ...given } = (await response.json()) as Record<string, unknown>;
+    const [, claims] = String(given['access_token']).split('.') as [string, string];
+    until = (JSON.parse(Buffer.from(claims, 'base64url').toString()) as { exp: number }).exp * 1_000;
+    await route.fulfill({ response, body: JSON.stringify(given) });
+  });
+  await page.goto('/');
+  await atStaff().click();
+  await isLive(page);
+  await atStaff().waitFor();
+  // What a token says of its end is cut to whole seconds.
+  expect(Date.now()).toBeGreaterThan(until - 1_000);
+});
+
+test('an issuer that is busy while a token is renewed signs nobody out', async () => {
+  page = await openPage(host);
+  let renewals = 0;
+  await page.route(`${provider.issuer}/token`, async (route) => {
+    const renewing = route.request().postData()?.includes('grant_type=refresh_token') === true;
+    if (renewing) renewals += 1;
+    if (renewing && renewals === 1)
+      await route.fulfill({ status: 503, headers: { 'access-control-allow-origin': '*' }, body: 'busy' });
+    else await route.continue();
+  });
+  await page.goto('/');
+  await atStaff().click();
+  await isLive(page);
+  await eventually(() => renewals > 2);
+  expect(await atStaff().count()).toBe(0);
+  await isLive(page);
 });

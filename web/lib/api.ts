@@ -59,7 +59,10 @@ async function attempt(path: string, init: RequestInit): Promise<Response | Fail
     headers.set('authorization', await authorization());
     response = await fetch(path, { ...init, headers, cache: 'no-store', redirect: 'error' });
   } catch (error) {
-    if (init.signal?.aborted === true || error instanceof Failure) throw error;
+    if (init.signal?.aborted === true) throw error;
+    // Of who gives tokens, which may be as busy as the host.
+    if (error instanceof Failure && error.status !== 401) return error;
+    if (error instanceof Failure) throw error;
     return new Failure(0, texts.failures.unreachable, texts.failures.unreachableDetail, 'unreachable');
   }
   return response.ok ? response : await failureOf(response);

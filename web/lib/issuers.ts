@@ -123,9 +123,19 @@ async function said<T>({ name }: SignIn, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof Failure) throw error;
+    // A busy or broken issuer has decided nothing: what it gave holds, and it is asked again.
+    if (isAway(error)) throw new Failure(503, words.notReached(name), words.notNowDetail, 'unreachable');
     if (error instanceof oauth.ResponseBodyError || error instanceof oauth.AuthorizationResponseError)
       throw new Failure(401, words.refused(name), error.error_description ?? error.error, error.error);
     if (error instanceof TypeError) throw new Failure(0, words.notReached(name), words.notReachedDetail, 'unreachable');
     throw new Failure(401, words.refused(name), String(error), 'issuer');
   }
+}
+
+function isAway(error: unknown): boolean {
+  let status = 0;
+  if (error instanceof oauth.ResponseBodyError) ({ status } = error);
+  else if (error instanceof oauth.OperationProcessingError && error.cause instanceof Response)
+    ({ status } = error.cause);
+  return status === 429 || status >= 500;
 }

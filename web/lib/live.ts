@@ -80,7 +80,6 @@ export async function follow(signal: AbortSignal): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof Failure && error.status === 400) place = undefined;
-      if (error instanceof Failure && error.status === 401) return;
     }
     await pause(failures, signal);
   }

@@ -24,12 +24,16 @@ export interface Acting {
 
 interface Token {
   readonly text: string;
-  /** On the monotonic clock, in milliseconds. */
+  /** When the next one is asked for, on the monotonic clock, in milliseconds. */
   readonly due: number;
+  /** When it holds no more. */
+  readonly over: number;
 }
 
 /** Of the time for which a token holds, how much may pass until another is asked for. */
 const RENEWED_AFTER = 0.6;
+/** After a renewal that failed, while the token holds. */
+const AGAIN_MS = 3_000;
 const ALGORITHM = 'Ed25519';
 
 /** What whoever has signed in gets tokens by. */
@@ -95,17 +99,22 @@ export async function signOut(): Promise<void> {
 
 /** What proves who asks. Throws a `Failure` when the host gives no token. */
 export async function authorization(): Promise<string> {
-  if (token === undefined || performance.now() >= token.due) {
-    const whose = holder;
-    const wait = (asking ??= asked());
-    const given = await wait.finally(() => {
-      if (asking === wait) asking = undefined;
-    });
-    // Who has come meanwhile gets no token of who has gone, and does nothing for them.
-    if (holder !== whose) throw signedOut();
-    token = given;
-  }
+  const now = performance.now();
+  if (token === undefined || now >= token.over) return `Bearer ${(await renewed()).text}`;
+  // It is good until it is over: the next one is asked for beside that, and again where that fails.
+  if (now >= token.due) void renewed().catch(() => undefined);
   return `Bearer ${token.text}`;
+}
+
+async function renewed(): Promise<Token> {
+  const whose = holder;
+  const wait = (asking ??= asked());
+  const given = await wait.finally(() => {
+    if (asking === wait) asking = undefined;
+  });
+  // Who has come meanwhile gets no token of who has gone, and does nothing for them.
+  if (holder !== whose) throw signedOut();
+  return (token = given);
 }
 
 /** The host refuses the token: another is asked for. */
@@ -132,11 +141,16 @@ async function asked(): Promise<Token> {
   if (holder === undefined) throw signedOut();
   const whose = holder;
   try {
-    const given = await whose();
-    return { text: given.access_token, due: performance.now() + 1_000 * given.expires_in * RENEWED_AFTER };
+    const before = performance.now();
+    const { access_token: text, expires_in } = await whose();
+    const ms = 1_000 * expires_in;
+    return { text, due: before + ms * RENEWED_AFTER, over: before + ms };
   } catch (error) {
-    const isOver = error instanceof Failure && error.status === 401;
-    if (holder === whose && isOver && me.value !== undefined && me.value !== null) await signOut();
+    const isLast = error instanceof Failure && error.status === 401;
+    const now = performance.now();
+    if (holder === whose && token !== undefined && now < token.over)
+      token = { ...token, due: isLast ? token.over : now + AGAIN_MS };
+    else if (holder === whose && isLast && me.value !== undefined && me.value !== null) await signOut();
     throw error;
   }
 }

@@ -107,6 +107,7 @@ test('what was not begun in this tab, or not by this page, lets nobody in', asyn
 test('a token is used until it is over, where its issuer gives no other', async () => {
   page = await openPage(host);
   let until = 0;
+  let opened = 0;
   await page.route(`${provider.issuer}/token`, async (route) => {
     const response = await route.fetch();
     const { refresh_token: _none, ...given } = (await response.json()) as Record<string, unknown>;
@@ -117,9 +118,13 @@ test('a token is used until it is over, where its issuer gives no other', async 
   await page.goto('/');
   await atStaff().click();
   await isLive(page);
-  await atStaff().waitFor();
-  // What a token says of its end is cut to whole seconds.
-  expect(Date.now()).toBeGreaterThan(until - 1_000);
+  while ((await atStaff().count()) === 0) {
+    await page.keyboard.press('g');
+    await page.keyboard.press((opened += 1) % 2 === 0 ? 't' : 'a');
+    await page.waitForTimeout(100);
+  }
+  // It is asked for a little before it is given.
+  expect(Date.now()).toBeGreaterThan(until - 500);
 });
 
 test('an issuer that is busy while a token is renewed signs nobody out', async () => {

@@ -29,7 +29,10 @@ function each(operation: OperationId, names: readonly string[], values: Values, 
 function because(clause: Clause, { manner, phrase }: Saying, go: (reason: string) => Answer): Answer {
   const reason = clause.reason ?? (manner.collaborative < 0.5 ? phrase : undefined);
   return reason === undefined
-    ? question('Why? It stands on the receipt, for whoever comes after.', `${phrase.replace(/[.!\s]+$/, '')} because …`)
+    ? question(
+        'Why? It stands on the receipt, for whoever comes after.',
+        `${phrase.replace(/[.!?\s]+$/, '')} because …`,
+      )
     : go(reason);
 }
 
@@ -116,7 +119,7 @@ function planned(clause: Clause, { phrase }: Saying, again: Recurrence | undefin
   if ('missing' in again)
     return question(
       again.missing === 'hour' ? 'At what time?' : 'On which day of the week, and at what time?',
-      `${phrase.replace(/[.!\s]+$/, '')} ${again.missing === 'hour' ? '' : 'every monday '}at 9:00`,
+      `${phrase.replace(/[.!?\s]+$/, '')} ${again.missing === 'hour' ? '' : 'every monday '}at 9:00`,
     );
   return draft('createSchedule', { id, type, cron: again.cron, zone }, { next: ['show schedules'] });
 }

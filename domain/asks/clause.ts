@@ -43,7 +43,7 @@ export function tokensOf(phrase: string): readonly Token[] {
     else {
       const [, body = '', tail = ''] = /^(.*?)([.!?:]*)$/.exec(whole) as RegExpExecArray;
       if (body !== '') tokens.push(wordToken(body, end - tail.length));
-      if (/[.!?]/.test(tail)) tokens.push(plain('mark', '.', end));
+      if (/[.!?]/.test(tail)) tokens.push(plain('mark', tail.includes('?') ? '?' : '.', end));
     }
   }
   return merged(tokens).map((token, i, all) => corrected(token, all[i - 1]));
@@ -135,6 +135,8 @@ export class Clause {
     readonly tokens: readonly Token[],
     /** Why, word by word. */
     readonly reason?: string,
+    /** Whether a question mark ends it. */
+    readonly isQuestion = false,
   ) {
     const begins = tokens.find(({ kind, meaning }, i) => kind !== 'word' || !(isIdle(meaning) || isAsking(tokens, i)));
     // A verb at the end, as in "agent recon-7 stop", unless the word is a thing or a state as well.

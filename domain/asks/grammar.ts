@@ -90,7 +90,7 @@ export function planOf(phrase: string, given: Omit<Saying, 'phrase'>): Plan {
     const answer = read(clause, links, saying);
     if ('outcome' in answer) return answer;
     if ('question' in answer) return asked(answer);
-    if (SPOKEN_OF.test(clause.words) && answer.drafts.some(([operation]) => OPERATIONS[operation].risk > 0))
+    if (!isToldToDo(clause) && answer.drafts.some(([operation]) => OPERATIONS[operation].risk > 0))
       return asked(question('Is that to be done? Say so, as a command.', ...EXAMPLES.slice(3, 5)));
     answers.push(answer);
   }
@@ -144,14 +144,17 @@ function clausesOf(tokens: readonly Token[], text: string): Part[] {
   const parts: Part[] = [];
   let segments: Token[][] = [[]];
   let reason: string | undefined;
+  let isQuestion = false;
   const close = () => {
     const all = segments.filter((segment) => segment.length > 0);
-    if (all.length > 0 || reason !== undefined) parts.push({ clause: new Clause(all.flat(), reason), links: all });
-    [segments, reason] = [[[]], undefined];
+    if (all.length > 0 || reason !== undefined)
+      parts.push({ clause: new Clause(all.flat(), reason, isQuestion), links: all });
+    [segments, reason, isQuestion] = [[[]], undefined, false];
   };
   for (let i = 0; i < tokens.length; i += 1) {
     const token = tokens[i] as Token;
     const isSeparator = token.kind === 'mark' || token.word === 'then' || token.word === 'and';
+    if (token.word === '?') isQuestion = true;
     if (BECAUSE.test(token.word) && segments.flat().length > 0) {
       const next = tokens[i + 1];
       if (next?.kind === 'quoted') [reason, i] = [next.text, i + 1];
@@ -160,6 +163,7 @@ function clausesOf(tokens: readonly Token[], text: string): Part[] {
           .slice(token.end)
           .replace(/^[\s:]+(?:of\s+)?/, '')
           .replace(/[\s.]+$/, '');
+        isQuestion ||= /\?!*$/.test(reason);
         break;
       }
     } else if (isSeparator && beginsWithDeed(tokens.slice(i + 1)) && token.word !== '→') close();
@@ -179,6 +183,13 @@ function beginsWithDeed(tokens: readonly Token[]): boolean {
 
 /** Who speaks of it, and does not ask for it: `we will retry inv-9`, `could i retry inv-9`. */
 const SPOKEN_OF = /\b(?:can|could|would|will)\b(?! (?:you|u|like)\b)(?<!\b(?:you|u) \w+)/;
+/** Who asks for it by a question: `can you retry inv-9?`. */
+const ASKED_FOR = /\b(?:can|could|would|will) (?:you|u)\b|\b(?:please|pls|plz)\b/;
+
+/** Whether it is to be done. A question does nothing unless it is how somebody asks for it. */
+function isToldToDo({ words, isQuestion }: Clause): boolean {
+  return !SPOKEN_OF.test(words) && (!isQuestion || ASKED_FOR.test(words));
+}
 
 function read(clause: Clause, links: readonly (readonly Token[])[], saying: Saying): Answer {
   const { deed } = clause;

@@ -5,7 +5,7 @@ import { ID_PATTERN } from '../domain/kernel/ids';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { readTime } from '../domain/kernel/time';
 import { MAX_PERSONAL_REASON } from '../domain/personal/subject';
-import { isLocation } from '../domain/signals/trail';
+import { isLocation } from '../domain/signals/location';
 
 // ------------------------------------------------------------------------------------------------- what is sent
 

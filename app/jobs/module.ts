@@ -3,8 +3,9 @@
  * Owns jobs and schedules; in memory the plans used lately.
  * Calls the market (tasks are posted, cancelled, read), notices (ends are told) and tenants.
  */
-import { isEnded, JOB_ENDS, JOB_STATUSES, jobDecider } from '../../domain/jobs/job';
+import { isEnded, jobDecider } from '../../domain/jobs/job';
 import { scheduleDecider } from '../../domain/jobs/schedule';
+import { JOB_ENDS, JOB_STATUSES } from '../../domain/jobs/statuses';
 import { jobs as jobsView } from '../../projections/jobs/jobs';
 import { schedules as schedulesView } from '../../projections/jobs/schedules';
 import { EndWaits } from '../engine/end-waits';

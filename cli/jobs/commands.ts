@@ -1,7 +1,6 @@
 /** `formicary job`: tasks that are posted as one thing, some of which come after others; `formicary schedule`. */
 import { type Command, Option } from 'commander';
-import { JOB_STATUSES } from '../../domain/jobs/job';
-import { SCHEDULE_STATUSES } from '../../domain/jobs/schedule';
+import { JOB_STATUSES, SCHEDULE_STATUSES } from '../../domain/jobs/statuses';
 import { command, type CommandModule, runs, whole } from '../define';
 import type * as JobCommands from './jobs';
 import type * as ScheduleCommands from './schedules';

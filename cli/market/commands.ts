@@ -1,7 +1,6 @@
 /** The commands of work, and of those who do it. */
 import { type Command, Option } from 'commander';
-import { AGENT_STATUSES } from '../../domain/market/agent';
-import { TASK_STATUSES } from '../../domain/market/task';
+import { AGENT_STATUSES, TASK_STATUSES } from '../../domain/market/statuses';
 import { collect, command, type CommandModule, microUsd, numberFrom, runs, seconds, share, whole } from '../define';
 import type * as AgentsCommand from './agents';
 import type * as PostCommand from './post';

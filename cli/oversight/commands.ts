@@ -1,10 +1,9 @@
 /** The commands of rounds, approvals and the gate. */
 import { Argument, type Command, Option } from 'commander';
-import { ACTION_STATUSES, COMPENSATIONS } from '../../domain/oversight/action';
+import { COMPENSATIONS } from '../../domain/oversight/action';
 import { APPROVAL_OUTCOMES, APPROVAL_STATUSES } from '../../domain/oversight/approval';
 import { ALGORITHMS } from '../../domain/oversight/consensus';
-import { IMPACTS } from '../../domain/oversight/oversight';
-import { ROUND_STATUSES } from '../../domain/oversight/round';
+import { ACTION_STATUSES, IMPACTS, ROUND_STATUSES } from '../../domain/oversight/statuses';
 import { collect, command, type CommandModule, EXIT_CODES, numberFrom, runs, share, whole } from '../define';
 import type * as ActionsCommand from './actions';
 import type * as ApprovalsCommand from './approvals';

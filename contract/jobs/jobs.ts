@@ -1,8 +1,10 @@
 /** `/v1/jobs`: tasks that are posted as one thing, some of which come after others. */
 import { z } from 'zod';
-import { JOB_STATUSES, TASK_ENDS } from '../../domain/jobs/job';
+import { TASK_ENDS } from '../../domain/jobs/job';
 import { MAX_TASKS, ON_FAILURE } from '../../domain/jobs/plan';
-import { TASK_STATUSES, WHENS } from '../../domain/market/task';
+import { JOB_STATUSES } from '../../domain/jobs/statuses';
+import { TASK_STATUSES } from '../../domain/market/statuses';
+import { WHENS } from '../../domain/market/task';
 import {
   AsOf,
   At,

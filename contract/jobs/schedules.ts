@@ -1,13 +1,7 @@
 /** `/v1/schedules`: tasks that are posted again and again. */
 import { z } from 'zod';
-import {
-  MAX_CATCH_UP,
-  MAX_CRON,
-  MAX_TIME_ZONE,
-  MISSED_SECONDS,
-  ON_MISSED,
-  SCHEDULE_STATUSES,
-} from '../../domain/jobs/schedule';
+import { MAX_CATCH_UP, MAX_CRON, MAX_TIME_ZONE, MISSED_SECONDS, ON_MISSED } from '../../domain/jobs/schedule';
+import { SCHEDULE_STATUSES } from '../../domain/jobs/statuses';
 import { AsOf, At, ById, CommandOf, Count, Id, List, OwnId, Paged, Reason, Text, whole } from '../common';
 import { TaskInput, TaskSpec } from '../market/tasks';
 import { contract } from '../route';

@@ -1,6 +1,7 @@
 /** `/v1/agents`: registration, presence, the inbox, discovery. */
 import { z } from 'zod';
-import { AGENT_STATUSES, PRESENCE_SECONDS } from '../../domain/market/agent';
+import { PRESENCE_SECONDS } from '../../domain/market/agent';
+import { AGENT_STATUSES } from '../../domain/market/statuses';
 import { MAX_EFFORT } from '../../domain/market/task';
 import { COST_TIERS, DEFAULT_LIFECYCLES } from '../../domain/repository/catalogue';
 import { AsOf, At, ById, CommandOf, Count, Flag, Id, List, Location, Paged, Reason, Unit, whole } from '../common';

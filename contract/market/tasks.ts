@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { CHALLENGE_STATUSES } from '../../domain/market/award-challenge';
 import { BID_SOURCES } from '../../domain/market/market';
-import { ATTEMPT_ENDS, MAX_AFTER, MAX_DELAY, MAX_EFFORT, TASK_STATUSES, WHENS } from '../../domain/market/task';
+import { TASK_STATUSES } from '../../domain/market/statuses';
+import { ATTEMPT_ENDS, MAX_AFTER, MAX_DELAY, MAX_EFFORT, WHENS } from '../../domain/market/task';
 import { OBSTACLES, WHY_CODES } from '../../domain/market/why-not';
 import {
   Anything,

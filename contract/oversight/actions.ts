@@ -1,7 +1,6 @@
 /** `/v1/actions`: what may be done only when it is cleared. */
 import { z } from 'zod';
 import {
-  ACTION_STATUSES,
   CLEARED_BY,
   COMPENSATIONS,
   HELD_FOR,
@@ -9,6 +8,7 @@ import {
   MAX_ACTION_DEPTH,
   MAX_COMPENSATION_REF,
 } from '../../domain/oversight/action';
+import { ACTION_STATUSES } from '../../domain/oversight/statuses';
 import {
   Anything,
   AsOf,

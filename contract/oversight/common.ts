@@ -11,7 +11,6 @@ import {
   MAX_WEIGHT,
 } from '../../domain/oversight/consensus';
 import {
-  IMPACTS,
   MAX_FEATURE_NAME,
   MAX_FEATURE_NUMBER,
   MAX_FEATURE_TEXT,
@@ -23,6 +22,7 @@ import {
   REASON_CODES,
 } from '../../domain/oversight/oversight';
 import { ROLES } from '../../domain/oversight/parties';
+import { IMPACTS } from '../../domain/oversight/statuses';
 import { Hash, Id, Text, Unit } from '../common';
 
 export const Impact = z.enum(IMPACTS).meta({ id: 'Impact', description: 'How much it changes' });

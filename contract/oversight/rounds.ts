@@ -10,8 +10,8 @@ import {
   MAX_ROUND_REASON,
   MAX_ROUND_SECONDS,
   ROUND_OUTCOMES,
-  ROUND_STATUSES,
 } from '../../domain/oversight/round';
+import { ROUND_STATUSES } from '../../domain/oversight/statuses';
 import { AsOf, At, CommandOf, Count, Flag, Hash, Id, List, OwnId, Paged, Text, Unit } from '../common';
 import { contract } from '../route';
 import { Electorate, Impact, Party } from './common';

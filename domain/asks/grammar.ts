@@ -10,7 +10,7 @@ import type { Time } from '../kernel/time';
 import { type Answer, type Drafts, type Question, question, refused } from './answer';
 import * as changes from './changes';
 import { Clause, type Token, tokensOf } from './clause';
-import { attuned, draws, isFeeling, isFelt, type Manner } from './manner';
+import { attuned, draws, isBrief, isFeeling, isFelt, type Manner } from './manner';
 import { type OperationId, OPERATIONS } from './operations';
 import { type Correction, MAX_STEPS, MAX_WORDS, type Plan, type Step } from './plan';
 import { outOfReach } from './reach';
@@ -115,7 +115,6 @@ function planned(answers: readonly Drafts[], corrections: readonly Correction[],
   }
   if (steps.length > MAX_STEPS)
     return refused(`A plan has at most ${MAX_STEPS} commands, and this would be ${steps.length}: say it in parts.`);
-  const isBrief = isFelt(manner, 'frustration') || isFelt(manner, 'urgency');
   const corrected = corrections.map(({ from, to }) => `"${from}" was read as "${to}"`);
   const left = answers.flatMap(({ notes = [] }) => notes);
   const says = isFelt(manner, 'frustration') || (!isFelt(manner, 'urgency') && draws(manner, 'proactive', phrase));
@@ -123,7 +122,7 @@ function planned(answers: readonly Drafts[], corrections: readonly Correction[],
     outcome: 'planned',
     steps,
     corrections,
-    notes: [...corrected, ...(!isBrief && draws(manner, 'curious', phrase) ? left : [])],
+    notes: [...corrected, ...(!isBrief(manner) && draws(manner, 'curious', phrase) ? left : [])],
     next: says ? answers.flatMap(({ next = [] }) => next) : [],
   };
 }

@@ -3,7 +3,7 @@
  * has an effect that is seen.
  */
 import { own } from '../kernel/own';
-import type { Plan, Step } from './plan';
+import type { Planned, Step } from './plan';
 import { riskOf } from './plan';
 
 /** By default; facts of the sources ("temperament", "tact"). */
@@ -71,24 +71,27 @@ export function isFelt(manner: Manner, trait: keyof typeof ABOVE): boolean {
   return manner[trait] > ABOVE[trait];
 }
 
+/** Whether nothing is explained: who is fed up, or in a hurry, is spared it. */
+export function isBrief(manner: Manner): boolean {
+  return isFelt(manner, 'frustration') || isFelt(manner, 'urgency');
+}
+
+/** The risk above which a command asks before it runs. */
+export function asksAbove({ cautious }: Manner): number {
+  return Number((1 - cautious).toFixed(9));
+}
+
 /** How many rows a list shows where nobody has said. */
 export function rowsOf({ efficient }: Manner): number {
   return Math.max(LEAST_ROWS, Math.round(100 * (1 - efficient)));
 }
 
 /** Whether these steps are asked about before they run. */
-export function asksFirst(
-  manner: Manner,
-  plan: Extract<Plan, { outcome: 'planned' }>,
-  steps: readonly Step[],
-): boolean {
+export function asksFirst(manner: Manner, plan: Planned, steps: readonly Step[]): boolean {
   const risk = riskOf(steps);
   if (risk === 0) return false;
   return (
-    risk > Number((1 - manner.cautious).toFixed(9)) ||
-    plan.corrections.length > 0 ||
-    plan.model !== undefined ||
-    isFelt(manner, 'confusion')
+    risk > asksAbove(manner) || plan.corrections.length > 0 || plan.model !== undefined || isFelt(manner, 'confusion')
   );
 }
 

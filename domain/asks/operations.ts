@@ -4,13 +4,9 @@
  * command line.
  */
 import { BUDGET_PERIODS, OWN_BUDGETED } from '../budgets/budget';
-import { JOB_STATUSES } from '../jobs/job';
-import { SCHEDULE_STATUSES } from '../jobs/schedule';
-import { AGENT_STATUSES } from '../market/agent';
-import { TASK_STATUSES } from '../market/task';
-import { ACTION_STATUSES } from '../oversight/action';
-import { IMPACTS } from '../oversight/oversight';
-import { ROUND_STATUSES } from '../oversight/round';
+import { JOB_STATUSES, SCHEDULE_STATUSES } from '../jobs/statuses';
+import { AGENT_STATUSES, TASK_STATUSES } from '../market/statuses';
+import { ACTION_STATUSES, IMPACTS, ROUND_STATUSES } from '../oversight/statuses';
 import { STOPPABLE } from '../stops/stop';
 import type { KINDS } from './values';
 
@@ -24,6 +20,8 @@ export interface Slot {
   readonly required?: true;
   /** Of a choice: what may be typed, and what the API calls it. */
   readonly choices?: Readonly<Record<string, string>>;
+  /** Of a flag: what the API is sent for it. */
+  readonly sends?: string;
   readonly says?: string;
 }
 
@@ -305,7 +303,13 @@ export const OPERATIONS = {
     slots: {
       kind: stoppable,
       name: thing,
-      quarantine: { kind: 'flag', option: '--quarantine', says: 'lifted by a person only' },
+      quarantine: {
+        kind: 'flag',
+        option: '--quarantine',
+        to: 'body.effect',
+        sends: 'quarantine',
+        says: 'lifted by a person only',
+      },
       reason: why,
     },
   },

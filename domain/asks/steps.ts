@@ -27,6 +27,7 @@ export function stepOf(operation: OperationId, values: Values): Step | string {
   }
   const given = Object.entries(slots).filter(([name]) => values[name] !== undefined);
   const request = requestOf(given.map(([name, slot]) => [slot, values[name]]));
+  const kept = given.flatMap(([name, { to }]) => (to === undefined ? [[name, values[name]] as const] : []));
   const typed = given.map(([name, slot]) => [slot, values[name]] as const);
   const argv =
     json === true
@@ -34,7 +35,10 @@ export function stepOf(operation: OperationId, values: Values): Step | string {
       : [...typed.filter(([{ option }]) => option === undefined), ...typed.filter(([slot]) => slot.option)].flatMap(
           ([slot, value]) => argumentsOf(slot, value),
         );
-  return { operation: of, request, risk, does, argv: [...command.split(' '), ...argv] };
+  return {
+    ...{ operation: of, request, risk, does, argv: [...command.split(' '), ...argv] },
+    ...(kept.length === 0 ? {} : { own: Object.fromEntries(kept) }),
+  };
 }
 
 function faultOf({ kind, required, choices, option }: Slot, value: unknown): string | undefined {
@@ -59,7 +63,8 @@ function requestOf(given: readonly (readonly [Slot, unknown])[]): Request {
   return request;
 }
 
-function wireOf({ kind, choices }: Slot, value: unknown): unknown {
+function wireOf({ kind, choices, sends }: Slot, value: unknown): unknown {
+  if (sends !== undefined) return sends;
   if (choices !== undefined) return choices[value as string];
   if (kind === 'usd') return Math.round((value as number) * MICRO_USD);
   const read = kind === 'time' ? readTime(value as string) : undefined;

@@ -2,7 +2,7 @@
 import { isId, isPartName, isTenant } from '../kernel/ids';
 import { isText } from '../kernel/text';
 import { readTime } from '../kernel/time';
-import { isLocation } from '../signals/trail';
+import { isLocation } from '../signals/location';
 
 const MOST_USD = 1_000_000;
 const LONGEST_REASON = 2_000;

@@ -10,6 +10,7 @@ import type { Time } from '../kernel/time';
 import type { Requested } from '../market/task';
 import { type Graph, isReady, lostBy, type OnFailure, type PlannedTask } from './plan';
 import { blank, knownOf, type Progress, withKnown } from './progress';
+import { JOB_ENDS, type JOB_STATUSES } from './statuses';
 
 /** Failures that the state names: the first ones. */
 export const MAX_FAILURES = 20;
@@ -21,7 +22,6 @@ export const MAX_FAILURE_REASON = 500;
 export const TASK_ENDS = ['completed', 'cancelled', 'expired', 'dead'] as const;
 export type TaskEnd = (typeof TASK_ENDS)[number];
 
-export const JOB_ENDS = ['completed', 'failed', 'cancelled', 'compensated'] as const;
 export type JobEnd = (typeof JOB_ENDS)[number];
 
 export interface PostedJob extends Requested {
@@ -62,7 +62,6 @@ export type JobEvent =
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-export const JOB_STATUSES = ['running', 'cancelling', 'compensating', ...JOB_ENDS] as const;
 export type JobStatus = 'unknown' | (typeof JOB_STATUSES)[number];
 
 export interface JobState {

@@ -9,6 +9,7 @@ import { streamsOf } from '../kernel/ids';
 import type { Principal } from '../kernel/principal';
 import { secondsBetween, type Time } from '../kernel/time';
 import { type Requested, requestedBy, type TaskSpec } from '../market/task';
+import type { SCHEDULE_STATUSES } from './statuses';
 
 /**
  * What becomes of runs that were missed, since nothing ran, or a stop stood: `skip`: nothing; `once`: one is made up
@@ -65,7 +66,6 @@ export type ScheduleEvent =
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-export const SCHEDULE_STATUSES = ['active', 'paused', 'deleted'] as const;
 export type ScheduleStatus = 'unknown' | (typeof SCHEDULE_STATUSES)[number];
 
 /** A run that has fallen due and is not posted yet, and the receipt of that. */

@@ -9,6 +9,7 @@ import { streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { earliest, type Time } from '../kernel/time';
 import type { CostTier, DefaultLifecycle } from '../repository/catalogue';
+import type { AGENT_STATUSES } from './statuses';
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -86,8 +87,6 @@ export interface Slot {
   readonly receipt: string;
 }
 
-/** What becomes of an agent that was registered. */
-export const AGENT_STATUSES = ['active', 'lost', 'gone'] as const;
 export type AgentStatus = (typeof AGENT_STATUSES)[number];
 
 export interface AgentState {

@@ -13,7 +13,7 @@ import { isSameActor, type Principal } from '../kernel/principal';
 import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time, toMillis } from '../kernel/time';
 import type { Features, Impact } from '../oversight/oversight';
 import { barred } from '../oversight/parties';
-import { isLocation } from '../signals/trail';
+import { isLocation } from '../signals/location';
 import { type AgentProfile, servesAt, type SlotOutcome } from './agent';
 import type { AwardChallenge, ChallengedAward, ChallengeTime } from './award-challenge';
 import * as challenge from './award-challenge';
@@ -27,6 +27,7 @@ import {
   urgencyEnd,
   type Weights,
 } from './market';
+import type { TASK_STATUSES } from './statuses';
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -238,16 +239,6 @@ export type TaskEvent =
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-export const TASK_STATUSES = [
-  'held',
-  'open',
-  'awarded',
-  'running',
-  'completed',
-  'cancelled',
-  'expired',
-  'dead',
-] as const;
 /** `unknown`: it was never posted. */
 export type TaskStatus = 'unknown' | (typeof TASK_STATUSES)[number];
 

@@ -17,7 +17,6 @@ import {
   type Features,
   featuresProblem,
   type Impact,
-  IMPACTS,
   MAX_REASON,
   missingReason,
   type OversightAnswer,
@@ -25,6 +24,7 @@ import {
   type Person,
 } from './oversight';
 import { barred, eachOnce, partOf, type Party } from './parties';
+import { type ACTION_STATUSES, IMPACTS } from './statuses';
 
 /** Largest action, and largest result, in bytes of JSON. */
 export const MAX_ACTION_BYTES = 32 * 1024;
@@ -141,17 +141,6 @@ export type Instead = (typeof INSTEAD)[number];
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-/** What an action can be once it was proposed. */
-export const ACTION_STATUSES = [
-  'proposed',
-  'held',
-  'returned',
-  'veto_window',
-  'cleared',
-  'executed',
-  'refused',
-  'vetoed',
-] as const;
 /** Those in which it was neither taken nor stopped yet. */
 export const PENDING_ACTIONS = ['proposed', 'held', 'returned', 'veto_window', 'cleared'] as const;
 export type ActionStatus = 'unknown' | (typeof ACTION_STATUSES)[number];

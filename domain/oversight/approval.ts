@@ -15,7 +15,6 @@ import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './ac
 import {
   type ApproverGroup,
   type Impact,
-  IMPACTS,
   ladderProblems,
   MAX_REASON,
   missingReason,
@@ -27,6 +26,7 @@ import {
   severityOf,
 } from './oversight';
 import { barred, eachOnce, type Party } from './parties';
+import { IMPACTS } from './statuses';
 
 /** Longest summary: it has to fit on one screen. */
 export const MAX_SUMMARY = 2_000;

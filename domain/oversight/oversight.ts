@@ -9,11 +9,10 @@ import { own } from '../kernel/own';
 import type { PrincipalKind } from '../kernel/principal';
 import { isText } from '../kernel/text';
 import { doubledVoters, type Electorate, electorateProblems } from './consensus';
+import { IMPACTS } from './statuses';
 
 // -------------------------------------------------------------------------------------------- what all gates share
 
-/** How much an action changes, least first. */
-export const IMPACTS = ['low', 'medium', 'high', 'critical'] as const;
 export type Impact = (typeof IMPACTS)[number];
 
 /**

@@ -24,8 +24,9 @@ import {
   type Tally,
   tally,
 } from './consensus';
-import { type Impact, IMPACTS, peopleNeeded } from './oversight';
+import { type Impact, peopleNeeded } from './oversight';
 import { barred, eachOnce, MAX_PARTIES, openerRole, type Party, ROLES } from './parties';
+import { IMPACTS, type ROUND_STATUSES } from './statuses';
 
 export const DEFAULT_CHOICES = ['approve', 'reject'] as const;
 export const MAX_CHOICES = 20;
@@ -86,8 +87,6 @@ export interface CastBallot extends Ballot {
 export const ROUND_OUTCOMES = ['agreed', 'no_agreement', 'no_quorum'] as const;
 export type RoundOutcome = (typeof ROUND_OUTCOMES)[number];
 
-/** What a round can be once it was opened. */
-export const ROUND_STATUSES = ['open', 'closed', 'cancelled'] as const;
 export type RoundStatus = (typeof ROUND_STATUSES)[number];
 
 export type RoundEvent =

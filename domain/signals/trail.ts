@@ -9,6 +9,7 @@ import { sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
 import { isId } from '../kernel/ids';
 import { isTime, latest, plusSeconds, type Time, toMillis, toTime } from '../kernel/time';
+import { isLocation } from './location';
 
 /** Weakest strength that can be perceived. */
 export const PERCEPTIBLE = 0.01;
@@ -142,13 +143,6 @@ export function isSignalType(value: string): boolean {
   return SIGNAL_TYPE.test(value);
 }
 
-/**
- * 1 to 256 characters: segments of `A-Z a-z 0-9 . _ ~ : @ -` between slashes, none of them empty, `.` or holding `..`.
- */
-export function isLocation(value: string): boolean {
-  return value.length <= 256 && LOCATION.test(value) && !value.includes('..') && !value.split('/').includes('.');
-}
-
 /** What is wrong with a signal, in a sentence; undefined when nothing is. */
 export function signalProblem(signal: Signal): string | undefined {
   if (!isSignalType(signal.type))
@@ -222,7 +216,6 @@ export function emit(signals: readonly Signal[], at: Time): Decision<TrailState,
   };
 }
 
-const LOCATION = /^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/;
 const END_OF_TIME = Date.UTC(9999, 11, 31);
 
 /** The law, without its threshold. */

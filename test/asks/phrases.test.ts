@@ -6,15 +6,14 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { declareAll } from '../../cli/additions';
-import type { Example } from '../../contract/route';
 import { planOf } from '../../domain/asks/grammar';
 import { MANNER } from '../../domain/asks/manner';
 import { type Operation, type OperationId, OPERATIONS } from '../../domain/asks/operations';
-import { MAX_STEPS, MAX_WORDS, type Plan, type Step } from '../../domain/asks/plan';
+import { MAX_STEPS, MAX_WORDS, type Plan } from '../../domain/asks/plan';
 import { stepOf, type Values } from '../../domain/asks/steps';
 import { typed } from '../../domain/kernel/text';
-import { routes } from '../http/example-steps';
 import { ASKED_BACK, BAD_ENGLISH, PLAIN, QUOTED, REFUSED, type Row } from './phrases';
+import { byName, faultsIn, valuesOf, withLookedUp } from './steps';
 
 const NOON = { now: '2026-11-30T12:00:00.000Z', tenant: 'default', manner: MANNER };
 const TABLE = [...PLAIN, ...BAD_ENGLISH, ...QUOTED, ...REFUSED, ...ASKED_BACK];
@@ -91,73 +90,6 @@ test('no phrase has it fail, and none makes more commands than a plan may have',
 // -------------------------------------------------------------------------------------------------- the operations
 
 const operations = Object.entries(OPERATIONS) as [OperationId, Operation][];
-const byName = new Map([...routes.values()].map((route) => [route.operationId ?? route.name, route]));
-
-/** What is sent of a step, as a server would read it. */
-function faultsOf({ operation, request: planned }: Step, looksUp: readonly string[] = []): unknown[] {
-  const route = byName.get(operation);
-  if (route === undefined) return [`${operation} is no operation of the contract`];
-  // What the command looks up, from the example.
-  const request = structuredClone(planned) as Record<string, Record<string, unknown>>;
-  for (const [part, name] of looksUp.map((field) => field.split('.') as [keyof Example, string]))
-    (request[part] ??= {})[name] = (route.example[part] as Record<string, unknown>)[name];
-  const text = Object.fromEntries(Object.entries(request['query'] ?? {}).map(([name, value]) => [name, String(value)]));
-  const parts = [
-    route.params?.strict().safeParse(request['params'] ?? {}),
-    (route.query?.strict() ?? undefined)?.safeParse(text),
-    route.body?.safeParse(request['body'] ?? {}),
-  ];
-  const unread = [
-    request['params'] !== undefined && route.params === undefined,
-    request['query'] !== undefined && route.query === undefined,
-    request['body'] !== undefined && route.body === undefined,
-  ];
-  return [...parts.flatMap((part) => (part?.error === undefined ? [] : part.error.issues)), ...unread.filter(Boolean)];
-}
-
-/** Values of each kind, some of them as odd as they may be. */
-const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-  id: fc.constantFrom('recon-7', 'a', '0', 'x'.repeat(128), 'a.b~c:d_e-f'),
-  field: fc.constantFrom('finance', 'f'.repeat(64)),
-  tenant: fc.constantFrom('default', 'contoso-2'),
-  category: fc.constant('task'),
-  reference: fc.constantFrom('inv-1', 'default/task/inv-1@2'),
-  receipt: fc.constant('default/task/inv-1@2'),
-  resource: fc.constantFrom('task/inv-1', 'agent/recon-7'),
-  signal: fc.constantFrom('resource_needed', 'a'),
-  location: fc.constantFrom('warehouse/eu/dock-3', 'plant'),
-  time: fc.constantFrom('2026-12-01T10:00:00Z', '2026-12-01T10:00:00.000+01:00'),
-  zone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/Argentina/Buenos_Aires'),
-  cron: fc.constantFrom('30 18 * * MON-FRI', '*/15 * * * *', '0 8 L * *'),
-  hash: fc.constant('0a1b2c3d4e5f'),
-  reason: fc.constantFrom('x', `it's "quoted"; \`rm\` $(x)`, 'y'.repeat(2_000)),
-  about: fc.constantFrom('mail', 'z'.repeat(500)),
-  query: fc.constantFrom('inventory optimization', 'q'.repeat(200)),
-  share: fc.constantFrom(0, 0.5, 1),
-  usd: fc.constantFrom(0, 0.000001, 2.5, 1_000_000),
-  hits: fc.constantFrom(1, 200),
-  rows: fc.constantFrom(1, 15, 1_000),
-  capacity: fc.constantFrom(1, 1_000),
-  seconds: fc.constantFrom(0, 60, 999_999_999),
-  flag: fc.constant(true),
-  chain: fc.constantFrom(
-    [{ key: 'a', task_type: 'x' }],
-    [
-      { key: 'a', task_type: 'x.y' },
-      { key: 'b', task_type: 'z', after: ['a'], payload: { about: 'mail' } },
-    ],
-  ),
-};
-
-function valuesOf({ slots }: Operation): fc.Arbitrary<Values> {
-  const required = Object.keys(slots).filter((name) => slots[name]?.required === true);
-  const model = Object.entries(slots).map(([name, { kind, choices }]) => [
-    name,
-    choices === undefined ? (VALUES[kind] as fc.Arbitrary<unknown>) : fc.constantFrom(...Object.keys(choices)),
-  ]);
-  return fc.record(Object.fromEntries(model) as Record<string, fc.Arbitrary<unknown>>, { requiredKeys: required });
-}
-
 /** The command line, which says what it was called with instead of doing it. */
 function commandLine(): (argv: readonly string[]) => Record<string, unknown> {
   const program = new Command('formicary').exitOverride().configureOutput({ writeErr: () => undefined });
@@ -187,7 +119,8 @@ test.each(operations)('%s sends what the contract takes, by a command that there
     fc.property(valuesOf(operation), (values) => {
       const step = stepOf(name, values);
       if (typeof step === 'string') throw new Error(step);
-      expect([values, faultsOf(step, operation.looksUp)]).toEqual([values, []]);
+      const sent = withLookedUp(step.operation, step.request, operation.looksUp ?? []);
+      expect([values, faultsIn(step.operation, sent)]).toEqual([values, []]);
       const given = Object.values(call(step.argv)).flat();
       for (const [slot, { kind, to }] of Object.entries(operation.slots)) {
         const value = values[slot];

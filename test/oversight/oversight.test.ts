@@ -6,7 +6,6 @@ import {
   DEFAULT_RULES,
   type Features,
   featuresProblem,
-  IMPACTS,
   MAX_KINDS,
   MAX_SEEN,
   MODES,
@@ -22,6 +21,7 @@ import {
   SELF_OPTIMISATION,
   severityOf,
 } from '../../domain/oversight/oversight';
+import { IMPACTS } from '../../domain/oversight/statuses';
 import { given } from '../support/given';
 
 const input: OversightInput = {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { plusSeconds, toMillis, toTime } from '../../domain/kernel/time';
+import { isLocation } from '../../domain/signals/location';
 import {
   type Emission,
   emit,
   goneAt,
-  isLocation,
   isSignalType,
   type Signal,
   signalProblem,

@@ -20,6 +20,7 @@ export interface GuardSettings {
 export class Refusal extends Error {}
 
 export interface GuardedRequest {
+  readonly method: 'POST' | 'DELETE';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -33,13 +34,13 @@ export class GuardedHttp {
    * The answer, of which the body is not read yet. Follows no redirect. Rejects with `Refusal` where nothing was sent
    * because nothing may be, with the signal's reason, or with what Node says of the connection.
    */
-  async post({ url, headers, body, signal }: GuardedRequest): Promise<IncomingMessage> {
+  async request({ method, url, headers, body, signal }: GuardedRequest): Promise<IncomingMessage> {
     const target = parse(url);
     // A look-up of a name can't be called off.
     const addresses = await unlessAborted(resolve(target.hostname), signal);
     this.check(target, addresses);
     const sent = { ...headers, 'content-length': String(Buffer.byteLength(body)) };
-    return await send(target, { headers: sent, signal, lookup: pinned(addresses) }, body);
+    return await send(target, { method, headers: sent, signal, lookup: pinned(addresses) }, body);
   }
 
   private check({ protocol, hostname }: URL, addresses: readonly LookupAddress[]): void {
@@ -79,7 +80,7 @@ function pinned(addresses: readonly LookupAddress[]): LookupFunction {
     options.all === true ? done(null, [...addresses]) : done(null, first.address, first.family);
 }
 
-interface Sending {
+interface Sending extends Pick<GuardedRequest, 'method'> {
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly lookup: LookupFunction;
@@ -89,7 +90,7 @@ function send(url: URL, options: Sending, body: string): Promise<IncomingMessage
   return new Promise((done, failed) => {
     const request = url.protocol === 'https:' ? overHttps : overHttp;
     // A connection of its own: one that is kept could lead to addresses of an earlier look.
-    request(url, { ...options, method: 'POST', agent: false })
+    request(url, { ...options, agent: false })
       .once('response', done)
       .on('error', failed)
       .end(body);

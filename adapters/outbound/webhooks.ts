@@ -16,7 +16,7 @@ export class HttpWebhooks implements Webhooks {
   async post({ url, headers, body, timeoutMs }: WebhookRequest): Promise<WebhookAnswer> {
     const signal = AbortSignal.timeout(timeoutMs);
     try {
-      const response = await this.http.post({ url, headers, body, signal });
+      const response = await this.http.request({ method: 'POST', url, headers, body, signal });
       const retryAfter = secondsOf(response.headers['retry-after'], response.headers.date);
       await drop(response);
       return { status: response.statusCode as number, ...(retryAfter === undefined ? {} : { retryAfter }) };

@@ -36,6 +36,8 @@ export interface ToolVisit {
   look(): Promise<ToolInterface>;
   /** Calls it, once. Rejects likewise. */
   call(args: Readonly<Record<string, unknown>>): Promise<RemoteResult>;
+  /** Leaves nothing open at the server, as far as that can be done within a second. */
+  end(): Promise<void>;
 }
 
 export interface ToolServers {

@@ -269,6 +269,8 @@ export class ToolCalls {
         return { outcome: 'timed_out', called, reason: `no answer within ${mcp.timeout_seconds} seconds` };
       const { lost, message } = this.faultIn(error, call.stream);
       return { outcome: called && lost ? 'unknown' : 'error', called, reason: message };
+    } finally {
+      await visit.end();
     }
   }
 

@@ -24,12 +24,13 @@ beforeEach(() => {
   server.asked.length = 0;
   server.tools = [LINES];
   server.misdeed = () => false;
+  server.wantsSessions = false;
 });
 
 const SECRET = 'what-the-operator-has-agreed-with-them';
 /** Of every tenant that a test may use. */
 const SECRETS = Object.fromEntries(
-  Array.from({ length: 40 }, (_, i) => [`FORMICARY_SECRET_TOOLS_${i + 1}__LEDGER`, SECRET]),
+  Array.from({ length: 60 }, (_, i) => [`FORMICARY_SECRET_TOOLS_${i + 1}__LEDGER`, SECRET]),
 );
 
 const ask = (path: string, json: unknown, as = 'human:ada', key?: string) =>
@@ -184,6 +185,75 @@ describe('a tool of a server of MCP', () => {
     expect(server.asked.map(({ method }) => method)).toEqual(['tools/list', 'tools/call']);
   });
 });
+
+describe('a server that begins with initialize', () => {
+  beforeEach(() => (server.wantsSessions = true));
+
+  test('is greeted once for a call, in a session that is ended, and shown nothing but what it needs', async () => {
+    await accepted();
+    expect(ended(await called())).toMatchObject({ outcome: 'ok', called: true });
+    expect(server.asked.map(({ method }) => method)).toEqual([
+      'tools/list',
+      ...['initialize', 'notifications/initialized', 'tools/list', 'tools/call', 'DELETE'],
+    ]);
+    expect(server.asked[1]?.params).toEqual({
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'formicary', version: '1' },
+    });
+    for (const { headers, params } of server.asked.slice(2)) {
+      expect(headers).toMatchObject({ 'mcp-protocol-version': '2025-11-25', authorization: `Bearer ${SECRET}` });
+      expect(headers['mcp-session-id']).toBe(server.asked[2]?.headers['mcp-session-id']);
+      expect([headers['mcp-method'], params['_meta']]).toEqual([undefined, undefined]);
+    }
+    expect(server.called).toEqual([{ account: 'DE02' }]);
+    expect(server.sessions.size).toBe(0);
+  });
+
+  test('is held to what was accepted, as every one is', async () => {
+    await accepted();
+    server.tools = [{ ...LINES, description: 'Lists lines, and more.' }];
+    expect(ended(await called())).toMatchObject({ outcome: 'error', called: false });
+    expect(server.sessions.size).toBe(0);
+  });
+
+  test.each<[string, (response: ServerResponse) => void]>([
+    ['speaks a revision of its own', (response) => greeted(response, { protocolVersion: '2030-01-01' })],
+    ['speaks a revision that is no text', (response) => greeted(response, { protocolVersion: { a: 1 } })],
+    ['names its session by a blank', (response) => greeted(response.setHeader('mcp-session-id', 'a b'))],
+    ['names its session at length', (response) => greeted(response.setHeader('mcp-session-id', 'x'.repeat(1_001)))],
+    ['greets with more than is read', (response) => greeted(response, { instructions: 'x'.repeat(100_000) })],
+    ['sends its guests elsewhere', (response) => response.writeHead(307, { location: META }).end()],
+    ['refuses all of them', (response) => response.writeHead(400).end()],
+  ])('that %s is not called', async (_, greets) => {
+    await accepted();
+    server.misdeed = ({ method }, response) => {
+      if (method === 'initialize') greets(response);
+      return method === 'initialize';
+    };
+    expect(ended(await called())).toMatchObject({ outcome: 'error', called: false });
+    expect(server.asked.map(({ method }) => method)).toEqual(['tools/list', 'initialize']);
+  });
+
+  test('that has forgotten the session is not called in another one: nobody knows what it has done', async () => {
+    await accepted();
+    server.misdeed = ({ method }) => {
+      if (method === 'tools/call') server.sessions.clear();
+      return false;
+    };
+    expect(ended(await called())).toMatchObject({ outcome: 'error', called: true });
+    expect(server.asked.map(({ method }) => method)).toEqual([
+      'tools/list',
+      ...['initialize', 'notifications/initialized', 'tools/list', 'tools/call', 'DELETE'],
+    ]);
+  });
+});
+
+const greeted = (response: ServerResponse, result: object = {}) => {
+  const body = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'x', version: '1' }, ...result };
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: body }));
+};
 
 describe('a server', () => {
   const CALL = 'tools/call';

@@ -1,7 +1,9 @@
 /** A server of MCP made with the official SDK, on a port of this machine: what it was asked, and what it does wrong. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type * as Sdk from '@modelcontextprotocol/server' with { 'resolution-mode': 'import' };
 
 export interface OfferedTool {
   readonly name: string;
@@ -37,6 +39,10 @@ export class McpTestServer {
   });
   /** Answers itself, where it says so. */
   misdeed: Misdeed = () => false;
+  /** Whether it speaks revisions that begin with `initialize` alone, each client in a session. */
+  wantsSessions = false;
+  /** Those that are open. */
+  readonly sessions = new Map<string, Sdk.WebStandardStreamableHTTPServerTransport>();
 
   private constructor(private readonly server: Server) {}
 
@@ -72,21 +78,40 @@ export class McpTestServer {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString('utf8');
-    const { method, params = {} } = JSON.parse(body) as Asked;
+    const { method, params = {} } = (body === '' ? { method: request.method } : JSON.parse(body)) as Asked;
     const asked = { method, params, headers: request.headers };
     this.asked.push(asked);
     if (this.misdeed(asked, response)) return;
     const sdk = await import('@modelcontextprotocol/server');
-    const handler = sdk.createMcpHandler(() => {
-      const { server } = new sdk.McpServer({ name: 'ledger', version: '1' }, { capabilities: { tools: {} } });
-      server.setRequestHandler('tools/list', () => ({ tools: [...this.tools] }));
-      server.setRequestHandler('tools/call', ({ params: { arguments: args = {} } }) => this.result(args) as never);
-      return server;
+    const sent = new Request(this.url, {
+      method: request.method,
+      headers: request.headers as Record<string, string>,
+      ...(body !== '' && { body }),
     });
-    const answer = await handler.fetch(
-      new Request(this.url, { method: 'POST', headers: request.headers as Record<string, string>, body }),
-    );
+    const answer = await (this.wantsSessions
+      ? this.inSession(sdk, sent)
+      : sdk.createMcpHandler(() => this.speaker(sdk)).fetch(sent));
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.end(await answer.text());
+  }
+
+  private async inSession(sdk: typeof Sdk, sent: Request): Promise<Response> {
+    const known = this.sessions.get(sent.headers.get('mcp-session-id') ?? '');
+    if (known !== undefined) return await known.handleRequest(sent);
+    const begun = new sdk.WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: randomUUID,
+      onsessioninitialized: (id) => void this.sessions.set(id, begun),
+      onsessionclosed: (id) => void this.sessions.delete(id),
+    });
+    await this.speaker(sdk).connect(begun);
+    return await begun.handleRequest(sent);
+  }
+
+  private speaker(sdk: typeof Sdk): Sdk.McpServer {
+    const speaker = new sdk.McpServer({ name: 'ledger', version: '1' }, { capabilities: { tools: {} } });
+    const { server } = speaker;
+    server.setRequestHandler('tools/list', () => ({ tools: [...this.tools] }));
+    server.setRequestHandler('tools/call', ({ params: { arguments: args = {} } }) => this.result(args) as never);
+    return speaker;
   }
 }

@@ -25,6 +25,9 @@ export const AREAS = [
   'input',
   'webhooks',
   'tools',
+  'jobs',
+  'mcp',
+  'a2a',
   'logs',
   'exports',
   'anchors',
@@ -92,7 +95,8 @@ export interface Hearing {
   control(result: ControlResult): void;
 }
 
-const REFUSAL = /^[45]\d\d /;
+/** A status of HTTP, or a code of JSON-RPC. */
+const REFUSAL = /^(?:[45]\d\d |-32\d{3}\b)/;
 
 export function family<S>(
   area: Area,

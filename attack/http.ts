@@ -1,4 +1,5 @@
 /** Requests as an attacker writes them: with any token or none, and with any body. */
+import net from 'node:net';
 
 export interface Sent {
   /** Whose token is shown, by its name in the cast; none when left out. */
@@ -34,6 +35,25 @@ export async function send(url: string, { method, headers, json, text }: Omit<Se
   return { status: response.status, headers: Object.fromEntries(response.headers), text: said, body: parsed(said) };
 }
 
+/**
+ * Writes bytes, and reads until the host closes; the statuses that it answers.
+ *
+ * @param named another host than the one that is written to
+ */
+export function speak(url: string, lines: readonly string[], rest = '', named?: string): Promise<string> {
+  const { port, host } = new URL(url);
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const [first, ...others] = lines as [string, ...string[]];
+    const socket = net.connect(Number(port), '127.0.0.1', () =>
+      socket.write([first, `Host: ${named ?? host}`, 'Connection: close', ...others, '', rest].join('\r\n'), 'latin1'),
+    );
+    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
+    const ended = () => resolve([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status).join());
+    socket.on('error', ended).on('close', ended);
+    socket.setTimeout(10_000, () => reject(new Error('no answer')));
+  });
+}
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

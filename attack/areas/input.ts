@@ -1,6 +1,6 @@
 /** What is sent: JSON that two readers would understand in two ways, ids that look like others, paths that climb. */
-import net from 'node:net';
 import { asks, type Attempt, family, tries } from '../attempt';
+import { speak } from '../http';
 import type { World } from '../world';
 
 const INVALID = '400 invalid-request';
@@ -112,27 +112,12 @@ const json = family<void>('input', 'json', {
   },
 });
 
-/** Writes bytes, and reads until the host closes; the statuses that it answers. */
-function speak(world: World, lines: readonly string[], rest = ''): Promise<string> {
-  const { port, host } = new URL(world.host.url);
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const [first, ...others] = lines as [string, ...string[]];
-    const socket = net.connect(Number(port), '127.0.0.1', () =>
-      socket.write([first, `Host: ${host}`, 'Connection: close', ...others, '', rest].join('\r\n'), 'latin1'),
-    );
-    socket.setEncoding('latin1').on('data', (chunk: string) => (text += chunk));
-    const ended = () => resolve([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => status).join());
-    socket.on('error', ended).on('close', ended);
-    socket.setTimeout(10_000, () => reject(new Error('no answer')));
-  });
-}
 const speaks = (
   id: string,
   what: string,
   expected: string | readonly string[],
   make: (world: World) => readonly [lines: readonly string[], rest?: string],
-): Attempt<void> => tries<void>(id, what, expected, (world) => speak(world, ...make(world)));
+): Attempt<void> => tries<void>(id, what, expected, (world) => speak(world.host.url, ...make(world)));
 const POST_LINE = 'POST /v1/tasks HTTP/1.1';
 const JSON_TYPE = 'Content-Type: application/json';
 const bearer = (world: World, as = 'crm') => `Authorization: Bearer ${world.tokenOf(as)}`;
@@ -211,7 +196,8 @@ const http = family<void>('input', 'http', {
   control: {
     does: 'the same bytes with one length and one token post a task',
     expected: '201',
-    run: (world) => speak(world, [POST_LINE, bearer(world), JSON_TYPE, `Content-Length: ${TASK.length}`], TASK),
+    run: (world) =>
+      speak(world.host.url, [POST_LINE, bearer(world), JSON_TYPE, `Content-Length: ${TASK.length}`], TASK),
   },
 });
 

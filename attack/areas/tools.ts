@@ -20,10 +20,10 @@ const definition = (mcp: object, more: object = {}) => ({
 });
 
 /** A tool of the server of this world that an administrator has accepted as it is. */
-async function accepted(world: World, mcp: object = {}): Promise<string> {
+async function accepted(world: World, mcp: object = {}, offered: object = {}): Promise<string> {
   const id = world.fresh('ledger');
   const { ledger } = world;
-  ledger.tools = [LINES];
+  ledger.tools = [{ ...LINES, ...offered }];
   ledger.misdeed = () => false;
   const json = definition({ url: ledger.url, ...mcp });
   await world.done(`/v1/tools/${id}`, { as: 'admin', method: 'PUT', json });
@@ -190,6 +190,17 @@ const answers = (response: ServerResponse, result: object) =>
     .writeHead(200, { 'content-type': 'application/json' })
     .end(JSON.stringify({ jsonrpc: '2.0', id: 1, result }));
 const ONCE = 'error, called 1';
+/** Each definition is two of the next one. */
+const DOUBLING = {
+  type: 'object' as const,
+  properties: { account: { $ref: '#/$defs/d0' } },
+  $defs: Object.fromEntries(
+    Array.from({ length: 40 }, (_, n) => {
+      const next = { $ref: `#/$defs/d${n + 1}` };
+      return [`d${n}`, n === 39 ? { type: 'string' } : { anyOf: [{ allOf: [next, next] }, { allOf: [next, next] }] }];
+    }),
+  ),
+};
 
 /** One that says something else of its tool than was accepted. */
 const changes = (id: string, what: string, to: object): Attempt<void> =>
@@ -217,6 +228,52 @@ const servers = family<void>('tools', 'servers', {
     changes('input', 'the input schema', { inputSchema: { type: 'object' } }),
     changes('output', 'the output schema', { outputSchema: { type: 'object' } }),
     changes('annotations', 'the annotations', { annotations: { readOnlyHint: true } }),
+    ...(
+      [
+        ['pattern', { type: 'object', properties: { account: { type: 'string', pattern: '^(a+)+$' } } }],
+        ['circle', { type: 'object', $ref: '#' }],
+        ['double', DOUBLING],
+      ] as const
+    ).map(([id, inputSchema]) =>
+      tries<void>(
+        `schema-${id}`,
+        'have the reader of a schema work for ever',
+        'refused in time',
+        async (world) => {
+          const tool = await accepted(world, {}, { inputSchema });
+          const began = performance.now();
+          const said = await called(world, tool, 'ant', { account: `${'a'.repeat(30)}!` });
+          const isSoon = performance.now() - began < 10_000;
+          return said === '422 arguments-invalid, not called' && isSoon ? 'refused in time' : said;
+        },
+        LEAVES,
+      ),
+    ),
+    ...(
+      [
+        ['revision', { protocolVersion: '2030-01-01' }],
+        ['huge', { instructions: 'x'.repeat(100_000) }],
+        ['nothing', undefined],
+      ] as const
+    ).map(([id, greeting]) =>
+      tries<void>(
+        `greeting-${id}`,
+        'begin a session by what can not be agreed on',
+        'error, not called',
+        async (world) => {
+          const tool = await accepted(world);
+          world.ledger.misdeed = ({ method }, response) => {
+            if (method === 'initialize') answers(response, { protocolVersion: '2025-11-25', ...greeting });
+            else response.writeHead(400).end();
+            return true;
+          };
+          const outcome = await called(world, tool);
+          world.ledger.misdeed = () => false;
+          return outcome;
+        },
+        LEAVES,
+      ),
+    ),
     tries<void>(
       'described-key',
       'have a key stored as the description of a tool',

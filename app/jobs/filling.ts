@@ -30,23 +30,29 @@ export type Completed = (key: string) => string | undefined;
 /** Makes a payload, which stands there or is read when its turn has come. */
 export type Fill = (payload: unknown, completed: Completed) => Promise<Filled>;
 
+/** What was read, and how large it was. */
+export interface Read {
+  readonly value: unknown;
+  readonly bytes: number;
+}
+
 /** What turns have read, also what was dropped since: those that share it read no more together than one may. */
 export class Reading {
   bytes = 0;
 
-  get isOver(): boolean {
-    return this.bytes > MAX_READ_BYTES;
-  }
-}
+  /** @param most bytes from which on nothing more is read */
+  constructor(private readonly most = MAX_READ_BYTES) {}
 
-interface Result {
-  readonly value: unknown;
-  readonly bytes: number;
+  get isOver(): boolean {
+    return this.bytes > this.most;
+  }
 }
 
 export interface FillingDeps {
   readonly tasks: Pick<Tasks, 'blob'>;
   readonly transactor: Pick<Transactor, 'load' | 'current'>;
+  /** Gives others their turn before each result is made out, where nobody waits for what is made. */
+  readonly pause?: (tenant: string) => Promise<void>;
 }
 
 export class Filling {
@@ -66,7 +72,9 @@ export class Filling {
       if (isRead && keysIn(payload).size === 0) return { value: payload };
       const make = async (): Promise<Filled> => {
         if (reading.isOver) return { later: true };
-        return await filled(isRead ? payload : await (payload as () => Promise<unknown>)(), completed, results);
+        const { value, bytes } = isRead ? { value: payload, bytes: 0 } : await (payload as () => Promise<Read>)();
+        reading.bytes += bytes;
+        return await filled(value, completed, results);
       };
       const made = this.last.then(make);
       this.last = made.catch(() => undefined);
@@ -83,7 +91,7 @@ function keysIn(payload: unknown): ReadonlySet<string> {
 
 /** Results that were read lately, as far as they have no more bytes together than one payload may read. */
 class Results {
-  private readonly read = new Map<string, Result>();
+  private readonly read = new Map<string, Read>();
   private bytes = 0;
 
   constructor(
@@ -93,7 +101,7 @@ class Results {
   ) {}
 
   /** Of a task that was completed, by its id. */
-  async of(task: string): Promise<Result> {
+  async of(task: string): Promise<Read> {
     const known = this.read.get(task);
     if (known !== undefined) return known;
     const result = await this.fetch(task);
@@ -105,7 +113,7 @@ class Results {
   }
 
   /** From the task's receipt, or from the archive. */
-  private async fetch(task: string): Promise<Result> {
+  private async fetch(task: string): Promise<Read> {
     const { tenant } = this;
     const stream = taskStream(tenant, task);
     let { state } = await this.deps.transactor.load(taskDecider, stream);
@@ -114,6 +122,7 @@ class Results {
     if (result_ref === undefined) return { value: result, bytes: bytesOf(result) };
     const bytes = await this.deps.tasks.blob(tenant, task, result_ref);
     if (bytes === undefined) throw new Error(`the result ${result_ref} of ${stream} is not there`);
+    await this.deps.pause?.(tenant);
     return { value: JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown, bytes: bytes.length };
   }
 }

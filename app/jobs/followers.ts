@@ -2,7 +2,7 @@
  * Tasks that come after others which were posted before: each is held until those are completed, and ends when they
  * can't be any more. Whoever waits stands in the stream of what it waits for; so either the end of that finds it there,
  * or it finds the end when it has written itself down. Found from the states, so that a redelivery finds nothing left
- * to do.
+ * to do. What reads much has its turn beside the feed and the deadlines: all tenants wait for those.
  */
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
@@ -23,19 +23,31 @@ import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import { type Change, eventsOf } from '../engine/reacting';
 import type { Predecessors, TaskOutcome, Tasks } from '../market/module';
-import { type Completed, type Fill, type Filled, type Filling, Reading } from './filling';
+import { Backlog } from './backlog';
+import { type Completed, type Fill, type Filled, type Filling, type Read, Reading } from './filling';
 import { inNameOfJobs } from './jobs';
 import { AT_ONCE, endsByItself, NOT_POSTED } from './offers';
-import { AGAIN_SECONDS, standingSeconds } from './standing';
+import { AGAIN_SECONDS, STANDING_SECONDS, standingSeconds } from './standing';
 import { endOf } from './task-ends';
 
 /** Longest reason why one is cancelled, in characters. */
 const MAX_REASON = 500;
+/** Looks in a second that the deadlines of all tenants wait for: each reads a task and those that it comes after. */
+const MOST_LOOKS = 256;
 
-export interface FollowersDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock'> {
+export interface FollowersDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock' | 'report'> {
   readonly tasks: Pick<Tasks, 'blob' | 'cancel'>;
   readonly predecessors: Predecessors;
   readonly filling: Filling;
+  /** That of the backlog. */
+  readonly aside: Filling;
+}
+
+/** What may be done in a second that the feed and the deadlines of all tenants wait for. */
+interface Second {
+  readonly until: Time;
+  readonly reading: Reading;
+  looks: number;
 }
 
 /** A task that one comes after, as it is. */
@@ -43,11 +55,19 @@ type Before = TaskState & { readonly id: string };
 
 export class Followers {
   private readonly due: Reason;
-  /** What is read before this time for all that is let go: the feed and the deadlines of all tenants wait for it. */
-  private read: { readonly until: Time; readonly reading: Reading } = { until: toTime(0), reading: new Reading() };
+  private current: Second = { until: toTime(0), reading: new Reading(), looks: 0 };
+  private readonly backlog: Backlog;
+  /** Of the tenant that the backlog has come to: what it refers to next is mostly the same. */
+  private aside: { readonly tenant: string; readonly fill: Fill } | undefined;
 
   constructor(private readonly deps: FollowersDeps) {
     this.due = deps.deadlines.on('blocked', (stream) => this.look(stream));
+    this.backlog = new Backlog((stream) => this.seeTo(stream), deps.report);
+  }
+
+  /** Begins nothing any more, and waits for what is under way beside the feed and the deadlines. */
+  stop(): Promise<void> {
+    return this.backlog.stop();
   }
 
   /** What follows from a task for itself, where it comes after others, and for those that come after it. */
@@ -95,18 +115,54 @@ export class Followers {
 
   private async look(stream: string): Promise<Time | undefined> {
     const { tenant } = parseStream(stream);
+    const second = this.second();
+    // Whoever waits already goes on waiting.
+    if (this.backlog.size(tenant) > 0 || second.looks === MOST_LOOKS) return this.later(stream);
+    second.looks += 1;
+    return await this.lookNow(stream, this.filling(tenant));
+  }
+
+  private async lookNow(stream: string, fill: Fill): Promise<Time | undefined> {
+    const { tenant } = parseStream(stream);
     const cause = await this.deps.transactor.cause(tenant, commitRef(stream, 0));
-    return cause === undefined ? undefined : await this.settle(stream, cause, this.filling(tenant), true);
+    return cause === undefined ? undefined : await this.settle(stream, cause, fill, true);
   }
 
+  /** Looks at one whose turn has come in the backlog. */
+  private async seeTo(stream: string): Promise<void> {
+    const { tenant } = parseStream(stream);
+    if (this.aside?.tenant !== tenant)
+      this.aside = { tenant, fill: this.deps.aside.turn(tenant, new Reading(Number.POSITIVE_INFINITY)) };
+    try {
+      const due = await this.lookNow(stream, this.aside.fill);
+      if (due !== undefined) await this.deps.deadlines.schedule([{ stream, reason: this.due, due }]);
+    } finally {
+      // What was read is not kept for nobody.
+      if (this.backlog.size(tenant) === 1) this.aside = undefined;
+    }
+  }
+
+  /**
+   * Leaves it to the backlog; answers when it is looked at should that be lost. The more wait, the later: the looks at
+   * them are no more than a few a second.
+   */
+  private later(stream: string): Time {
+    this.backlog.add(stream);
+    const waiting = this.backlog.size(parseStream(stream).tenant);
+    return plusSeconds(this.now(), Math.min(STANDING_SECONDS, Math.max(AGAIN_SECONDS, waiting)));
+  }
+
+  /** Makes payloads that the feed or the deadlines wait for. */
   private filling(tenant: string): Fill {
-    return this.deps.filling.turn(tenant, this.reading());
+    // Whoever comes behind others of its tenant that wait reads nothing now, and leaves this second to other tenants.
+    const reading = this.backlog.size(tenant) > 0 ? new Reading(-1) : this.second().reading;
+    return this.deps.filling.turn(tenant, reading);
   }
 
-  private reading(): Reading {
+  private second(): Second {
     const now = this.now();
-    if (now >= this.read.until) this.read = { until: plusSeconds(now, 1), reading: new Reading() };
-    return this.read.reading;
+    if (now >= this.current.until) this.current = { until: plusSeconds(now, 1), reading: new Reading(), looks: 0 };
+    return this.current;
   }
 
   /**
@@ -185,21 +241,23 @@ export class Followers {
     const { tenant } = context.principal;
     let { payload } = spec;
     const { payload_ref } = spec;
-    const read = async () => (payload = await this.payloadAt(tenant, id, payload_ref as string));
+    const read = async () => {
+      const found = await this.payloadAt(tenant, id, payload_ref as string);
+      payload = found.value;
+      return found;
+    };
     const filled = await fill(payload_ref === undefined ? payload : read);
-    // The next second reads again; what is over its bytes then comes to the one behind that.
-    if ('later' in filled) return plusSeconds(this.now(), 1);
+    if ('later' in filled) return this.later(taskStream(tenant, id));
     if ('wrong' in filled) return await this.cancelled(context, id, NOT_POSTED + filled.wrong);
     const isAsItWas = filled.value === payload;
     return this.after(await this.deps.predecessors.unblock(context, id, spec, isAsItWas ? undefined : filled));
   }
 
   /** As it was posted. */
-  private async payloadAt(tenant: string, id: string, reference: string): Promise<unknown> {
+  private async payloadAt(tenant: string, id: string, reference: string): Promise<Read> {
     const bytes = await this.deps.tasks.blob(tenant, id, reference);
     if (bytes === undefined) throw new Error(`the payload ${reference} of ${id} is not there`);
-    this.reading().bytes += bytes.length;
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return { value: JSON.parse(Buffer.from(bytes).toString('utf8')), bytes: bytes.length };
   }
 
   /** What it comes after could not be told to tell of its end: it never would. */

@@ -11,6 +11,7 @@ import { schedules as schedulesView } from '../../projections/jobs/schedules';
 import { EndWaits } from '../engine/end-waits';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
+import { nextTurn } from '../engine/turns';
 import { Payloads, type Predecessors, type Tasks, type WindingUp } from '../market/module';
 import { type ChannelBook, type Deliveries, PUBLIC_URL } from '../notices/module';
 import type { TenantBook } from '../tenants/module';
@@ -48,7 +49,8 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   const jobEnds = new EndWaits(transactor, jobsOf, isEnded);
   const filling = new Filling({ tasks, transactor });
   const offers = new Offers({ tasks, filling, transactor, clock });
-  const followers = new Followers({ tasks, predecessors, filling, transactor, deadlines, clock });
+  const aside = new Filling({ tasks, transactor, pause: nextTurn });
+  const followers = new Followers({ tasks, predecessors, filling, aside, transactor, deadlines, clock, report });
   const schedulesOf = engine.aggregate(scheduleDecider, { view: schedulesView });
   const schedules = new Schedules({ schedules: schedulesOf, transactor, clock });
   const scheduleRuns = new ScheduleRuns({ transactor, deadlines, clock, report, duty, schedulesOf, tasks });
@@ -86,6 +88,7 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
     async stop() {
       jobEnds.stop();
       await scheduleRuns.stop();
+      await followers.stop();
     },
   } satisfies Module;
 }

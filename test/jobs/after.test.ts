@@ -2,6 +2,7 @@
 import type { Append } from '../../app/engine/ports';
 import { commitRef } from '../../domain/kernel/ids';
 import { MAX_AFTER, MAX_AWAITED_BY, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { eventually } from '../support/eventually';
 import { as, later, profile, spec, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
 
 let stage: Stage;
@@ -19,6 +20,8 @@ async function begin(options?: StageOptions): Promise<void> {
   await stage.settled();
 }
 
+/** Somebody of any tenant. */
+const at = (tenant: string, id: string) => ({ principal: { ...as(id).principal, tenant } });
 const task = (id: string): TaskState => stage.fold(taskDecider, taskOf(id)).state;
 const statuses = (...ids: string[]) => ids.map((id) => task(id).status);
 const ref = (id: string, pointer = '') => ({ $result: id, pointer });
@@ -146,8 +149,7 @@ test('a failure ends what comes after it, and what comes after that, however man
 
 test('what can not be is refused, and strangers are told as if they were not there', async () => {
   await begin();
-  const at = (tenant: string) => ({ ...as('crm'), principal: { ...as('crm').principal, tenant } });
-  await stage.colony.tasks.post(at('globex'), 'theirs', spec());
+  await stage.colony.tasks.post(at('globex', 'crm'), 'theirs', spec());
   await post('ours');
   const refusal = async (id: string, changes: Partial<TaskSpec>) => {
     const outcome = await post(id, changes);
@@ -218,36 +220,67 @@ test('an end reads few of the others that are waited for', async () => {
   expect(Array.from({ length: 10 }, (_, n) => task(`b${n}`).blocked)).not.toContain(true);
 });
 
-test('what is read of results in a second is bounded, and the rest comes in the next', async () => {
+/** Tasks of `tenant` that are completed, each with a result of 900 KB. */
+async function large(tenant: string, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    await stage.colony.tasks.post(at(tenant, 'crm'), id, spec(LONG));
+    await stage.settled();
+    const result = { of: id, text: 'x'.repeat(900_000) };
+    await stage.colony.tasks.completeAtOnce(at(tenant, 'ann'), id, { agent: 'ann', award: 1 }, result);
+    await stage.settled();
+  }
+}
+
+test('neither the feed nor the deadlines wait for more results than may be read in a second', async () => {
   await begin();
   const ids = Array.from({ length: 30 }, (_, n) => `a${n}`);
   await post('last');
-  for (const id of ids) {
-    await post(id);
-    await complete(id, { of: id, text: 'x'.repeat(900_000) });
-  }
+  await large(TENANT, ids);
   // Two for each of three parts of them, which are 9 MB each.
   const part = (n: number) => ids.slice(10 * (n % 3), 10 * (n % 3) + 10);
   const names = Array.from({ length: 6 }, (_, n) => `b${n}`);
   for (const [n, id] of names.entries())
     await post(id, { after: ['last', ...part(n)], payload: part(n).map((of) => ref(of, '/of')) });
   let reads = 0;
-  stage.mishaps = (port, method) => {
-    if (port === 'blobs' && method === 'get') reads += 1;
-    return undefined;
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  stage.mishaps = async (port, method) => {
+    if (port !== 'blobs' || method !== 'get') return;
+    reads += 1;
+    if (reads > 20) await opened;
   };
-  const readsOf = async (what: () => Promise<unknown>): Promise<number> => {
-    reads = 0;
-    await what();
-    return reads;
-  };
-  expect(await readsOf(() => complete('last'))).toBe(20);
-  for (let second = 0; second < 2; second += 1) {
-    expect(names.filter((id) => task(id).blocked).length).toBeGreaterThan(0);
-    expect(await readsOf(() => stage.pass(1, undefined, 1))).toBeLessThanOrEqual(20);
-  }
-  await stage.pass(2, undefined, 1);
+  await complete('last');
+  for (let second = 0; second < 20; second += 1) await stage.pass(1, undefined, 1);
+  expect(names.filter((id) => task(id).blocked).length).toBeGreaterThan(0);
+  open();
+  await eventually(() => names.every((id) => !task(id).blocked));
   expect(names.map((id) => task(id).spec?.payload)).toEqual(names.map((_, n) => part(n)));
+  await stage.pass(20);
+});
+
+test('however much is let go in one tenant, another one has its turn', async () => {
+  await begin();
+  const ids = Array.from({ length: 17 }, (_, n) => `a${n}`);
+  await stage.colony.agents.register(at('globex', 'ann'), 'ann', profile({ presence_seconds: 864_000 }));
+  await large('globex', ['y']);
+  await large(TENANT, ids);
+  // Each reads 15 MB.
+  const names = Array.from({ length: 12 }, (_, n) => `b${n}`);
+  const greedy = spec({ ...LONG, after: ids, payload: ids.map((of) => ref(of, '/of')) });
+  await Promise.all(names.map((id) => stage.colony.tasks.post(as('crm'), id, greedy)));
+  await stage.settled();
+  const modest = spec({ ...LONG, after: ['y'], payload: ref('y', '/of') });
+  await stage.colony.tasks.post(at('globex', 'crm'), 'z', modest);
+  await stage.settled();
+  const theirs = () => stage.fold(taskDecider, 'globex/task/z').state;
+  const left = () => names.filter((id) => task(id).blocked).length;
+  const before = left();
+  // No time passes.
+  await eventually(() => !theirs().blocked);
+  expect(theirs().spec?.payload).toBe('y');
+  expect(before - left()).toBeLessThanOrEqual(2);
+  await eventually(() => left() === 0);
+  expect(statuses(...names)).not.toContain('cancelled');
 });
 
 test('results that many refer to are read once for all of them', async () => {

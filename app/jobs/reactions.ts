@@ -91,12 +91,17 @@ export class JobReactions implements Consumer {
     const { stream, tenant } = change;
     const { state } = await this.deps.transactor.load(taskDecider, stream);
     const { job } = state.spec ?? {};
-    for (const { commit, event } of eventsOf<TaskEvent>(change)) {
-      const end = endOf(event);
-      const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
-      if (end !== undefined && job !== undefined) await this.tell(tenant, job, end, cause);
-    }
-    await this.deps.followers.react(change, state);
+    const tellAll = async (): Promise<void> => {
+      for (const { commit, event } of eventsOf<TaskEvent>(change)) {
+        const end = endOf(event);
+        const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
+        if (end !== undefined && job !== undefined) await this.tell(tenant, job, end, cause);
+      }
+    };
+    // What comes after it hangs on no job that can't be told.
+    const settled = await Promise.allSettled([tellAll(), this.deps.followers.react(change, state)]);
+    const failed = settled.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
   }
 
   private async tell(

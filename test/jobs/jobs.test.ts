@@ -240,6 +240,23 @@ test.each([
   });
 });
 
+test('what comes after one of its tasks goes on though the job can not be told of the end', async () => {
+  await begin();
+  await post(CLOSE);
+  await stage.colony.tasks.post(as('crm'), 'report', spec({ after: [idOf('ledger')], payload: ref(idOf('ledger')) }));
+  await stage.settled();
+  stage.mishaps = (port, method, [append]) =>
+    port === 'store' && method === 'append' && (append as Append).stream === jobStream(TENANT, 'j')
+      ? 'fails'
+      : undefined;
+  await complete('ledger', { file: 'l.csv' });
+  expect(state().left).toBe(3);
+  expect(stage.fold(taskDecider, taskOf('report')).state).toMatchObject({
+    status: 'awarded',
+    spec: { payload: { file: 'l.csv' } },
+  });
+});
+
 test('a large result is read from the archive', async () => {
   await begin();
   await post(CLOSE);

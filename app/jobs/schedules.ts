@@ -43,7 +43,8 @@ export class Schedules {
     const { principal } = context;
     const isNew = (await schedules.load(principal.tenant, id)).state.status === 'unknown';
     // The id is taken, or the command comes again: its stream says so.
-    const refused = isNew ? (wrongIn(spec) ?? (await this.refusedTask(principal, id, spec))) : undefined;
+    // Whoever may not post it has nothing reckoned.
+    const refused = isNew ? ((await this.refusedTask(principal, id, spec)) ?? wrongIn(spec)) : undefined;
     if (refused !== undefined)
       return await schedules.decide({ ...context, receiptOfRefusal: true }, id, 'schedule.create', () => refused);
     const attributes = { task_type: spec.task.task_type, priority: spec.task.priority };

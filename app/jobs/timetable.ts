@@ -40,8 +40,38 @@ function patternOf(cron: string): Cron {
   } catch (error) {
     throw new RangeError(`${form}; ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (pattern.nextRun() === null) throw new RangeError(`cron ${cron} never comes: name a day that there is`);
+  // Croner goes through eight thousand years before it says so, and overflows the stack on some.
+  if (neverComes(cron)) throw new RangeError(`cron ${cron} never comes: name a day that there is`);
   return pattern;
+}
+
+/** The days that months have at most. */
+const LONGEST = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const NAMES = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
+
+/** Whether a sound expression names only days that none of its months has. */
+function neverComes(cron: string): boolean {
+  const [, , days = '', months = '', weekdays] = cron.toUpperCase().split(' ');
+  // Where both days are given, either is enough.
+  if (weekdays !== '*') return false;
+  const first = Math.min(...days.split(',').map((item) => (/^\d/.test(item) ? Number.parseInt(item) : 1)));
+  const longest = Math.max(
+    ...months
+      .split(',')
+      .flatMap(monthsOf)
+      .map((month) => LONGEST[month - 1] as number),
+  );
+  return first > longest;
+}
+
+/** The months of one item: `*`, a month, or a range, also in steps. */
+function monthsOf(item: string): number[] {
+  const [range = '', step = '1'] = item.split('/');
+  const [from, to = from] = range.split('-').map((month) => NAMES.indexOf(month) + 1 || Number(month));
+  const [begin, end] = range === '*' ? [1, 12] : [from as number, to as number];
+  const months: number[] = [];
+  for (let month = begin; month <= end; month += Number(step)) months.push(month);
+  return months;
 }
 
 function clockOf(zone: string): Intl.DateTimeFormat {

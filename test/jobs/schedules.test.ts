@@ -75,6 +75,8 @@ test('a request that comes again gets its answer, and what can not be is refused
       action === 'task.post' && principal.kind !== 'system' ? { ...ALLOW, decision: 'deny', reasons: ['no'] } : ALLOW,
   };
   expect(await create()).toMatchObject({ ok: false, rejection: { code: 'policy-denied' } });
+  // What is not allowed is not reckoned.
+  expect(await create({ cron: '0 0 30 2 *' })).toMatchObject({ ok: false, rejection: { code: 'policy-denied' } });
   stage.policy = undefined;
   expect(stage.streams('schedule')).toEqual([]);
   expect(await create({}, 'k')).toMatchObject({ ok: true });

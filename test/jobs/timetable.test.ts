@@ -78,6 +78,9 @@ test.each([
   ['@daily', 'UTC', /five fields/],
   ['2027-01-01T00:00:00', 'UTC', /five fields/],
   ['0 0 30 2 *', 'UTC', /never comes/],
+  ['0 0 31 2,4,6,9,11 *', 'UTC', /never comes/],
+  ['0 0 30W feb *', 'UTC', /never comes/],
+  ['0 0 31 4-6/2,NOV *', 'UTC', /never comes/],
   ['* * * * *', 'Mars/Base', /IANA/],
   ['* * * * *', '+02:00', /IANA/],
 ])('there is no timetable of "%s" in %s', (cron, zone, why) => {
@@ -180,5 +183,21 @@ test('what lies behind is what lay ahead, whatever days and months there are in 
       },
     ),
     { numRuns: 15 },
+  );
+});
+
+test('an expression comes exactly where one of its months has one of its days', () => {
+  // A leap year.
+  const has = (month: number, day: number) => new Date(Date.UTC(2028, month - 1, day)).getUTCMonth() === month - 1;
+  const some = (min: number, max: number) => fc.uniqueArray(fc.integer({ min, max }), { minLength: 1, maxLength: 4 });
+  fc.assert(
+    fc.property(some(28, 31), some(1, 12), (days, months) => {
+      const comes = months.some((month) => days.some((day) => has(month, day)));
+      const read = () => timetableOf(`0 0 ${days.join(',')} ${months.join(',')} *`, 'UTC');
+      if (comes) expect(read().next(at('2026-11-21T10:00Z'), 1)).toHaveLength(1);
+      else expect(read).toThrow(/never comes/);
+      // Either day is enough.
+      expect(() => timetableOf(`0 0 ${days.join(',')} ${months.join(',')} MON`, 'UTC')).not.toThrow();
+    }),
   );
 });

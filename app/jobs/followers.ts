@@ -17,6 +17,7 @@ import {
   type TaskSpec,
   type TaskState,
   taskStream,
+  TOO_MANY_AFTER,
 } from '../../domain/market/task';
 import { type Cause, causeOf, type RequestContext } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
@@ -190,12 +191,15 @@ export class Followers {
     if (spec.when === 'any' && completed.length > 0) return await letGo(completed);
     const before: Before[] = [];
     let isKeptOut = false;
+    let hasNoPlace = false;
     for (const other of [...known.filter((one) => !isTold(one)), ...known.filter(isTold)]) {
       const found = await this.awaited(context, other, id);
       const isRefused = found instanceof Rejection;
-      if (isRefused && spec.when !== 'any') return await this.refused(context, id, found);
-      // Where one is enough, another may let it go: this one is asked again, or looked at when the time comes.
+      if (isRefused && spec.when !== 'any' && !mayBeLetIn(found))
+        return await this.cancelled(context, id, found.message);
+      // Another may let it go, or end it: this one is asked again, or looked at when the time comes.
       isKeptOut ||= isRefused && endsByItself(found);
+      hasNoPlace ||= isRefused && found.code === TOO_MANY_AFTER;
       before.push(isRefused ? other : found);
       // The end of this one is still to come, and looks at those behind it: not each end reads all others.
       if (!isLook && !isRefused && isTold(other) && isTold(found)) break;
@@ -203,7 +207,9 @@ export class Followers {
     const outlook = outlookOf(spec.when, before);
     const now = this.now();
     if (outlook.is === 'waiting' && isKeptOut) return this.again();
-    if (outlook.is === 'waiting') return plusSeconds(now, standingSeconds(posted_at, now));
+    // Nothing tells it of the end: it finds that, or room, by itself.
+    if (outlook.is === 'waiting')
+      return plusSeconds(now, standingSeconds(posted_at, now, hasNoPlace ? AGAIN_SECONDS : STANDING_SECONDS));
     if (outlook.is === 'lost') return await this.cancelled(context, id, outlook.why);
     return await letGo(before);
   }
@@ -260,12 +266,6 @@ export class Followers {
     return { value: JSON.parse(Buffer.from(bytes).toString('utf8')), bytes: bytes.length };
   }
 
-  /** What it comes after could not be told to tell of its end: it never would. */
-  private async refused(context: RequestContext, id: string, rejection: Rejection): Promise<Time | undefined> {
-    if (endsByItself(rejection)) return this.again();
-    return await this.cancelled(context, id, rejection.message);
-  }
-
   private async cancelled(context: RequestContext, id: string, why: string): Promise<Time | undefined> {
     return this.after(await this.deps.tasks.cancel(context, id, cut(why, MAX_REASON)));
   }
@@ -292,6 +292,11 @@ export class Followers {
 function completedOf(before: readonly Before[]): Completed {
   const ids = new Set(before.filter(({ status }) => status === 'completed').map(({ id }) => id));
   return (id) => (ids.has(id) ? id : undefined);
+}
+
+/** Whether what it comes after may be told later to tell of its end: else it never would. */
+function mayBeLetIn(rejection: Rejection): boolean {
+  return endsByItself(rejection) || rejection.code === TOO_MANY_AFTER;
 }
 
 /** Whether something follows for those that come after others. */

@@ -11,8 +11,8 @@ export const STANDING_SECONDS = 600;
 const STANDING_SHARE = 1 / 4;
 const MOST_STANDING_SECONDS = 86_400;
 
-/** See `STANDING_SECONDS`. */
-export function standingSeconds(posted: Time | undefined, now: Time): number {
+/** See `STANDING_SECONDS`; `least` where nothing tells it that it may go on. */
+export function standingSeconds(posted: Time | undefined, now: Time, least = STANDING_SECONDS): number {
   const age = posted === undefined ? 0 : secondsBetween(posted, now);
-  return Math.min(MOST_STANDING_SECONDS, Math.max(STANDING_SECONDS, Math.floor(age * STANDING_SHARE)));
+  return Math.min(MOST_STANDING_SECONDS, Math.max(least, Math.floor(age * STANDING_SHARE)));
 }

@@ -118,19 +118,21 @@ export class Tasks {
     if (cause instanceof Rejection) return { ok: false, rejection: cause };
     const { parent, task_type, priority } = spec;
     const stranger = parent && notPartOf((await this.load(tenant, parent)).state, parent, context.principal);
-    // The stream itself refuses: it knows a command that comes again.
-    const refused = stranger ?? (await this.deps.predecessors.problemOf(tenant, id, spec));
-    if (refused) return await this.tasks.decide(context, id, 'task.post', () => refused);
-    const payload = placedFor(spec, spec.payload);
-    const full = await this.payloads.keep({ ...context, action: 'task.post' }, this.tasks.name(tenant, id), payload);
-    if (full !== undefined) return await this.tasks.decide(context, id, 'task.post', () => full);
-    const { payload: _, ...rest } = spec;
-    const placedSpec: TaskSpec = 'inline' in payload ? spec : { ...rest, payload_ref: payload.reference };
-    // What is posted for a job or a schedule says already who speaks for their poster.
-    const complete = via === undefined ? placedSpec : { ...placedSpec, requester_via: via };
-    const asked = { ...context, cause, creates: true, attributes: { task_type, priority } };
-    const one = oneMoreTask(this.market, this.tasks.name(tenant, id), post(complete, this.now()));
-    return await this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));
+    return await this.deps.predecessors.admit(tenant, id, spec, async (problem) => {
+      // The stream itself refuses: it knows a command that comes again.
+      const refused = stranger || problem;
+      if (refused) return await this.tasks.decide(context, id, 'task.post', () => refused);
+      const payload = placedFor(spec, spec.payload);
+      const full = await this.payloads.keep({ ...context, action: 'task.post' }, this.tasks.name(tenant, id), payload);
+      if (full !== undefined) return await this.tasks.decide(context, id, 'task.post', () => full);
+      const { payload: _, ...rest } = spec;
+      const placedSpec: TaskSpec = 'inline' in payload ? spec : { ...rest, payload_ref: payload.reference };
+      // What is posted for a job or a schedule says already who speaks for their poster.
+      const complete = via === undefined ? placedSpec : { ...placedSpec, requester_via: via };
+      const asked = { ...context, cause, creates: true, attributes: { task_type, priority } };
+      const one = oneMoreTask(this.market, this.tasks.name(tenant, id), post(complete, this.now()));
+      return await this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));
+    });
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {

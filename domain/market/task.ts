@@ -800,16 +800,20 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
   };
 }
 
+/** What refuses one more that would come after a task. */
+export const TOO_MANY_AFTER = 'too-many-after';
+
 /**
  * Why a task can't be one of those that another comes after, if it can't. One that is over can: it has ended for
  * whoever comes after it, too.
+ * @param entering how many were let in to come after it, and do not stand in its state yet
  */
-export function notToAwait(state: TaskState, id: string): Rejection | undefined {
+export function notToAwait(state: TaskState, id: string, entering = 0): Rejection | undefined {
   if (state.status === 'unknown')
     return new Rejection('invalid', 'after-unknown', `there is no task ${id} to come after: post it first`);
-  return isAlive(state) && state.awaited_by.length >= MAX_AWAITED_BY
+  return isAlive(state) && state.awaited_by.length + entering >= MAX_AWAITED_BY
     ? refuse(
-        'too-many-after',
+        TOO_MANY_AFTER,
         `${MAX_AWAITED_BY} tasks come after ${id} already: have one task come after it, and others after that`,
       )
     : undefined;

@@ -183,6 +183,47 @@ test('so many wait for one, and no more', async () => {
   expect(await post('later', { after: ['a'] })).toMatchObject({ ok: true });
 });
 
+test('of many that come at once no more are let in than may wait, and none of those is lost', async () => {
+  await begin();
+  await post('a');
+  const waiting = spec({ ...LONG, after: ['a'] });
+  const burst = async (names: readonly string[]) => {
+    const outcomes = await Promise.all(names.map((id) => stage.colony.tasks.post(as('crm'), id, waiting)));
+    return names.filter((_, n) => outcomes[n]?.ok === true);
+  };
+  const names = (of: string) => Array.from({ length: 200 }, (_, n) => `${of}${n}`);
+  const posted = await burst([...names('n'), ...names('m')]);
+  expect(posted).toHaveLength(MAX_AWAITED_BY);
+  await stage.settled();
+  expect(statuses(...posted)).not.toContain('cancelled');
+  await stage.colony.tasks.cancel(as('crm'), posted.pop() as string, 'no need');
+  await stage.settled();
+  expect(await burst(names('o'))).toHaveLength(1);
+  await complete('a');
+  expect(posted.filter((id) => task(id).blocked)).toEqual([]);
+});
+
+test('one that found no place with what it comes after waits for it all the same', async () => {
+  await begin({ shared: true });
+  await stage.start();
+  for (const id of ['a', 'b']) await post(id);
+  // Each of two processes has let in as many as may wait.
+  const names = Array.from({ length: 2 * MAX_AWAITED_BY }, (_, n) => `n${n}`);
+  const waiting = spec({ ...LONG, after: ['a'] });
+  const both = stage.living.map(({ colony }) => colony.tasks);
+  const outcomes = await Promise.all(
+    names.map(async (id, n) => await (both[n % 2] as (typeof both)[0]).post(as('crm'), id, waiting)),
+  );
+  await stage.settled();
+  const posted = names.filter((_, n) => outcomes[n]?.ok === true);
+  expect(posted.length).toBeGreaterThan(MAX_AWAITED_BY);
+  expect(new Set(statuses(...posted))).toEqual(new Set(['held']));
+  await complete('a');
+  await stage.pass(60, undefined, 10);
+  await eventually(() => posted.every((id) => !task(id).blocked));
+  expect(statuses(...posted)).not.toContain('cancelled');
+});
+
 test('what waits no more makes room for others', async () => {
   await begin();
   for (const id of ['a', 'b']) await post(id);

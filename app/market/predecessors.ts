@@ -107,7 +107,7 @@ export class Predecessors {
 
   /** Has `by`, which waits no more, not told of it. */
   withdrawWait(context: RequestContext, id: string, by: string): Promise<Outcome<TaskState, TaskEvent>> {
-    return this.deps.tasks.decide(context, id, 'task.await', withdrawWait(by));
+    return this.deps.tasks.decide(context, id, 'task.withdraw-wait', withdrawWait(by));
   }
 
   /**

@@ -48,7 +48,7 @@ const KEPT_UP: ReadonlySet<string> = new Set([
 ]);
 
 /** What the product does by itself for whoever has posted something: what it writes is theirs. */
-const OF_POSTERS: ReadonlySet<string> = new Set(['task.post', 'task.unblock']);
+const OF_POSTERS: ReadonlySet<string> = new Set(['task.await', 'task.post', 'task.unblock']);
 
 /** Who counts something of each tenant. */
 export interface Census {

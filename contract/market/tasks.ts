@@ -389,6 +389,9 @@ const command = {
   answers: 'Done, or done before',
 } as const;
 
+/** That it waits is written down with each task that it comes after. */
+const costOf = ({ after = [] }: { readonly after?: readonly string[] }): number => 1 + after.length;
+
 export const tasks = contract({
   post: {
     name: 'postTask',
@@ -414,6 +417,7 @@ export const tasks = contract({
     description:
       'The market awards it to the best agent at once, or after `bid_seconds`. With an `Idempotency-Key` a retry gets the first answer.',
     body: TaskInput,
+    cost: costOf,
     status: 201,
     answer: TaskCommand,
     answers: 'Posted',
@@ -435,7 +439,8 @@ export const tasks = contract({
     conditional: false,
     bodyLimit: 4_000_000,
     body: z.strictObject({ tasks: z.array(TaskInput).min(1).max(500) }),
-    cost: ({ tasks }: { readonly tasks: readonly unknown[] }) => tasks.length,
+    cost: ({ tasks }: { readonly tasks: readonly { readonly after?: readonly string[] }[] }) =>
+      tasks.reduce((sum, task) => sum + costOf(task), 0),
     answer: z.object({ value: z.array(Posted) }),
     answers: 'One answer for each task',
     example: {

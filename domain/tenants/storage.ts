@@ -65,6 +65,7 @@ const ADDING: ReadonlySet<string> = new Set([
   'schedule.create',
   'signal.emit',
   'signal.take-in',
+  'task.await',
   'task.post',
   'task.redrive',
   'task.unblock',

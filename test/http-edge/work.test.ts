@@ -48,7 +48,10 @@ test('reads yield, but for those that a decision waits for and those that steer 
 });
 
 test.each([
+  ['postTask', {}, 1],
+  ['postTask', { after: ['a', 'b'] }, 3],
   ['postTasks', { tasks: Array(50).fill({}) }, 50],
+  ['postTasks', { tasks: Array(50).fill({ after: ['a', 'b'] }) }, 150],
   ['postJob', { tasks: Array(50).fill({}) }, 50],
   ['heartbeatAgent', { holding: [] }, 1],
   ['heartbeatAgent', { holding: Array(1_000).fill({}) }, 51],
@@ -73,6 +76,7 @@ test('what takes many things in one body says what it costs', () => {
     'emitSignals',
     'heartbeatAgent',
     'postJob',
+    'postTask',
     'postTasks',
     'registerGatewayAgents',
   ]);

@@ -338,6 +338,29 @@ test('results that many refer to are read once for all of them', async () => {
   expect([names.filter((id) => task(id).blocked), reads]).toEqual([[], 1]);
 });
 
+test('that it waits counts as stored, and that it does no more is written however much was', async () => {
+  await begin();
+  const PIA = { principal: { tenant: 'platform', id: 'human:pia', kind: 'human', level: 'critical' } } as const;
+  const limit = (bytes: number) => stage.colony.tenants.limit(PIA, TENANT, { storage_bytes: bytes }, 'as agreed');
+  await stage.colony.tenants.create(PIA, TENANT, { storage_bytes: 10_000_000 }, 'a trial');
+  await post('a');
+  const waits = appends(taskOf('a'), 'TaskAwaited');
+  stage.mishaps = (port, method, [append]) =>
+    port === 'store' && method === 'append' && waits(append as Append) ? 'fails' : undefined;
+  await post('b', { after: ['a'] });
+  await limit(1);
+  stage.mishaps = () => undefined;
+  await stage.pass(20);
+  expect([task('a').awaited_by, statuses('b')]).toEqual([[], ['held']]);
+  await limit(10_000_000);
+  await stage.pass(20);
+  expect(task('a').awaited_by).toEqual(['b']);
+  await limit(1);
+  await stage.colony.tasks.cancel(as('crm'), 'b', 'no need');
+  await stage.settled();
+  expect(task('a').awaited_by).toEqual([]);
+});
+
 test('a request that comes again gets its answer, and nothing is done twice, whatever is delivered again', async () => {
   await begin();
   await post('a');

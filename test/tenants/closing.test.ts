@@ -306,6 +306,7 @@ test('what the colony does by itself ends something, or is not done in a closed 
     ...['pool.observe', 'round.extend', 'round.time-passed', 'schedule.run', 'storage.return', 'storage.take'],
     ...['task.await', 'task.award'],
     ...['task.clear', 'task.extend-challenge', 'task.settle-challenge', 'task.take-back', 'task.unblock'],
+    'task.withdraw-wait',
     'tool.find',
     // Of the platform, which is never closed.
     'volume.snapshot-remove',

@@ -319,6 +319,7 @@ test('each command that somebody gives adds, or carries on what is there', () =>
       'schedule.create',
       'signal.emit',
       'signal.take-in',
+      'task.await',
       'task.post',
     ],
     ...['task.redrive', 'task.unblock', 'tool.call', 'tool.register'],

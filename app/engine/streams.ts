@@ -79,6 +79,10 @@ export abstract class Streams {
   private readonly cache: Recent<string, Folded>;
   /** The last commit of this process by stream. */
   private readonly made: Recent<string, number>;
+  /** By stream that was not cached as far: the last commit that the feed has shown. */
+  private readonly shown: Recent<string, number>;
+  /** Loads under way by stream, with the last commit that was known to be there when each began. */
+  private readonly loading = new Map<string, { readonly known: number; readonly folded: Promise<Folded> }>();
   private readonly listeners = new Set<(committed: Committed) => void>();
   private readonly alteredStreams = new Map<string, AlteredReceipt>();
 
@@ -88,6 +92,7 @@ export abstract class Streams {
   ) {
     this.cache = new Recent(cachedStreams, { most: cachedBytes, of: ({ state }) => roughSize(state) });
     this.made = new Recent(cachedStreams);
+    this.shown = new Recent(cachedStreams);
   }
 
   // ------------------------------------------------------------------------------------------------------- states
@@ -97,7 +102,7 @@ export abstract class Streams {
    * state.
    */
   async load<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
-    return loadedOf<S>(stream, this.cache.get(stream) ?? (await this.fetch(decider as unknown as AnyDecider, stream)));
+    return loadedOf<S>(stream, this.cache.get(stream) ?? (await this.joined(decider as unknown as AnyDecider, stream)));
   }
 
   /**
@@ -228,6 +233,7 @@ export abstract class Streams {
   catchUp(stream: string, index: number): Promise<void> | undefined {
     const cached = this.cache.get(stream);
     if (cached !== undefined && cached.version >= index) return undefined;
+    if (index > (this.shown.peek(stream) ?? -1)) this.shown.set(stream, index);
     const underway = this.underway(stream);
     if (underway === undefined) {
       if (cached !== undefined) this.cache.delete(stream);
@@ -279,6 +285,23 @@ export abstract class Streams {
     if (current !== undefined && current.version >= folded.version) return current;
     this.keep(stream, folded);
     return folded;
+  }
+
+  /**
+   * As `fetch`. All who are handed a commit load its stream at once, and it is read once for them; a load that began
+   * before what is known by now is nobody else's.
+   */
+  private async joined(decider: AnyDecider, stream: string): Promise<Folded> {
+    const known = Math.max(this.shown.peek(stream) ?? -1, this.made.peek(stream) ?? -1);
+    const underway = this.loading.get(stream);
+    if (underway !== undefined && underway.known >= known) return await underway.folded;
+    const load = { known, folded: this.fetch(decider, stream) };
+    this.loading.set(stream, load);
+    try {
+      return await load.folded;
+    } finally {
+      if (this.loading.get(stream) === load) this.loading.delete(stream);
+    }
   }
 
   protected keep(stream: string, folded: Folded): void {

@@ -340,6 +340,37 @@ describe('two processes on one store', () => {
     expect((await one.load(tally, STREAM)).state.sum).toBe(2);
   });
 
+  test('a stream that several load at once is read once for them, and anew for who knows of a later commit', async () => {
+    const store = new MemoryEventStore();
+    const writer = transactorOn(store);
+    accepted(await writer.transact(tally, STREAM, add('a', 1), asking()));
+    const reader = transactorOn(store);
+    const before = { ...store.calls };
+    const versions = await Promise.all(range(3).map(async () => (await reader.load(tally, STREAM)).version));
+    expect(versions).toEqual([0, 0, 0]);
+    expect(store.calls).toEqual({ ...before, read: before.read + 1, snapshot: before.snapshot + 1 });
+
+    let goOn = (): void => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const read = store.read.bind(store);
+    store.read = async (...asked) => {
+      const found = await read(...asked);
+      await held;
+      return found;
+    };
+    const late = transactorOn(store);
+    const reads = store.calls.read;
+    const first = late.load(tally, STREAM);
+    while (store.calls.read === reads) await Promise.resolve();
+    accepted(await writer.transact(tally, STREAM, add('b', 1), asking()));
+    await late.catchUp(STREAM, 1);
+    const second = late.load(tally, STREAM);
+    goOn();
+    expect((await first).version).toBe(0);
+    expect((await second).version).toBe(1);
+    expect((await late.load(tally, STREAM)).version).toBe(1);
+  });
+
   test('a stream that stays contended is given up with nothing half-written', async () => {
     const inner = new MemoryEventStore();
     const rival = transactorOn(inner);

@@ -137,8 +137,9 @@ export class OversightReactions implements Consumer {
   }
 
   /**
-   * Whatever becomes of the reaction, nothing waits without a deadline; its reason is the category. It finds the state
-   * as the store has it: what another process has closed meanwhile is not asked for again.
+   * Whatever becomes of the reaction, nothing waits without a deadline; its reason is the category. What waits is asked
+   * for as the store has it, since another process may have closed it meanwhile; what does not wait after these commits
+   * can do so after later ones alone, which lead here again.
    */
   private waiter<S, E extends Event>(
     decider: Decider<S, E>,
@@ -149,7 +150,9 @@ export class OversightReactions implements Consumer {
     const reason = this.engine.deadlines.on(decider.category, (stream) => this.onDeadline(stream));
     const due = async (stream: string) => dueOf((await transactor.current(decider, stream)).state);
     const wishAndReact = async (change: Change) => {
-      change.wish(reason, orchestrated.deadlineFor(await due(change.stream)));
+      const { stream, wish } = change;
+      const known = dueOf((await transactor.load(decider, stream)).state);
+      wish(reason, known && orchestrated.deadlineFor(await due(stream)));
       await follow(change);
     };
     return [decider.category, { ...rest, due, react: wishAndReact }];

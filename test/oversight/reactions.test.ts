@@ -71,6 +71,19 @@ describe('what people have approved', () => {
     expect(stage.reports).toEqual([]);
   });
 
+  test('is over: what follows from its commits asks the store for nothing', async () => {
+    const { colony, given } = await approve();
+    await given();
+    const [approval] = stage.streams('approval') as [string];
+    const asked: unknown[] = [];
+    stage.mishaps = (port, method, args) => {
+      if (port === 'store' && method !== 'append' && args.includes(approval)) asked.push(method);
+      return undefined;
+    };
+    await colony.decisions.handle(stage.stream(approval));
+    expect(asked).toEqual([]);
+  });
+
   test('goes on by the feed where it could not at once', async () => {
     const { colony, given } = await approve();
     stage.mishaps = (port, method, [append]) =>

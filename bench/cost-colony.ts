@@ -24,7 +24,7 @@ import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { Colony, type ConsumerGroup } from '../app/colony';
 import type { Deadline, Report, StoreCost } from '../app/engine/ports';
-import { feedTrigger } from '../functions/feed-trigger';
+import { feedTrigger, viewSeconds } from '../functions/feed-trigger';
 import { systemClock } from '../host/composition';
 import { shippedBundles } from '../host/policy';
 import { triggerOf } from '../local/core';
@@ -236,7 +236,7 @@ async function openInstance({ n, account, queues, handled, folder }: Opening): P
       },
     },
     // Nothing here is a time: on a busy machine all of them are late together.
-    { shared: true, maxFeedSilenceSeconds: PATIENCE_SECONDS },
+    { shared: true, maxFeedSilenceSeconds: PATIENCE_SECONDS, viewSeconds: viewSeconds() },
   );
   await colony.start();
   // The host's own clients: triggers are no part of the app.

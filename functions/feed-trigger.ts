@@ -2,13 +2,18 @@
 import type { ConsumerGroup } from '../app/colony';
 import { VIEW_SECONDS } from '../app/engine/views';
 
+/** For how many seconds what has happened may wait until views show it. */
+export function viewSeconds(): number {
+  return Number(process.env.FORMICARY_VIEW_SECONDS || VIEW_SECONDS);
+}
+
 /** How long a trigger waits that has found nothing new, in milliseconds. */
 function pollDelayMs(group: ConsumerGroup): number {
   switch (group) {
     case 'reactions':
       return 200; // They award tasks: somebody waits for them.
     case 'projections':
-      return Math.round(1_000 * Number(process.env.FORMICARY_VIEW_SECONDS || VIEW_SECONDS));
+      return Math.round(1_000 * viewSeconds());
     case 'publications':
       return 1_000;
   }

@@ -233,6 +233,7 @@ async function makeColony(settings: Settings, parts: Parts): Promise<Colony> {
       {
         maxClockBehindSeconds: settings.maxClockBehindSeconds,
         maxFeedSilenceSeconds: settings.maxFeedSilenceSeconds,
+        viewSeconds: settings.viewSeconds,
         publicUrl: settings.publicUrl,
         budgets: { safety: settings.budgetSafety },
         tenants: { closed: settings.closedTenants },

@@ -446,6 +446,7 @@ function settingsOf(given: z.infer<typeof schema>, lacking: readonly string[]) {
     /** Proxies in front of whoever takes the connections, which say as well where a request comes from. */
     proxies: given.FORMICARY_PROXIES,
     maxFeedSilenceSeconds: given.FORMICARY_MAX_FEED_SILENCE,
+    viewSeconds: given.FORMICARY_VIEW_SECONDS,
     /** What is reserved of what a task is estimated to cost. */
     budgetSafety: given.FORMICARY_BUDGET_SAFETY,
     /** Whether a tenant has to be created before anybody acts in it. */

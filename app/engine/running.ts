@@ -9,6 +9,7 @@ import type { Engine } from './engine';
 import type { Consumer } from './feed';
 import { FeedWatch } from './feed-watch';
 import type { ConsumerGroup, Module } from './module';
+import { Pace } from './pace';
 import { Peers } from './peers';
 import type { Deadline } from './ports';
 
@@ -24,6 +25,8 @@ export interface RunningOptions {
   readonly maxClockBehindSeconds?: number;
   /** Where processes share the stores: how long one may hear nothing of the others before it refuses to act. */
   readonly maxFeedSilenceSeconds?: number;
+  /** Where triggers hand over commits: for how many seconds what has happened may wait for views. */
+  readonly viewSeconds?: number;
   /** Milliseconds for which a start waits for `fillMore` of its modules; 5 s by default. */
   readonly startPatienceMs?: number;
 }
@@ -54,6 +57,7 @@ const LONGEST_WAIT_MS = 5_000;
 export class Running {
   readonly peers: Peers;
   private readonly watch: FeedWatch;
+  private readonly pace: Pace | undefined;
   /** Who hears of commits, by what is delivered together. */
   readonly consumers: Readonly<Record<ConsumerGroup, readonly Consumer[]>>;
   private readonly stopping = new AbortController();
@@ -71,6 +75,7 @@ export class Running {
     private readonly options: RunningOptions,
   ) {
     const { ports, transactor, views, feed, clock, report } = engine;
+    this.pace = options.viewSeconds === undefined ? undefined : new Pace(1_000 * options.viewSeconds);
     // One that was given up on won't come: that has an alarm of its own.
     this.watch = new FeedWatch(
       async (commit) => (await views.has(commit)) || (await feed.isParked(views.name, commit)),
@@ -128,21 +133,24 @@ export class Running {
   }
 
   /**
-   * What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over
-   * again, and for consumers that stops concern as long as the colony is only opened: it would never hear of a lift.
+   * What a trigger on the store's feed hands over, for one group of consumers. Resolves when it was handled and the
+   * trigger may go on: later where many commits come for views. Rejects when it has to be handed over again, and for
+   * consumers that stops concern as long as the colony is only opened: it would never hear of a lift.
    */
   async deliver(group: ConsumerGroup, documents: readonly unknown[]): Promise<void> {
-    const { ports, feed } = this.engine;
+    const { ports, feed, clock } = this.engine;
     if (ports.handed === undefined) throw new Error('this store has no triggers');
     if (!this.started && this.consumers[group].some(({ shows }) => shows !== true))
       throw new Error(`${group} are not handed to a colony that is only opened: it hears of no stop`);
     const commits = await ports.handed(documents);
+    const handled = group === 'projections' ? this.pace?.handed(commits, clock.now()) : undefined;
     // What follows from a commit depends on other streams too, and no other process looks.
     if (group === 'reactions') await this.peers.look();
     await feed.deliver(
       this.consumers[group].map(({ name }) => name),
       commits,
     );
+    await handled?.(this.stopping.signal);
   }
 
   /**

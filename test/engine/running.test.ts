@@ -5,6 +5,7 @@ import type { Publisher } from '../../app/engine/ports';
 import { nextComparison, Running } from '../../app/engine/running';
 import { SIGNALS } from '../../app/signals/signals-in';
 import { CONSUMERS } from '../../domain/kernel/consumers';
+import { toMillis } from '../../domain/kernel/time';
 import { nextCommit } from '../support/commits';
 import { Stage } from '../support/stage';
 
@@ -146,4 +147,53 @@ test('what does not stop keeps nothing else open, is reported, and is thrown in 
     'Error: bad does not stop',
     'Error: bad does not finish',
   ]);
+});
+
+describe('views are handed what has happened', () => {
+  const PAGE = 20;
+  const PERIOD_SECONDS = 30;
+  const BUSY = 20 * PERIOD_SECONDS;
+
+  /** One that is handed so many commits with each page, the newest of them so long ago. */
+  async function handing(commits: () => number, secondsAgo = 0) {
+    const { ports } = (await stage.prepare()).colony;
+    const { commit } = nextCommit('acme/task/t-1', undefined);
+    stage.clock.time = toMillis(commit.at) + 1_000 * secondsAgo;
+    const handed = async () => Array.from({ length: commits() }, () => commit);
+    const engine = new Engine({ ...ports, handed, close: async () => undefined }, true);
+    let handled = 0;
+    const rows = { name: 'rows', shows: true as const, handle: async () => void (handled += 1) };
+    const module: Module = {
+      services: {},
+      consumers: { projections: [rows], publications: [{ ...rows, name: 'other' }] },
+    };
+    const running = new Running(engine, [module], { shared: true, viewSeconds: PERIOD_SECONDS });
+    await running.open();
+    return { running, handled: () => handled };
+  }
+
+  test('at once where little happens, and where they are behind', async () => {
+    const few = await handing(() => PAGE);
+    for (let page = 1; page * PAGE < BUSY; page += 1) await few.running.deliver('projections', []);
+    await few.running.stop();
+    const behind = await handing(() => BUSY, 2);
+    await behind.running.deliver('projections', []);
+    await behind.running.deliver('projections', []);
+    expect(behind.handled()).toBe(2);
+    await behind.running.stop();
+  });
+
+  test('at once, and the rest of it later where much happens: until then, or until it stops, the page is not over', async () => {
+    const { running, handled } = await handing(() => BUSY);
+    let isOver = false;
+    const page = running.deliver('projections', []).then(() => (isOver = true));
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    expect(handled()).toBe(1);
+    expect(isOver).toBe(false);
+    // What others are handed is none of that.
+    await running.deliver('publications', []);
+    await running.stop();
+    await page;
+    expect(isOver).toBe(true);
+  });
 });

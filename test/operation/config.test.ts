@@ -82,6 +82,7 @@ describe('the embedded profile', () => {
     admission: true,
     maxClockBehindSeconds: 600,
     maxFeedSilenceSeconds: 10,
+    viewSeconds: 5,
     budgetSafety: 1.2,
     closedTenants: false,
     secrets: [],

@@ -33,6 +33,8 @@ import {
   AGENT_LEVEL,
   includesLevel,
   type Level,
+  OWNER,
+  personBehind,
   type Principal,
   type PrincipalKind,
 } from '../../domain/kernel/principal';
@@ -53,8 +55,6 @@ import { InvalidProof, OTHER_KEY, type ShownProof } from './proofs';
 export const TOKEN_SECONDS = 900;
 /** Tokens that are remembered as verified. */
 const REMEMBERED = 20_000;
-/** Who the owner's key stands for, unless it is asked for somebody else. */
-export const OWNER = 'human:owner';
 
 export interface IdentityOptions {
   /** The colony's secrets, newest first. */
@@ -444,11 +444,6 @@ function isTakenBack(
   const [tenantEpoch, principalEpoch, epoch] = epochs;
   const actor = by === undefined || epoch === undefined ? undefined : { principal: by, epoch };
   return isRevoked(state, { session, principal: subject, tenantEpoch, principalEpoch, actor });
-}
-
-/** Whose will a token carries that this one gives: a service has none of its own, whoever else acts has. */
-function personBehind({ id, kind, via = id }: Principal): string {
-  return kind === 'service' ? via : id;
 }
 
 function ofOurs(verified: Verified): Known {

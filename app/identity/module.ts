@@ -12,7 +12,7 @@ import { Identity, type IdentityOptions } from './identity';
 export { InvalidToken, IssuerUnavailable, NotEntitled } from '../engine/ports-issuers';
 export { KEYS_PATH, OWNER_CLIENT } from './access-tokens';
 export { InvalidProof, PROOF_ALGORITHMS, type ShownProof } from './proofs';
-export { type Handed, type Identity, type IdentityOptions, OWNER, TOKEN_SECONDS, type Wanted } from './identity';
+export { type Handed, type Identity, type IdentityOptions, TOKEN_SECONDS, type Wanted } from './identity';
 
 export function identityModule(engine: Engine, options: IdentityOptions) {
   const access = engine.aggregate(accessDecider, { followed: true });

@@ -208,10 +208,10 @@ export class Rounds {
   async vote(
     context: RequestContext,
     id: string,
-    { voter = context.principal.id, ...rest }: Omit<Vote, 'voter'> & Partial<Pick<Vote, 'voter'>>,
+    { voter = context.principal.id, ...rest }: Omit<Vote, 'voter' | 'via'> & Partial<Pick<Vote, 'voter'>>,
   ): Promise<RoundOutcome> {
     const { principal } = context;
-    const vote = { ...rest, voter };
+    const vote = { ...rest, voter, via: principal.via };
     const now = await this.giveTimeBack(principal.tenant, id);
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause =
@@ -236,7 +236,7 @@ export class Rounds {
       context,
       id,
       'round.cancel',
-      cancel(context.principal.id, reason, now, await this.partiesSince(context, id)),
+      cancel(context.principal, reason, now, await this.partiesSince(context, id)),
     );
   }
 

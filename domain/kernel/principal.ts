@@ -39,6 +39,9 @@ export interface ShownToken {
   readonly levelIfBound?: Level;
 }
 
+/** Who the owner's key stands for, unless it is asked for somebody else. */
+export const OWNER = 'human:owner';
+
 /** What an agent may do at most. */
 export const AGENT_LEVEL: Level = 'execute';
 
@@ -46,6 +49,11 @@ export const AGENT_LEVEL: Level = 'execute';
 export function spokenFor(gateway: Principal, agent: string): Principal {
   const level = includesLevel(gateway.level, AGENT_LEVEL) ? AGENT_LEVEL : gateway.level;
   return { tenant: gateway.tenant, id: agent, kind: 'agent', level, via: gateway.id };
+}
+
+/** Whose will a token carries that this one gives: a service has none of its own, whoever else acts has. */
+export function personBehind({ id, kind, via = id }: Pick<Principal, 'id' | 'kind' | 'via'>): string {
+  return kind === 'service' ? via : id;
 }
 
 /**

@@ -1151,7 +1151,7 @@ export function challengeAward(
         `award ${doubt.award} does not stand (the last is ${awards}): there is nothing to challenge`,
         { award: awards },
       );
-    const party = barred([{ id: holder.agent, role: 'holder' }], doubt.by, 'challenge');
+    const party = barred([{ id: holder.agent, role: 'holder' }], doubt.by, 'challenge', doubt.via);
     if (party !== undefined) return party;
     const late = tooLate(state, now) ?? lapsed(state, now, until);
     if (late !== undefined) return late;

@@ -546,7 +546,7 @@ export function challenge(challenged: Challenge & { readonly until: Time }): Dec
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    const { by, round } = challenged;
+    const { by, via, round } = challenged;
     if (state.challenge?.round === round) return [];
     if (state.challenges.some((known) => known.round === round))
       return refuse(
@@ -555,7 +555,7 @@ export function challenge(challenged: Challenge & { readonly until: Time }): Dec
         { round },
       );
     const wrong =
-      barred(actionParties(state), by, 'challenge') ??
+      barred(actionParties(state), by, 'challenge', via) ??
       (isStopped(state) ? over(state) : undefined) ??
       missingReason(challenged.reason);
     if (wrong !== undefined) return wrong;

@@ -8,7 +8,7 @@
  * proposed, changed or cleared what is doubted.
  */
 import { Rejection } from '../kernel/decider';
-import { actorOf, isSameActor, type Principal } from '../kernel/principal';
+import { actorOf, isSameActor, OWNER, type Principal } from '../kernel/principal';
 import type { ActionState } from './action';
 import type { ApprovalState } from './approval';
 import type { Electorate } from './consensus';
@@ -68,15 +68,21 @@ const PART: Readonly<Record<Role, string>> = {
 
 /**
  * Why `who`, under whatever name, may not go through this door, or undefined: the one question that every door asks
- * about parties.
+ * about parties. In whose name somebody acts is of no help: what a service or an agent does by a party's token, that
+ * party does. By the owner's key everybody acts under the name that they say.
+ * @param via who speaks in that name
  */
-export function barred(parties: readonly Party[], who: string, door: Door): Rejection | undefined {
-  const part = parties.find(({ id, role }) => isSameActor(id, who) && MAY_NOT[role].includes(door));
+export function barred(parties: readonly Party[], who: string, door: Door, via?: string): Rejection | undefined {
+  const names = via === undefined || via === OWNER ? [who] : [who, via];
+  const part = parties.find(
+    ({ id, role }) => MAY_NOT[role].includes(door) && names.some((one) => isSameActor(id, one)),
+  );
   if (part === undefined) return undefined;
   const code =
     part.role === 'proposer' || part.role === 'requester' ? 'requester-may-not-decide' : 'party-may-not-decide';
-  const { role, speaks_for } = part;
-  const subject = speaks_for === undefined ? 'you' : `${speaks_for}, in whose name you act or gave it its token,`;
+  const { id, role, speaks_for } = part;
+  const self = isSameActor(id, who) ? 'you' : `${id}, who speaks for you,`;
+  const subject = speaks_for === undefined ? self : `${speaks_for}, in whose name you act or gave it its token,`;
   return new Rejection('forbidden', code, `${subject} ${PART[role]}: somebody without a part in it has to decide`, {
     role,
     door,

@@ -10,7 +10,7 @@ import { canonicalize, ChainVerifier, type Commit } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection, upcast } from '../kernel/decider';
 import { commitRef, isId, MAX_REFERENCE, parseCommitRef, streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
-import { isSameActor, type PrincipalKind } from '../kernel/principal';
+import { isSameActor, type Principal, type PrincipalKind } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import { type Excuse, isTime, plusSeconds, secondsBetween, type Time } from '../kernel/time';
 import {
@@ -411,6 +411,8 @@ export interface Vote extends Ballot {
   readonly snapshot: string;
   /** The pass, as the voter saw it. */
   readonly pass: number;
+  /** Who speaks for the voter. */
+  readonly via?: string;
 }
 
 /**
@@ -456,7 +458,7 @@ function voteEvent(
     before.final === final;
   if (same && vote.pass === pass && snapshot === state.electorate_hash) return undefined;
 
-  const party = barred(state.parties, voter, 'vote');
+  const party = barred(state.parties, voter, 'vote', vote.via);
   if (party !== undefined) return party;
   if (!isOpen(state))
     return refuse('round-closed', `the round is ${state.status}: votes are not taken any more`, {
@@ -573,7 +575,7 @@ export function abandon(by: string, reason: string): Decision<RoundState, RoundE
 
 /** @param since as of `castVote` */
 export function cancel(
-  by: string,
+  { id: by, via }: Pick<Principal, 'id' | 'via'>,
   reason: string,
   now: Time,
   since: readonly Party[] = [],
@@ -584,7 +586,7 @@ export function cancel(
     if (!isText(reason, MAX_ROUND_REASON))
       return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_ROUND_REASON));
     if (state.cancellation?.by === by && state.cancellation.reason === reason) return [];
-    const party = barred(state.parties, by, 'cancel');
+    const party = barred(state.parties, by, 'cancel', via);
     if (party !== undefined) return party;
     if (!isOpen(state))
       return refuse('round-closed', `the round is ${state.status}: it can't be cancelled`, { status: state.status });

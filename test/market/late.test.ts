@@ -255,7 +255,7 @@ lines(
   rounds,
   {
     castVote: { history: [opened], ask: (now) => rounds.castVote(vote, now), code: 'vote-late' },
-    cancel: { history: [opened], ask: (now) => rounds.cancel('ada', 'no need', now), code: 'round-closed' },
+    cancel: { history: [opened], ask: (now) => rounds.cancel({ id: 'ada' }, 'no need', now), code: 'round-closed' },
   },
   {
     open: 'before there is an end',

@@ -5,6 +5,7 @@ import {
   actionDecider,
   type ActionEvent,
   actionHash,
+  challenge,
   override as overrideAction,
   veto,
 } from '../../domain/oversight/action';
@@ -97,9 +98,9 @@ const roundOf = (parties: readonly Party[], closed: boolean) => {
     : [];
   return {
     state: fold(roundDecider, [...opened, ...end]),
-    vote: (voter: string) =>
+    vote: (voter: string, via?: string) =>
       castVote(
-        { voter, choice: 'uphold', confidence: 1, reasoning: 'so', snapshot: electorateHash(electorate), pass: 1 },
+        { voter, via, choice: 'uphold', confidence: 1, reasoning: 'so', snapshot: electorateHash(electorate), pass: 1 },
         LATER,
       ),
   };
@@ -161,7 +162,7 @@ const AT: Record<Exclude<Door, 'challenge'>, (role: Role, who: string) => readon
     const { state, vote } = roundOf([{ id: 'p', role }], false);
     return who === 'p' ? [vote('p')(state)] : [vote('judge')(state)];
   },
-  cancel: (role, who) => [cancel(who, 'no need', NOW)(roundOf([{ id: 'p', role }], false).state)],
+  cancel: (role, who) => [cancel({ id: who }, 'no need', NOW)(roundOf([{ id: 'p', role }], false).state)],
   override: (role, who) =>
     ['uphold', 'dismiss'].map((choice) =>
       overrideRound({ id: who, kind: 'human' }, choice, 'so')(roundOf([{ id: 'p', role }], true).state),
@@ -223,6 +224,32 @@ test.each(doors.flatMap((door) => standing(door).map((role) => ({ door, role }))
     for (const answer of AT[door](role, 'stranger')) expect(answer).not.toBeInstanceOf(Rejection);
   },
 );
+
+/** Every decision that somebody comes to who is no person, asked by `judge`, for whom `via` speaks. */
+const SPOKEN_FOR: Record<'vote' | 'cancel' | 'challenge', (role: Role, via: string) => unknown> = {
+  vote: (role, via) => {
+    const { state, vote } = roundOf([{ id: 'human:p', role }], false);
+    return vote('judge', via)(state);
+  },
+  cancel: (role, via) =>
+    cancel({ id: 'service:judge', via }, 'no need', NOW)(roundOf([{ id: 'human:p', role }], false).state),
+  challenge: (role, via) =>
+    challenge({ by: 'judge', via, round: 'r9', reason: 'so', until: LATER })(
+      role === 'proposer' ? actionOf('human:p', []) : actionOf('bot', ['human:p']),
+    ),
+};
+
+test.each(
+  (['vote', 'cancel', 'challenge'] as const).flatMap((door) =>
+    (door === 'challenge' ? (['proposer', 'challenger'] as const) : ROLES).map((role) => ({ door, role })),
+  ),
+)('the door $door asks for the $role who speaks for whoever comes', ({ door, role }) => {
+  const answer = SPOKEN_FOR[door](role, 'human:p');
+  if (KEPT_OUT[door].includes(role))
+    expect(answer).toMatchObject({ message: expect.stringMatching(/^human:p, who speaks for you, /) });
+  else expect(answer).not.toBeInstanceOf(Rejection);
+  for (const other of ['human:q', 'human:owner']) expect(SPOKEN_FOR[door](role, other)).not.toBeInstanceOf(Rejection);
+});
 
 const NAMES = ['human:p', 'service:p', 'P', 'Human:P', 'human:service:p'];
 test.each(doors.flatMap((door) => standing(door).map((role) => ({ door, role }))))(

@@ -324,7 +324,7 @@ describe('any round', () => {
               : asked.kind === 'time'
                 ? timePassed(now)
                 : asked.kind === 'cancel'
-                  ? cancel('ada', 'no need', NOW)
+                  ? cancel({ id: 'ada' }, 'no need', NOW)
                   : override(PERSON, asked.choice, 'too risky');
           stream.ask(decision, now, asked.kind === 'override' ? PERSON : META.actor);
           const commits = stream.commits.length;

@@ -418,13 +418,13 @@ describe('abandon', () => {
 describe('cancel', () => {
   test('an open round', () =>
     given(roundDecider, [opened(), cast('a')])
-      .when(cancel('ada', 'no need', NOW))
+      .when(cancel({ id: 'ada' }, 'no need', NOW))
       .then([cancelled])
       .thenRepeatedNothing());
   lines([
-    ['unknown', 'a round', cancel('ada', 'no need', NOW), 'round-not-found'],
-    ['agreed', 'a round', cancel('ada', 'no need', NOW), 'round-closed'],
-    ['cancelled', 'by another', cancel('bob', 'no need', NOW), 'round-closed'],
-    ['open', 'without a reason', cancel('ada', '', NOW), 'reason-invalid'],
+    ['unknown', 'a round', cancel({ id: 'ada' }, 'no need', NOW), 'round-not-found'],
+    ['agreed', 'a round', cancel({ id: 'ada' }, 'no need', NOW), 'round-closed'],
+    ['cancelled', 'by another', cancel({ id: 'bob' }, 'no need', NOW), 'round-closed'],
+    ['open', 'without a reason', cancel({ id: 'ada' }, '', NOW), 'reason-invalid'],
   ]);
 });

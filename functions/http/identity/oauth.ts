@@ -11,7 +11,6 @@ import {
   IssuerUnavailable,
   KEYS_PATH,
   NotEntitled,
-  OWNER,
   OWNER_CLIENT,
   PROOF_ALGORITHMS,
 } from '../../../app/identity/module';
@@ -19,7 +18,7 @@ import { TooManyAttempts } from '../../../app/operation/attempts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { isId, isTenant } from '../../../domain/kernel/ids';
 import { own } from '../../../domain/kernel/own';
-import { type Level, LEVELS, type Principal } from '../../../domain/kernel/principal';
+import { type Level, LEVELS, OWNER, type Principal } from '../../../domain/kernel/principal';
 import { envelopeOf } from '../../edge/entrance';
 import { Problem, type ProblemDocument } from '../../edge/problem';
 import { openRoute } from '../../edge/route';

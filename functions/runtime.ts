@@ -374,6 +374,10 @@ setEdge({
     const tell = (fault: Error) => end(unauthenticated(fault.message));
     return opened?.colony.identity.watch(principal, tell) ?? (() => undefined);
   },
+  ended(principal) {
+    const fault = opened?.colony.identity.ended(principal);
+    return fault && unauthenticated(fault.message);
+  },
   async hold(call, problem) {
     const { tenant, id } = call.principal;
     const wait = (holding ??= new RateLimiter(1 / HOLD_SECONDS, HOLD_BURST, systemClock)).take(`${tenant} ${id}`);

@@ -213,6 +213,12 @@ export class Identity {
     return known === undefined ? () => undefined : this.ongoing.add(known, end);
   }
 
+  /** What is wrong by now with the token by which the caller is known; undefined while it holds, or none was shown. */
+  ended(caller: Principal): Error | undefined {
+    const known = this.shown.get(caller);
+    return known === undefined ? undefined : this.faultOf(known);
+  }
+
   /** What is wrong with a token that was seen; undefined while it holds, as far as is known here. */
   private faultOf(known: Known): Error | undefined {
     try {

@@ -1,7 +1,10 @@
 /** Tokens of the colony's own: forged, altered, taken back, and given to those who may not have them. */
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { asks, type Attempt, family, tries } from '../attempt';
-import { saidByEndpoint } from '../http';
+import { saidBy, saidByEndpoint } from '../http';
 import type { World } from '../world';
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -369,6 +372,20 @@ interface Revoked {
   readonly renewed: string;
 }
 
+/** What is said to a request whose body comes in two parts, with something in between. */
+async function slowly(world: World, token: string, body: string, between: () => Promise<unknown>): Promise<string> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const sent = request(`${world.host.url}/v1/tasks`, { method: 'POST', headers });
+  const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
+  sent.write(body.slice(0, 5));
+  // Until it was let in.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await between();
+  sent.end(body.slice(5));
+  const [reply] = await answered;
+  return saidBy({ status: reply.statusCode ?? 0, body: await json(reply) });
+}
+
 const POST_BY = (token: string, world: World) => ['/v1/tasks', { token, ...POST(world) }] as const;
 
 const revokedFamily = family<Revoked>('tokens', 'revoked', {
@@ -422,6 +439,23 @@ const revokedFamily = family<Revoked>('tokens', 'revoked', {
         const said = await Promise.race([ended, goesOn]);
         await reader.cancel().catch(() => undefined);
         return said;
+      },
+      ['credential', 'access'],
+    ),
+    tries<Revoked>(
+      'slow',
+      'post by a request that had begun before it was revoked',
+      NONE,
+      async (world) => {
+        const name = world.fresh('slow');
+        const token = await world.introduce(name, { tenant: 'alpha', subject: name });
+        // So long as the token holds, what is wrong with the body is told.
+        const before = await slowly(world, token, '{"id": 17}', () => Promise.resolve());
+        if (before !== '400 invalid-request') return `${before} before anything was revoked`;
+        const reason = 'its key may have leaked';
+        return await slowly(world, token, JSON.stringify(POST(world).json), () =>
+          world.done('/v1/revocations', { as: 'admin', json: { kind: 'principal', id: name, reason } }),
+        );
       },
       ['credential', 'access'],
     ),

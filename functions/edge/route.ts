@@ -163,6 +163,8 @@ export interface Edge {
    * the watch.
    */
   watch?(principal: Principal, end: (problem: Problem) => void): () => void;
+  /** What is told to whoever was let in, once what it has shown holds no more; undefined while it does. */
+  ended?(principal: Principal): Problem | undefined;
   /** Brings a call to the gate that policy wants approved first; answers what its caller is told. */
   hold?(call: Call<unknown, unknown, unknown>, problem: Problem): Promise<Problem>;
   /** Claims an Idempotency-Key for a request; see `Keys`. */
@@ -638,6 +640,9 @@ async function received(
   try {
     const call = await readCall(definition, request, principal, traceparent);
     heard();
+    // Its turn, and its body, may have come long after it was let in: as late as the caller likes.
+    const ended = edge?.ended?.(principal);
+    if (ended !== undefined) throw ended;
     return call;
   } catch (error) {
     if (error instanceof Problem) heard();

@@ -1,5 +1,7 @@
 /** A host that believes nobody: what answers without a token, what a token opens, and the owner's key at the start. */
+import { once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import path from 'node:path';
 import { systemClock } from '../../app/engine/clock';
 import { AccessTokens } from '../../app/identity/access-tokens';
@@ -66,6 +68,27 @@ test.each(['abc', 'Basic YTpi', 'Bearer', 'Bearer a b', 'Bearer ..', `Bearer ${'
     expect(await answer.json()).toMatchObject({ type: 'https://formicary.dev/problems/unauthenticated' });
   },
 );
+
+test('what a body brings that comes after the token was taken back is not done', async () => {
+  const post = async (subject: string, meanwhile: () => Promise<unknown>): Promise<number> => {
+    const { access_token: token } = await owner.identity.issue({ subject });
+    const body = JSON.stringify({ id: `late-${subject}`, task_type: 'x' });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const sent = request(`${host.url}/v1/tasks`, { method: 'POST', headers });
+    const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
+    sent.write(body.slice(0, 5));
+    // Who sends nothing of it was not let in yet, perhaps.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await meanwhile();
+    sent.end(body.slice(5));
+    const [{ statusCode = 0 }] = await answered;
+    return statusCode;
+  };
+  const revoke = () => owner.identity.revoke({ kind: 'principal', id: 'slow-1', reason: 'it may have leaked' });
+  expect(await post('slow-1', revoke)).toBe(401);
+  expect(await post('slow-2', revoke)).toBe(201);
+  await expect(owner.tasks.get('late-slow-1')).rejects.toMatchObject({ status: 404 });
+});
 
 test('the documents say where tokens come from', async () => {
   const resource = (await (await get('/.well-known/oauth-protected-resource')).json()) as Record<string, unknown>;

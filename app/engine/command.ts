@@ -26,6 +26,8 @@ export interface Keyed {
 
 export interface CommandContext {
   readonly principal: Principal;
+  /** For whom the colony does it by itself, and who speaks for them: what stops one of them keeps it undone. */
+  readonly onBehalfOf?: readonly string[];
   /** What is asked for, for example `task.complete`; the policy sees it and the receipt keeps it. */
   readonly action: string;
   /**

@@ -8,7 +8,7 @@ import { knownOf } from '../../domain/jobs/progress';
 import { sha256 } from '../../domain/kernel/commit';
 import type { Rejection } from '../../domain/kernel/decider';
 import { toTime } from '../../domain/kernel/time';
-import { taskDecider, type TaskSpec, taskStream, withdraw } from '../../domain/market/task';
+import { namesBehind, taskDecider, type TaskSpec, taskStream, withdraw } from '../../domain/market/task';
 import { TENANT_CLOSED, TENANT_LIMIT, TENANT_UNKNOWN } from '../../domain/tenants/tenant';
 import type { Cause, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
@@ -110,7 +110,8 @@ export class Offers {
     if ('wrong' in payload) return refusalOf(await this.withdrawn(context, task, spec, NOT_POSTED + payload.wrong));
     const command = { key: `job:${id}`, hash: sha256(JSON.stringify([state.job?.plan_ref, place])) };
     const posting = payload.value === undefined ? spec : { ...spec, payload: payload.value };
-    const outcome = await this.deps.tasks.post({ ...context, command }, task, posting);
+    const onBehalfOf = namesBehind(spec);
+    const outcome = await this.deps.tasks.post({ ...context, command, onBehalfOf }, task, posting);
     if (outcome.ok || outcome.rejection.code === 'task-exists') return undefined;
     const { rejection } = outcome;
     if (endsByItself(rejection)) return refusalOf(outcome);

@@ -16,7 +16,7 @@ import { type Commit, sha256 } from '../../domain/kernel/commit';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import type { TaskSpec } from '../../domain/market/task';
+import { namesBehind, type TaskSpec } from '../../domain/market/task';
 import type { ScheduleDoc } from '../../projections/jobs/schedules';
 import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
@@ -25,6 +25,7 @@ import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import type { Change, Reaction } from '../engine/reacting';
 import { eachRow, type RowPlace } from '../engine/rows';
+import { STOPPED } from '../engine/standstill';
 import type { TaskOutcome, Tasks } from '../market/module';
 import { endsByItself } from './offers';
 import { inNameOfSchedules, runIdOf } from './schedules';
@@ -95,6 +96,8 @@ export class ScheduleRuns {
     const { tenant, id } = parseStream(stream);
     const known = await this.deps.schedulesOf.current(tenant, id);
     const state = await this.fallDue(stream, known.state);
+    // Nothing falls due while whoever has created it is stopped: those are missed.
+    if (state === 'stopped') return plusSeconds(this.now(), AGAIN_SECONDS);
     if (state.status !== 'active') return undefined;
     for (const run of state.waiting.slice(0, MOST_A_LOOK))
       // What keeps one out keeps out the next: a limit, a stop, a store that is away.
@@ -109,8 +112,8 @@ export class ScheduleRuns {
     return next === undefined || again < next ? again : next;
   }
 
-  /** Writes down what is due; answers the state after that. */
-  private async fallDue(stream: string, state: ScheduleState): Promise<ScheduleState> {
+  /** Writes down what is due; answers the state after that, or that it is to be asked for again. */
+  private async fallDue(stream: string, state: ScheduleState): Promise<ScheduleState | 'stopped'> {
     const { status, schedule, after } = state;
     if (status !== 'active' || schedule === undefined) return state;
     const now = this.now();
@@ -119,8 +122,10 @@ export class ScheduleRuns {
     if (times.length === 0) return state;
     const { tenant, id } = parseStream(stream);
     const cause = await this.deps.transactor.cause(tenant, commitRef(stream, 0));
-    const context = { principal: inNameOfSchedules(tenant), cause, reaction: true };
+    const onBehalfOf = namesBehind(schedule);
+    const context = { principal: inNameOfSchedules(tenant), onBehalfOf, cause, reaction: true };
     const outcome = await this.deps.schedulesOf.decide(context, id, 'schedule.run', fallDue(times, now));
+    if (!outcome.ok && outcome.rejection.code === STOPPED) return 'stopped';
     if (!outcome.ok) throw new Error(`what is due of the schedule ${id} was refused: ${outcome.rejection.message}`);
     return outcome.state;
   }
@@ -147,7 +152,8 @@ export class ScheduleRuns {
     };
     const command = { key: `schedule:${id}`, hash: sha256(due) };
     const name = runIdOf(tenant, id, due);
-    const outcome = await this.deps.tasks.post({ ...context, command }, name, spec);
+    const onBehalfOf = namesBehind(schedule);
+    const outcome = await this.deps.tasks.post({ ...context, command, onBehalfOf }, name, spec);
     if (!outcome.ok && endsByItself(outcome.rejection)) return false;
     await this.conclude(context, id, { due, name, outcome });
     return true;

@@ -132,7 +132,7 @@ export class StopBook implements Stopping {
     if (!states.some((state) => anyStop(state))) return undefined;
     const { tenant, category, id } = parseStream(stream);
     if (RECORDING.has(category)) return undefined;
-    const { principal, attributes = {} } = context;
+    const { principal, onBehalfOf = [], attributes = {} } = context;
     const isToken = category === credentialDecider.category;
     const whole = LIFTING.has(category) || PASSING.has(category) ? undefined : stillOf(states, stream);
     if (whole !== undefined) return refusalOf(whole);
@@ -142,7 +142,8 @@ export class StopBook implements Stopping {
     };
     const itself = (kind: PrincipalKind) => (principal.kind === kind ? principal.id : undefined);
     // The subject of a token gets one; any other is somebody of whom there is data.
-    const agents = [itself('agent'), named('agent'), isToken ? named('subject') : undefined].filter(isNamed);
+    const subject = isToken ? named('subject') : undefined;
+    const agents = [itself('agent'), named('agent'), subject, ...onBehalfOf].filter(isNamed);
     // A gateway, or whoever else speaks for another, may be stopped itself.
     const speakers = [...agents, itself('service'), principal.via].filter(isNamed);
     const of = (within: States, kind: Stoppable, name: string | undefined) =>

@@ -48,6 +48,11 @@ export function requestedBy({ id: requester, via }: Pick<Principal, 'id' | 'via'
   return { requester, ...(via !== undefined && { requester_via: via }) };
 }
 
+/** Who has asked for it: its poster, and who speaks in that name. */
+export function namesBehind({ requester, requester_via: via }: Requested): readonly string[] {
+  return via === undefined ? [requester] : [requester, via];
+}
+
 /** What is to be done, as its poster said it, with every default filled in. */
 export interface TaskSpec extends Requested {
   readonly task_type: string;

@@ -353,6 +353,29 @@ test('a stop holds it, and the lift lets it go on', async () => {
   expect(statuses('b')).toEqual(['awarded']);
 });
 
+test.each([
+  ['agent', 'boss'],
+  ['agent_type', 'lead'],
+] as const)('a stop of the %s that posted it holds what it has not posted yet', async (kind, name) => {
+  await begin();
+  await stage.colony.agents.register(
+    as('boss'),
+    'boss',
+    profile({ agent_type: 'lead', offer: null, capabilities: {} }),
+  );
+  const asked = job([step('a'), step('b', ['a'])]);
+  expect(await stage.colony.jobs.post(as('boss'), 'j', asked)).toMatchObject({ ok: true });
+  await stage.settled();
+  const ada = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical' } } as const;
+  await stage.colony.stops.stop(ada, { kind, name }, 'freeze', 'it was taken over');
+  await complete('a');
+  await stage.pass(30);
+  expect(statuses('a', 'b')).toEqual(['completed', 'unknown']);
+  await stage.colony.stops.lift(ada, { kind, name }, 'it is itself again');
+  await stage.pass(30);
+  expect(statuses('b')).toEqual(['awarded']);
+});
+
 test('in a tenant that was closed it comes to its end with its tasks', async () => {
   await begin();
   await post(job([step('a'), step('b', ['a'])]));

@@ -112,6 +112,25 @@ test('a stop of the tenant is an outage like any other', async () => {
   expect(posted()).toEqual([hour(3)]);
 });
 
+test.each(['crm', 'service:gate'])('a stop of %s, who stands behind it, is an outage like any other', async (name) => {
+  await begin();
+  const gated = { ...as('crm').principal, via: 'service:gate' };
+  const asked = { cron: '0 * * * *', time_zone: 'UTC', on_missed: 'once', catch_up: 10, task } as const;
+  expect(await stage.colony.schedules.create({ principal: gated }, 's', asked)).toMatchObject({ ok: true });
+  const stop = (thing: string) =>
+    stage.colony.stops.stop(ADA, { kind: 'agent', name: thing }, 'freeze', 'it was taken over');
+  await stop('service:crm');
+  await stage.pass(1.5 * HOUR, undefined, 600);
+  expect(posted()).toEqual([hour(1)]);
+  await stop(name);
+  await stage.pass(2 * HOUR, undefined, 600);
+  expect(posted()).toEqual([hour(1)]);
+  expect(state().waiting).toEqual([]);
+  await stage.colony.stops.lift(ADA, { kind: 'agent', name }, 'it is itself again');
+  await stage.pass(30);
+  expect(posted()).toEqual([hour(1), hour(3)]);
+});
+
 test('what a limit keeps out is posted once there is room; nothing of what is paused then is', async () => {
   await begin();
   await stage.colony.tenants.create(PIA, TENANT, { tasks: 1 }, 'a trial');

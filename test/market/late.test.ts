@@ -172,6 +172,7 @@ lines(
     strengthOf: 'no decision',
     secondsToAward: 'no decision',
     isAlive: 'no decision',
+    namesBehind: 'no decision',
     requestedBy: 'no decision',
     nextAward: 'no decision',
     awaitEnd: 'of whatever has not ended, or has',

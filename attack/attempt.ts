@@ -14,6 +14,7 @@ export const AREAS = [
   'levels',
   'work',
   'approvals',
+  'services',
   'votes',
   'policies',
   'rego',

@@ -18,6 +18,7 @@ import { policies } from './areas/policies';
 import { receipts } from './areas/receipts';
 import { rego } from './areas/rego';
 import { reports } from './areas/reports';
+import { services } from './areas/services';
 import { stops } from './areas/stops';
 import { streams } from './areas/streams';
 import { tenants } from './areas/tenants';
@@ -30,7 +31,7 @@ import type { Family } from './attempt';
 
 export const FAMILIES: readonly Family[] = [
   ...[...tokens, ...bound, ...identity, ...tenants, ...closed, ...levels, ...work],
-  ...[...approvals, ...votes, ...policies, ...rego, ...budgets],
+  ...[...approvals, ...services, ...votes, ...policies, ...rego, ...budgets],
   ...[...personal, ...limits, ...receipts, ...anchors, ...input, ...webhooks, ...tools],
   ...[...jobs, ...mcp, ...a2a, ...logs, ...stops],
   // From an address where much has failed whoever comes anew waits: last of all.

@@ -235,8 +235,8 @@ export class World {
   }
 
   /** Looks until there is something. */
-  async eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-    for (const until = performance.now() + SETTLED_WITHIN_MS; ;) {
+  async eventually<T>(look: () => Promise<T | undefined | false>, withinMs = SETTLED_WITHIN_MS): Promise<T> {
+    for (const until = performance.now() + withinMs; ;) {
       const found = await look();
       if (found !== undefined && found !== false) return found;
       if (performance.now() > until) throw new Error(`waited in vain for ${String(look)}`);

@@ -120,6 +120,15 @@ const goingOn = family<void>('closed', 'going-on', {
     goesOn('token', 'have a token for an agent', ['/v1/tokens', dora({ subject: 'drone' })]),
     goesOn('post', 'post a task', ['/v1/tasks', dora({ task_type: TYPE })]),
     goesOn('batch', 'post tasks in a batch', ['/v1/tasks/batch', dora({ tasks: [{ task_type: TYPE }] })]),
+    goesOn('job', 'post a job', ['/v1/jobs', dora({ tasks: [{ key: 'one', task_type: TYPE }] })]),
+    goesOn('schedule', 'have tasks posted each minute', [
+      '/v1/schedules',
+      dora({ cron: '* * * * *', task: { task_type: TYPE } }),
+    ]),
+    goesOn('ask', 'leave a receipt of what was asked in words', [
+      '/v1/asks',
+      dora({ words: 'stop', outcome: 'refused' }),
+    ]),
     goesOn('register', 'register an agent', ['/v1/agents/late', dora({ agent_type: TYPE }, 'PUT')]),
     goesOn('deploy', 'have one deployed', ['/v1/agents/deploy', dora({ agent_type: 'finance.reconciliation' })]),
     goesOn('redrive', 'have a task done again that was cancelled', [

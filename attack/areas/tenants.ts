@@ -18,6 +18,8 @@ const NAMES = {
   round: 'alphas-secret-round',
   channel: 'alphas-secret-channel',
   tool: 'alphas-secret-tool',
+  job: 'alphas-secret-job',
+  schedule: 'alphas-secret-schedule',
   key: 'alphas-secret-key',
   receipt: 'alpha/task/alphas-secret-task@0',
 } as const;
@@ -82,6 +84,10 @@ async function fill(world: World): Promise<Victim> {
     { tool_name: NAMES.tool, description: 'secret', schema: {}, version: '1.0.0' },
     { method: 'PUT' },
   );
+  const part = { task_type: NAMES.kind, bid_seconds: 3_600 };
+  await own('/v1/jobs', { id: NAMES.job, name: 'secret', tasks: [{ ...part, key: 'one' }] });
+  // On a day of which there is none for years.
+  await own('/v1/schedules', { id: NAMES.schedule, name: 'secret', cron: '0 0 29 2 *', task: part });
   await own('/v1/checkpoints', {});
   await world.settled();
   const task = await world.done(`/v1/tasks/${NAMES.task}`, { as: 'crm' });
@@ -192,6 +198,10 @@ const walls = family<Victim>('tenants', 'walls', {
     reads('tally', 'count a round again', (of) => `/v1/rounds/${of('round')}/tally`),
     reads('channel', 'read a channel', (of) => `/v1/channels/${of('channel')}`),
     reads('tool', 'read a tool', (of) => `/v1/tools/${of('tool')}`),
+    reads('job', 'read a job', (of) => `/v1/jobs/${of('job')}`),
+    reads('job-tasks', 'read the tasks of a job', (of) => `/v1/jobs/${of('job')}/tasks`),
+    reads('job-awaited', 'wait for a job', (of) => `/v1/jobs/${of('job')}?waitSeconds=1`),
+    reads('schedule', 'read a schedule', (of) => `/v1/schedules/${of('schedule')}`),
     reads('stream', 'read the receipts of a task', (of) => `/v1/streams/task/${of('task')}`),
     reads('proof', 'have a receipt proven', (of) => `/v1/streams/task/${of('task')}/0/proof`),
     reads('why', 'ask why of a task', (of) => `/v1/why?of=${of('task')}`),
@@ -223,6 +233,34 @@ const walls = family<Victim>('tenants', 'walls', {
     asHolder('complete', { result: 'stolen' }),
     asHolder('handoff', { to: 'thief' }),
     does('cancel', 'cancel a task', (of) => `/v1/tasks/${of('task')}/cancel`),
+    does('cancel-job', 'cancel a job', (of) => `/v1/jobs/${of('job')}/cancel`),
+    does('pause', 'pause a schedule', (of) => `/v1/schedules/${of('schedule')}/pause`),
+    does('resume', 'resume a schedule', (of) => `/v1/schedules/${of('schedule')}/resume`),
+    does('delete', 'delete a schedule', (of) => `/v1/schedules/${of('schedule')}`, undefined, { method: 'DELETE' }),
+    does(
+      'call',
+      'call a tool',
+      (of) => `/v1/tools/${of('tool')}/calls`,
+      () => ({ arguments: {} }),
+    ),
+    does(
+      'after',
+      'post a task that comes after a task, and has its result',
+      () => '/v1/tasks',
+      (of) => ({ id: 'follower', task_type: 'x', after: [of('running')], payload: { $result: of('running') } }),
+    ),
+    does(
+      'job-after',
+      'post a job as a part of a task',
+      () => '/v1/jobs',
+      (of) => ({ id: 'part', parent: of('running'), tasks: [{ key: 'one', task_type: 'x' }] }),
+    ),
+    does(
+      'job-cause',
+      'post a job to which a receipt has led',
+      () => '/v1/jobs',
+      (of) => ({ id: 'caused', cause: of('receipt'), tasks: [{ key: 'one', task_type: 'x' }] }),
+    ),
     does('bid', 'bid for a task', (of) => `/v1/tasks/${of('task')}/bids`, undefined, { as: 'thief' }),
     does('deregister', 'deregister an agent', (of) => `/v1/agents/${of('agent')}`, undefined, { method: 'DELETE' }),
     does(

@@ -216,6 +216,13 @@ const bearer = (assertion: string, more: Form = {}): Form => ({
   ...more,
 });
 
+/** A token for an agent, in exchange for one of the issuer of whoever is to act in its name. */
+export async function exchanged(world: World, token: string, subject: string): Promise<string> {
+  const { status, text, body } = await endpoint(world, bearer(token, { subject }));
+  if (status !== 200) throw new Error(`no token for ${subject}: ${status} ${text}`);
+  return body.access_token as string;
+}
+
 /** Who the token is that the endpoint gave; else what it said. */
 async function given(world: World, form: Form): Promise<string> {
   const reply = await endpoint(world, form);

@@ -248,7 +248,8 @@ test.each(
   if (KEPT_OUT[door].includes(role))
     expect(answer).toMatchObject({ message: expect.stringMatching(/^human:p, who speaks for you, /) });
   else expect(answer).not.toBeInstanceOf(Rejection);
-  for (const other of ['human:q', 'human:owner']) expect(SPOKEN_FOR[door](role, other)).not.toBeInstanceOf(Rejection);
+  for (const other of ['human:q', 'human:owner', 'service:p'])
+    expect(SPOKEN_FOR[door](role, other)).not.toBeInstanceOf(Rejection);
 });
 
 const NAMES = ['human:p', 'service:p', 'P', 'Human:P', 'human:service:p'];

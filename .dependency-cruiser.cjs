@@ -80,8 +80,8 @@ module.exports = {
     only('client', 'domain/|contract/'),
     only('client', NOTHING, { name: 'layer-client-values', to: VALUES }),
     only('cli', 'client/|domain/|adapters/(embedded|opa)/'),
-    only('web', 'contract/|cli/(facts|words)\\.ts$'),
-    only('web', 'cli/(facts|words)\\.ts$', { name: 'layer-web-values', to: VALUES }),
+    only('web', 'contract/|cli/(facts|words)\\.ts$|domain/asks/'),
+    only('web', 'cli/(facts|words)\\.ts$|domain/asks/', { name: 'layer-web-values', to: VALUES }),
     only('samples/demand', 'domain/'),
     {
       name: 'host-is-the-outermost',

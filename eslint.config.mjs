@@ -41,6 +41,7 @@ const files = [
   { category: 'embedded', pattern: 'adapters/embedded/**' },
   { category: 'opa', pattern: 'adapters/opa/**' },
   { category: 'words', pattern: 'cli/{facts,words}.ts' },
+  { category: 'grammar', pattern: 'domain/asks/**' },
   { category: 'orchestrations', pattern: 'functions/orchestrations/**' },
 ];
 
@@ -93,6 +94,7 @@ const policies = [
   { from: layer('cli'), allow: { to: part('opa') } },
   { from: layer('web'), allow: { to: layer('contract'), dependency: TYPE } },
   { from: layer('web'), allow: { to: part('words') } },
+  { from: layer('web'), allow: { to: part('grammar') } },
   { from: layer('demand'), allow: { to: layer('domain') } },
   { from: layer('bench', 'attack', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },
 ];

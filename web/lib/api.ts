@@ -18,9 +18,17 @@ const PATIENCE = 5;
 export async function call<R extends RouteSpec>(
   key: KeyOf<R>,
   request: RequestOf<R>,
-  { signal, idempotencyKey = crypto.randomUUID() }: Options = {},
+  options?: Options,
 ): Promise<AnswerOf<R>> {
-  const { params = {}, query = {}, body } = request as Parts;
+  return (await perform(key, request as Parts, options)) as AnswerOf<R>;
+}
+
+/** Makes the request of a plan, which the grammar has put together: its route, and its parts by their names. */
+export async function perform(
+  key: string,
+  { params = {}, query = {}, body }: Parts,
+  { signal, idempotencyKey = crypto.randomUUID() }: Options = {},
+): Promise<unknown> {
   const [method, template] = key.split(' ') as [string, string];
   const path = template.replace(/\{\*?([^}]+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
   const init: RequestInit = { method, signal };
@@ -31,7 +39,7 @@ export async function call<R extends RouteSpec>(
     };
     if (body !== undefined) init.body = JSON.stringify(body);
   }
-  return (await (await send(path + search(query), init)).json()) as AnswerOf<R>;
+  return (await send(path + search(query), init)).json();
 }
 
 /** What is at an address of this host: the next page of a list, or what needs no token. */
@@ -72,7 +80,7 @@ function mayRetry({ status, retryAfter }: Failure): boolean {
   return (status === 429 || status === 503) && (retryAfter ?? 0) <= PATIENCE;
 }
 
-interface Parts {
+export interface Parts {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;

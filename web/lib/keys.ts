@@ -1,4 +1,4 @@
-/** Shortcuts of single letters, which whoever speaks or types otherwise can turn off (WCAG 2.1.4). */
+/** Shortcuts; those of single letters whoever speaks or types otherwise can turn off (WCAG 2.1.4). */
 import { signal } from '@preact/signals';
 import { remember, remembered } from './settings';
 
@@ -8,7 +8,10 @@ const handlers = new Map<string, () => void>();
 /** After `g`, the letter of a pane. */
 let chord = '';
 
-/** Calls `handle` when the key is pressed outside of a field; calling what is returned ends that. */
+/**
+ * Calls `handle` when the key is pressed: `j` outside of a field, `ctrl+k` (⌘K) everywhere. Calling what is returned
+ * ends that.
+ */
 export function onKey(key: string, handle: () => void): () => void {
   handlers.set(key, handle);
   return () => {
@@ -24,6 +27,11 @@ export function setShortcuts(on: boolean): void {
 export function watchKeys(): void {
   addEventListener('keydown', (event) => {
     const { key, target, ctrlKey, metaKey, altKey } = event;
+    if ((ctrlKey || metaKey) && !altKey && document.querySelector('dialog[open]') === null) {
+      const called = handlers.get(`ctrl+${key}`);
+      if (called !== undefined) event.preventDefault();
+      return called?.();
+    }
     const isField = target instanceof Element && target.closest('input, textarea, select, dialog') !== null;
     if (isField || ctrlKey || metaKey || altKey || !shortcuts.peek()) return;
     const handle = handlers.get(chord + key);

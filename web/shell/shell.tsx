@@ -21,6 +21,7 @@ import { Tasks } from '../panes/tasks';
 import { Empty } from '../parts/empty';
 import { Said } from '../parts/said';
 import { texts } from '../texts';
+import { AskBox } from './ask-box';
 import { Icon } from './icon';
 import { KeysHelp } from './keys-help';
 import { LiveBar } from './live-bar';
@@ -69,6 +70,7 @@ export function Shell() {
           </a>
         ))}
       </nav>
+      <AskBox />
       <Content />
       <Foot />
     </div>

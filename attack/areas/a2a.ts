@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { boundedFetch } from '../../cli/market/remote';
 import { canonicalize } from '../../domain/kernel/commit';
+import { HOPS_KEY } from '../../domain/kernel/hops';
 import { asks, type Attempt, family, tries } from '../attempt';
 import type { Sent } from '../http';
 import { a2a as message, answerOf, doorSays, type Message, rebound } from '../rpc';
@@ -118,6 +119,11 @@ const messages = family<void>('a2a', 'messages', {
     wishes('job', 'as one of a job', '-32602 INVALID_REQUEST', { job: { id: 'x', key: 'y' } }),
     wishes('priority', 'before all others', '-32602 INVALID_REQUEST', { priority: 1e9 }),
     wishes('after', "after another tenant's task", '-32602 AFTER_UNKNOWN', { after: ['betas-task'] }),
+    ...[4, -1, 0.5, '1', 1e308].map((hops, n) =>
+      says<void>(`hops-${n}`, `send what says that ${hops} colonies have handed it on`, INVALID, () =>
+        send({ metadata: { [HOPS_KEY]: hops } }),
+      ),
+    ),
     says<void>('tenant', 'name another tenant', INVALID, () => send({}, {}, { tenant: 'beta' })),
     says<void>('task', 'go on with a task that is not there', NO_TASK, () => send({ taskId: 'nobodys' })),
     says<void>('watcher', 'send a message as an agent that may only read', '403 forbidden', () => send(), {

@@ -5,8 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Wire from '@a2a-js/sdk' with { 'resolution-mode': 'import' };
 import type * as Sdk from '@a2a-js/sdk/client' with { 'resolution-mode': 'import' };
-import { Fail, type TaskFunction, Worker, type WorkerTask } from '../../client/index';
+import { Fail, type TaskFunction, Worker } from '../../client/index';
 import { reasonOf } from '../../client/reason';
+import { HOPS_KEY } from '../../domain/kernel/hops';
 import { cut } from '../../domain/kernel/text';
 import { bold, type Context, note, said, UsageError } from '../terminal';
 
@@ -100,8 +101,13 @@ function relaying(peer: Sdk.Client, seconds: number): TaskFunction {
     const { TaskState, Artifact, Part, SendMessageRequest } = await import('@a2a-js/sdk');
     const until = AbortSignal.timeout(seconds * 1_000);
     const signal = AbortSignal.any([task.signal, until]);
-    const parts = await partsOf(peer, task);
-    const message = { messageId: `${task.id}.${task.attempt}`, role: 'ROLE_USER', parts };
+    const payload = await task.payload();
+    const message = {
+      messageId: `${task.id}.${task.attempt}`,
+      role: 'ROLE_USER',
+      parts: await partsOf(peer, payload),
+      metadata: { [HOPS_KEY]: hopsOf(payload) + 1 },
+    };
     const asked = { message, configuration: { returnImmediately: true } };
     let begun: { readonly id: string; readonly tenant: string } | undefined;
     try {
@@ -154,8 +160,7 @@ async function heard<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> 
  * What is sent: the parts of a message where the task came as one, else its payload, as text, or as data where the
  * remote agent takes that.
  */
-async function partsOf(peer: Sdk.Client, task: WorkerTask): Promise<readonly object[]> {
-  const payload = await task.payload();
+async function partsOf(peer: Sdk.Client, payload: unknown): Promise<readonly object[]> {
   const { message } = (payload ?? {}) as { readonly message?: { readonly parts?: unknown } };
   if (Array.isArray(message?.parts)) return message.parts as readonly object[];
   if (typeof payload === 'string') return [{ text: payload }];
@@ -164,6 +169,13 @@ async function partsOf(peer: Sdk.Client, task: WorkerTask): Promise<readonly obj
   return takesData && payload != null
     ? [{ data: payload, mediaType: JSON_TYPE }]
     : [{ text: JSON.stringify(payload ?? null) }];
+}
+
+/** How many colonies the message has passed that the task came as; none where it was posted otherwise. */
+function hopsOf(payload: unknown): number {
+  type Came = { readonly message?: { readonly metadata?: Readonly<Record<string, unknown>> } };
+  const hops = ((payload ?? {}) as Came).message?.metadata?.[HOPS_KEY];
+  return Number.isSafeInteger(hops) ? (hops as number) : 0;
 }
 
 function textOf(message: Wire.Message | undefined): string {

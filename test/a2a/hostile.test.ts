@@ -16,6 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => host.stop());
 
+const HOPS = 'message.metadata.dev.formicary/hops';
+const hops = (count: unknown) => ({ metadata: { 'dev.formicary/hops': count } });
 const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) });
 
 test.each([
@@ -52,6 +54,10 @@ test.each<[string, object, number, string | undefined]>([
   ['an id without end', { messageId: 'x'.repeat(201) }, -32602, 'message.messageId'],
   ['a context that is no id', { contextId: 'a b' }, -32602, 'message.contextId'],
   ['a task that is none', { taskId: 'none' }, -32001, undefined],
+  ['what four colonies have handed on', hops(4), -32602, HOPS],
+  ['what fewer than none have', hops(-1), -32602, HOPS],
+  ['what a part of one has', hops(0.5), -32602, HOPS],
+  ['what says so in a text', hops('1'), -32602, HOPS],
   ['a text that is none', { parts: [{ text: { a: 1 } }] }, -32602, 'message.parts.0.text'],
 ])('%s is refused as a message', async (_, more, code, field) => {
   const { error } = (await rpc(host, 'SendMessage', { ...message('m', more), ...AT_ONCE }, { token })).body;
@@ -105,6 +111,11 @@ test('where notices are pushed to nobody chooses: they are not offered', async (
     ]);
   }
   expect((await rpc(host, 'ListTasks', {}, { token })).body.result.tasks).toEqual([]);
+});
+
+test('what three colonies have handed on is taken', async () => {
+  const { result } = (await rpc(host, 'SendMessage', { ...message('m-3', hops(3)), ...AT_ONCE }, { token })).body;
+  expect(result.task.history[0].metadata).toEqual({ 'dev.formicary/hops': 3 });
 });
 
 test('requests count against the limit of whoever makes them', async () => {

@@ -93,6 +93,7 @@ const cardOf = (url: string) => ({
 
 test('an answer that is lost is asked for again: the task is done once', async () => {
   const sent: string[] = [];
+  const hops: unknown[] = [];
   const lost = new Set(['SendMessage', 'GetTask']);
   const url = await serve((request, response) => {
     if (request.method === 'GET') return void response.end(JSON.stringify(cardOf(url)));
@@ -102,9 +103,12 @@ test('an answer that is lost is asked for again: the task is done once', async (
       const { id, method, params } = JSON.parse(text) as {
         readonly id: number;
         readonly method: string;
-        readonly params: { readonly message: { readonly messageId: string } };
+        readonly params: { readonly message: { readonly messageId: string; readonly metadata: object } };
       };
-      if (method === 'SendMessage') sent.push(params.message.messageId);
+      if (method === 'SendMessage') {
+        sent.push(params.message.messageId);
+        hops.push(params.message.metadata);
+      }
       if (lost.delete(method)) return void response.writeHead(503).end();
       const state = method === 'GetTask' ? 'TASK_STATE_COMPLETED' : 'TASK_STATE_WORKING';
       const artifacts = [{ artifactId: 'a', parts: [{ text: 'booked' }] }];
@@ -122,6 +126,11 @@ test('an answer that is lost is asked for again: the task is done once', async (
   expect(done).toMatchObject({ attempts: 1, completion: { result: { artifacts: [{ artifactId: 'a' }] } } });
   expect(lost.size).toBe(0);
   expect(new Set(sent)).toEqual(new Set([`${task.id}.1`]));
+  // Each colony that a message passes counts.
+  const message = { parts: [{ text: 'book it' }], metadata: { 'dev.formicary/hops': 2 } };
+  const { task: passed } = await owner.tasks.post({ task_type: 'finance.lossy', payload: { message } });
+  await eventually(async () => (await owner.tasks.get(passed.id)).status === 'completed');
+  expect(hops).toEqual([1, 1, 3].map((count) => ({ 'dev.formicary/hops': count })));
   child.kill('SIGTERM');
   await once(child, 'exit');
 });

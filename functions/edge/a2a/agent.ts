@@ -18,6 +18,7 @@ import { A2aError, noPush, wrong } from './errors';
 import {
   ByIdInput,
   CardInput,
+  checkHops,
   checkModes,
   checkTenant,
   GetInput,
@@ -140,6 +141,7 @@ async function begin(peer: Peer, sent: Sent): Promise<{ readonly id: string } & 
   const { message, configuration, metadata } = sent;
   checkTenant(sent.tenant, peer.caller.tenant);
   checkModes(message);
+  checkHops(message);
   if (configuration?.taskPushNotificationConfig != null) throw noPush();
   if (message.taskId !== undefined) throw await noMore(peer, message.taskId, message.contextId);
   const { contextId, ...rest } = message;

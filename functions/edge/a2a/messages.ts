@@ -1,6 +1,7 @@
 /** What is sent by A2A: messages, and what is asked for. Everything has a bound; what is unknown is left out. */
 import { z } from 'zod';
 import { Timestamp } from '../../../contract/common';
+import { HOPS_KEY, MAX_HOPS } from '../../../domain/kernel/hops';
 import { misformed } from '../route';
 import { A2aError, type Violation, violationsOf, wrong } from './errors';
 import { STATES } from './tasks';
@@ -122,6 +123,16 @@ export function checkModes({ parts }: Sent['message']): void {
       `${mediaType} is not taken here; these are: ${INPUT_MODES.join(', ')}.`,
     );
   }
+}
+
+/** Throws for a message that was handed on too often, or says so in no number. */
+export function checkHops({ metadata }: Sent['message']): void {
+  const hops = metadata?.[HOPS_KEY] ?? 0;
+  if (Number.isSafeInteger(hops) && (hops as number) >= 0 && (hops as number) <= MAX_HOPS) return;
+  throw wrong(
+    `message.metadata.${HOPS_KEY}`,
+    `must be a whole number from 0 to ${MAX_HOPS}: what more colonies have handed on goes round`,
+  );
 }
 
 function isTaken(mediaType: string): boolean {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MAX_COST } from '../domain/budgets/budget';
 import { ID_PATTERN } from '../domain/kernel/ids';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
-import { readTime } from '../domain/kernel/time';
+import { isTime, readTime } from '../domain/kernel/time';
 import { MAX_PERSONAL_REASON } from '../domain/personal/subject';
 import { isLocation } from '../domain/signals/location';
 
@@ -33,6 +33,12 @@ export const Timestamp = z
     description: 'RFC 3339: in with any offset, out in UTC with milliseconds',
     example: '2026-11-21T10:00:00.000Z',
   });
+
+/** A day of the calendar in UTC. */
+export const Day = z
+  .string()
+  .refine((day) => isTime(`${day}T00:00:00.000Z`), 'must be a day, such as 2026-11-21')
+  .meta({ format: 'date', description: 'A day in UTC', example: '2026-11-21' });
 
 export const Location = z
   .string()

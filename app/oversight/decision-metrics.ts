@@ -8,6 +8,7 @@
  */
 import type { DecisionFigures as FiguresSchema, HumanShare, Quantiles } from '../../contract/oversight/decisions';
 import type { Shown } from '../../contract/route';
+import { quantilesOf, ratio } from '../../domain/kernel/number';
 import { Recent } from '../../domain/kernel/recent';
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import type { ActionEvent, ActionState } from '../../domain/oversight/action';
@@ -181,17 +182,9 @@ function shareOf(docs: readonly ActionDoc[]): Share {
 
 /** Of those that have ended. */
 function secondsOf(spans: readonly (readonly [from: Time | null, to: Time | null])[]): Shown<typeof Quantiles> {
-  const sorted = spans
-    .flatMap(([from, to]) => (from === null || to === null ? [] : [secondsBetween(from, to)]))
-    .sort((a, b) => a - b);
-  const at = (p: number) => sorted[Math.ceil(p * sorted.length) - 1] ?? null;
-  return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+  return quantilesOf(spans.flatMap(([from, to]) => (from === null || to === null ? [] : [secondsBetween(from, to)])));
 }
 
 function count<T>(all: readonly T[], which: (one: T) => boolean): number {
   return all.reduce((sum, one) => sum + Number(which(one)), 0);
-}
-
-function ratio(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole;
 }

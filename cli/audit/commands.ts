@@ -7,6 +7,7 @@ import type * as AsofCommand from './asof';
 import type * as CheckpointCommand from './checkpoint';
 import type * as EntriesCommand from './entries';
 import type * as ExportCommand from './export';
+import { REPORT_KINDS } from './performance-period';
 import type * as RecomputeCommand from './recompute';
 import type * as ReportCommand from './report';
 import type * as RetentionCommand from './retention';
@@ -142,15 +143,27 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
   command(
     program,
     'report',
-    "Write an auditor's report of a period: entries with proofs, a table, and a page to read",
+    "Write a report: of a day's operation, of a week's performance, or for auditors of a period",
     [
+      'formicary report daily  # how yesterday was, on the screen',
+      'formicary report daily --zone Europe/Berlin --html yesterday.html --csv yesterday.csv',
+      'formicary report weekly --html week.html  # the last seven days beside the seven before',
+      'formicary report compliance --from 2026-11-01 --to 2026-12-01 --html november.html',
       'formicary report --from 2026-11-01 --to 2026-12-01 --out november',
       'formicary report --from 7d --data ./colony  # without a host',
       'formicary report --from 2026-11-01 --to 2026-12-01 --export receipts.ndjson.gz --key log.vkey',
     ],
   )
-    .requiredOption('--from <time>', 'the first time of the period: a day, a time, or a span ago')
+    .addArgument(
+      new Argument('[kind]', 'compliance: entries with proofs, a table and a page in a folder')
+        .choices(REPORT_KINDS)
+        .default('compliance'),
+    )
+    .option('--from <time>', 'the first time of the period: a day, a time, or a span ago; daily and weekly need none')
     .option('--to <time>', 'the first time after it; now without')
+    .option('--zone <name>', 'whose days daily and weekly are of, for example Europe/Berlin; UTC without')
+    .option('--html <file>', 'the page to read alone, which prints')
+    .option('--csv <file>', 'the table alone, for spreadsheets')
     .option('-o, --out <folder>', 'the folder that is made; named after the tenant and the period without')
     .addOption(new Option('-d, --data [folder]', 'from a data folder instead of a host').conflicts('export'))
     .option('-e, --export <file>', 'from an export, .gz or not; - is standard input')

@@ -1,14 +1,6 @@
 /** Charts of a report, as SVG within its page: shapes with classes, and texts. */
-import type { Decision, ReportFigures } from '../../domain/audit/report-figures';
 import { grouped } from '../../domain/kernel/text';
 import { type Markup, markup } from './markup';
-
-/** From the bottom up, and what each is called. */
-export const DECISION_NAMES: readonly (readonly [Decision, string])[] = [
-  ['allow', 'allowed'],
-  ['needs_approval', 'left to people'],
-  ['deny', 'denied'],
-];
 
 const WIDTH = 720;
 const HEIGHT = 160;
@@ -17,13 +9,17 @@ const BOTTOM = 22;
 /** Labels stand under about so many columns. */
 const LABELS = 8;
 
-type Columns = ReportFigures['columns'];
+/** A class of shapes, and what it is called. */
+type Series<K extends string> = readonly (readonly [of: K, name: string])[];
 
-const total = ({ decisions }: Columns[number]): number =>
-  DECISION_NAMES.reduce((sum, [decision]) => sum + decisions[decision], 0);
+interface Column<K extends string> {
+  readonly label: string;
+  readonly counts: Readonly<Record<K, number>>;
+}
 
-/** Decisions over time: a column for each hour, day, month or year, its parts by decision. */
-export function columnChart(columns: Columns): Markup {
+/** Counts over time: a column for each hour, day, month or year, its parts by series from the bottom up. */
+export function columnChart<K extends string>(title: string, series: Series<K>, columns: readonly Column<K>[]): Markup {
+  const total = ({ counts }: Column<K>) => series.reduce((sum, [of]) => sum + counts[of], 0);
   const most = Math.max(1, ...columns.map(total));
   const step = WIDTH / Math.max(1, columns.length);
   const width = Math.max(1, step * 0.8);
@@ -32,13 +28,13 @@ export function columnChart(columns: Columns): Markup {
   const shapes = columns.map((column, i) => {
     const left = i * step + (step - width) / 2;
     let top = TOP + HEIGHT;
-    const parts = DECISION_NAMES.map(([decision, name]) => {
-      const count = column.decisions[decision];
+    const parts = series.map(([of, name]) => {
+      const count = column.counts[of];
       const height = count * scale;
       top -= height;
       return count === 0
         ? ''
-        : markup`<rect class="${decision}" x="${round(left)}" y="${round(top)}" width="${round(width)}" height="${round(height)}"><title>${column.label}: ${grouped(count)} ${name}</title></rect>`;
+        : markup`<rect class="${of}" x="${round(left)}" y="${round(top)}" width="${round(width)}" height="${round(height)}"><title>${column.label}: ${grouped(count)} ${name}</title></rect>`;
     });
     const label =
       i % every === 0
@@ -46,7 +42,11 @@ export function columnChart(columns: Columns): Markup {
         : '';
     return [...parts, label];
   });
-  return markup`<svg viewBox="0 0 ${WIDTH} ${TOP + HEIGHT + BOTTOM}" role="img" aria-label="Decisions over time"><line x1="0" x2="${WIDTH}" y1="${TOP + HEIGHT}" y2="${TOP + HEIGHT}"/><text x="0" y="${TOP - 3}">${grouped(most)}</text>${shapes}</svg>`;
+  const key = series.map(
+    ([of, name]) =>
+      markup`<span><svg viewBox="0 0 10 10"><rect class="${of}" width="10" height="10"/></svg>${name}</span>`,
+  );
+  return markup`<p class="key soft">${key}</p><svg viewBox="0 0 ${WIDTH} ${TOP + HEIGHT + BOTTOM}" role="img" aria-label="${title}"><line x1="0" x2="${WIDTH}" y1="${TOP + HEIGHT}" y2="${TOP + HEIGHT}"/><text x="0" y="${TOP - 3}">${grouped(most)}</text>${shapes}</svg>`;
 }
 
 const ROW = 22;

@@ -17,6 +17,8 @@ import { type Report, reportPage, type Verified } from './report-page';
 export type { Report, Verified };
 
 export const ENTRIES_FILE = 'audit.jsonl';
+export const TABLE_FILE = 'audit.csv';
+export const PAGE_FILE = 'summary.html';
 /** Receipts after which others have a turn: whoever waits may have had enough. */
 const SLICE = 500;
 const BUFFERED = 64 * 1024;
@@ -58,7 +60,7 @@ export async function writeReport(log: ReadOnlyLog, wanted: Wanted, place: Place
           ],
         },
   };
-  await writeText(join(place.folder, 'summary.html'), reportPage(made));
+  await writeText(join(place.folder, PAGE_FILE), reportPage(made));
   if (checkpoint !== undefined) await writeText(join(place.folder, 'log.checkpoint'), checkpoint.note);
   return made;
 }
@@ -72,7 +74,7 @@ async function writeEntries(
 ): Promise<Pick<Report, 'figures' | 'proven' | 'unreadable'>> {
   const progress = bar('Reporting', receipts);
   const entries = await TextFile.create(join(folder, ENTRIES_FILE));
-  const table = await TextFile.create(join(folder, 'audit.csv'));
+  const table = await TextFile.create(join(folder, TABLE_FILE));
   const reading = new Reading(from, to);
   let [seen, proven] = [0, 0];
   try {

@@ -12,6 +12,7 @@ import {
   ById,
   CommandOf,
   Count,
+  Day,
   Hash,
   Id,
   List,
@@ -284,6 +285,10 @@ export const TaskSummary = Task.pick({
     posted_at: At.nullable(),
     deadline: At.nullable(),
     finished_at: At.nullable(),
+    ended_on: Day.nullable().meta({ description: 'The day of `finished_at`, in UTC' }),
+    cost_micro_usd: Count.nullable().meta({
+      description: 'What its awards have cost in all, in millionths of a US dollar, as far as agents have said so',
+    }),
     changed_at: At,
     ended_by: z.string().nullable().meta({ description: 'Why it was over without being completed: who ended it' }),
     blocked: z.boolean().optional().meta({ description: 'True while it waits for the tasks that it comes after' }),
@@ -348,6 +353,7 @@ const TaskFilter = z.object({
   agent: Id.optional(),
   task_type: Id.optional(),
   correlation_id: Id.optional(),
+  ended_on: Day.optional().meta({ description: 'Those that ended on this day, in UTC' }),
   sort: z
     .enum(['waiting'])
     .optional()

@@ -4,9 +4,11 @@
  */
 import { type Budget, budgetDecider, type BudgetEvent, type BudgetState, reservationKey } from '../budgets/budget';
 import { coveredBy } from '../budgets/ledger';
+import { labelsOf, MOST_COLUMNS, type Unit, unitOf, YEAR } from '../kernel/columns';
 import type { Commit, PolicyReceipt } from '../kernel/commit';
 import { foldCommit } from '../kernel/fold';
 import { parseStream } from '../kernel/ids';
+import { known, Tally } from '../kernel/tally';
 import type { AgentEvent } from '../market/agent';
 import type { ApprovalEvent } from '../oversight/approval';
 import type { StopEvent } from '../stops/stop';
@@ -15,11 +17,6 @@ import type { DenialEvent } from './denial';
 
 /** Rows of a list; how many more there are is counted, and the entries have them all. */
 export const MOST_LISTED = 200;
-/** Names that are counted apart; those that come later count as one. */
-const MOST_COUNTED = 10_000;
-const OTHERS = 'others';
-/** Charts have about so many columns at most. */
-const MOST_COLUMNS = 62;
 
 export type Decision = PolicyReceipt['decision'];
 type Decisions = Readonly<Record<Decision, number>>;
@@ -38,6 +35,10 @@ export interface ReportFigures {
   readonly receipts: number;
   readonly decisions: Decisions;
   readonly statuses: Readonly<Record<AuditStatus, number>>;
+  /** Receipts that record no denial, though policy has denied them: none, unless something is wrong. */
+  readonly againstPolicy: number;
+  /** Receipts that record a denial. */
+  readonly denials: number;
   /** Decisions by the hour, day or month in which they fell, without gaps. */
   readonly columns: readonly { readonly label: string; readonly decisions: Decisions }[];
   /** By action, most first. */
@@ -66,29 +67,14 @@ interface List {
   readonly more: number;
 }
 
-/** Counts by name; memory has an end though names have none. */
-class Tally {
-  private readonly counts = new Map<string, number>();
-
-  add(name: string, by = 1): void {
-    const known = this.counts.has(name) || this.counts.size < MOST_COUNTED ? name : OTHERS;
-    this.counts.set(known, (this.counts.get(known) ?? 0) + by);
-  }
-
-  /** The largest first, of equal ones by name. */
-  get ranked(): (readonly [string, number])[] {
-    return [...this.counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-  }
-}
-
 class DecisionTally {
   private readonly counts = new Map<string, Record<Decision, number>>();
 
   add(name: string, decision: Decision): void {
-    const known = this.counts.has(name) || this.counts.size < MOST_COUNTED ? name : OTHERS;
-    const count = this.counts.get(known) ?? { ...NONE };
+    const key = known(this.counts, name);
+    const count = this.counts.get(key) ?? { ...NONE };
     count[decision] += 1;
-    this.counts.set(known, count);
+    this.counts.set(key, count);
   }
 
   get(name: string): Decisions {
@@ -148,6 +134,8 @@ export class ReportCounter {
   private readonly budgets = new Rows();
   private readonly agents = new Rows();
   private settled = 0;
+  private againstPolicy = 0;
+  private denials = 0;
   /** Says which budgets what is settled was reserved in. */
   private ledger: BudgetState = budgetDecider.initial;
   private readonly unit: Unit;
@@ -171,6 +159,8 @@ export class ReportCounter {
     this.receipts += 1;
     this.decisions[decision] += 1;
     this.statuses[entry.status] += 1;
+    if (entry.events.includes('CommandDenied')) this.denials += 1;
+    else if (decision === 'deny') this.againstPolicy += 1;
     this.byTime.add(entry.timestamp.slice(0, this.unit.length), decision);
     this.actions.add(entry.action, decision);
     this.rules.add(rule ?? 'no rule was asked', decision);
@@ -241,6 +231,8 @@ export class ReportCounter {
       receipts: this.receipts,
       decisions: this.decisions,
       statuses: this.statuses,
+      againstPolicy: this.againstPolicy,
+      denials: this.denials,
       columns: this.labels().map((label) => ({ label, decisions: this.byTime.get(label) })),
       actions: this.actions.ranked,
       rules: this.rules.ranked,
@@ -261,35 +253,3 @@ export class ReportCounter {
 }
 
 type Counted = ApprovalEvent | StopEvent | BudgetEvent | DenialEvent | AgentEvent;
-
-// -------------------------------------------------------------------------------------------------------- of times
-
-/** A column of a chart: so many characters of a time name it. */
-interface Unit {
-  readonly length: 4 | 7 | 10 | 13;
-  readonly after: (time: Date) => void;
-}
-
-const HOUR: Unit = { length: 13, after: (time) => time.setUTCHours(time.getUTCHours() + 1, 0, 0, 0) };
-const DAY: Unit = { length: 10, after: (time) => time.setUTCHours(24, 0, 0, 0) };
-const MONTH: Unit = { length: 7, after: (time) => time.setUTCMonth(time.getUTCMonth() + 1, 1) };
-const YEAR: Unit = { length: 4, after: (time) => time.setUTCFullYear(time.getUTCFullYear() + 1, 0, 1) };
-const HOUR_MS = 3_600_000;
-
-/** The smallest unit of which there are not too many in the period. */
-function unitOf(from: string, to: string): Unit {
-  const hours = (Date.parse(to) - Date.parse(from)) / HOUR_MS;
-  if (hours <= MOST_COLUMNS) return HOUR;
-  if (hours <= MOST_COLUMNS * 24) return DAY;
-  return hours <= MOST_COLUMNS * 24 * 28 ? MONTH : YEAR;
-}
-
-function labelsOf(from: string, to: string, { length, after }: Unit): string[] {
-  const labels: string[] = [];
-  for (const [time, end] = [new Date(from), Date.parse(to)]; time.getTime() < end;) {
-    labels.push(time.toISOString().slice(0, length));
-    after(time);
-    if (length < 13) time.setUTCHours(0, 0, 0, 0);
-  }
-  return labels;
-}

@@ -1,4 +1,4 @@
-/** The one reader of numbers that stand in texts: options, settings, parameters. */
+/** The one reader of numbers that stand in texts: options, settings, parameters; and what many numbers come to. */
 import { numberFault } from './json';
 
 export interface NumberRange {
@@ -26,4 +26,23 @@ export function readNumber(text: string, { min, max, whole = false }: NumberRang
   if (lost !== undefined) return { fault: lost };
   if (number < min || number > max || (whole && !Number.isInteger(number))) return { fault };
   return { number: number === 0 ? 0 : number };
+}
+
+/** By nearest rank; null when there is nothing to measure. */
+export interface Quantiles {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
+export function quantilesOf(values: readonly number[]): Quantiles {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (p: number) => sorted[Math.ceil(p * sorted.length) - 1] ?? null;
+  return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+}
+
+/** A share; null of nothing. */
+export function ratio(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
 }

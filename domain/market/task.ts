@@ -722,6 +722,15 @@ function stepDue(state: TaskState, now: Time, heartbeat: Time | undefined, until
   return earliest(plusSeconds(latest(holder?.lease_from, heartbeat), spec.lease_seconds), spec.deadline);
 }
 
+/**
+ * What its awards have cost in all, in micro-USD, as far as their agents have said so: of earlier ones the last twenty
+ * are known. Undefined where none has.
+ */
+export function costSoFar({ history, completion }: TaskState): number | undefined {
+  const costs = [...history, completion].flatMap((of) => of?.cost ?? []);
+  return costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0);
+}
+
 /** The award that a task's event ends, if it ends one: its slot is free again. `cost`: as its agent has said. */
 export interface FreedSlot {
   readonly agent: string;

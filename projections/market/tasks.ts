@@ -1,7 +1,7 @@
 /** Tasks for lists: a row per task. */
 import type { TaskSummary } from '../../contract/market/tasks';
 import type { Shown } from '../../contract/route';
-import { changedAt, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { changedAt, costSoFar, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
@@ -23,6 +23,8 @@ export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
     posted_at: state.posted_at ?? null,
     deadline: spec.deadline ?? null,
     finished_at: state.finished_at ?? null,
+    ended_on: state.finished_at?.slice(0, 10) ?? null,
+    cost_micro_usd: costSoFar(state) ?? null,
     changed_at: changedAt(state),
     ended_by: state.ended?.by ?? null,
     correlation_id: state.correlation_id,
@@ -32,9 +34,9 @@ export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
 
 export const tasks: Projection<TaskState, TaskDoc> = {
   name: 'tasks',
-  version: 3,
+  version: 4,
   category: taskDecider.category,
-  fields: ['status', 'agent', 'task_type', 'correlation_id'],
+  fields: ['status', 'agent', 'task_type', 'correlation_id', 'ended_on'],
   row({ tenant, id, stream, version }, state) {
     const { spec } = state;
     if (spec === undefined) return undefined;

@@ -1,7 +1,7 @@
 /** What receipts say in an audit, what a period comes to, and that no text of a table is a formula. */
 import fc from 'fast-check';
 import { Ed25519LogSigner } from '../../adapters/receipts/signer';
-import { cellText } from '../../cli/audit/report-csv';
+import { cellText } from '../../cli/audit/csv';
 import { type AuditEntry, AuditTrail } from '../../domain/audit/audit-entry';
 import { commitEntry } from '../../domain/audit/log-entries';
 import { ReportCounter } from '../../domain/audit/report-figures';

@@ -59,13 +59,14 @@ bind(tasks.postMany, async (colony, call) => {
 bind(tasks.list, (colony, call) =>
   listed(call, (tenant, { sort, stuck, ...filters }, ...page) => {
     if (sort === undefined && stuck === undefined) return colony.tasks.list(tenant, filters, ...page);
-    const { agent, task_type, status, correlation_id } = filters;
+    const { agent, task_type, status, correlation_id, ended_on } = filters;
     const wrong = (parameter: string, message: string) =>
       Problem.invalid('Only open and held tasks wait, and no agent has them.', [{ parameter, message }]);
     if (status !== undefined && status !== 'open' && status !== 'held')
       throw wrong('status', 'must be open or held, or left out, with sort or stuck');
     if (agent !== undefined) throw wrong('agent', 'must be left out with sort or stuck');
     if (correlation_id !== undefined) throw wrong('correlation_id', 'must be left out with sort or stuck');
+    if (ended_on !== undefined) throw wrong('ended_on', 'must be left out with sort or stuck');
     return colony.whyNots.waiting(tenant, { seconds: stuck, task_type, status }, ...page);
   }),
 );

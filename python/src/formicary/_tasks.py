@@ -40,6 +40,8 @@ class TaskFilter(TypedDict, total=False):
     task_type: str
     correlation_id: str
     """What they belong to."""
+    ended_on: str
+    """Those that ended on this day, in UTC: `2026-11-21`."""
     sort: Literal["waiting"]
     """Open and held tasks, those first that have waited longest."""
     stuck: int

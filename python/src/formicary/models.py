@@ -926,6 +926,12 @@ class TaskSummary(TypedDict):
     posted_at: str | None
     deadline: str | None
     finished_at: str | None
+    ended_on: str | None
+    """The day of `finished_at`, in UTC"""
+
+    cost_micro_usd: int | None
+    """What its awards have cost in all, in millionths of a US dollar, as far as agents have said so"""
+
     changed_at: str
     """UTC with milliseconds"""
 

@@ -103,11 +103,10 @@ export class Tasks {
   private readonly payloads: Payloads;
 
   constructor(private readonly deps: TasksDeps) {
-    const { tasks, transactor, market, agents } = deps;
-    this.tasks = tasks;
-    this.transactor = transactor;
-    this.market = market;
-    this.agents = agents;
+    this.tasks = deps.tasks;
+    this.transactor = deps.transactor;
+    this.market = deps.market;
+    this.agents = deps.agents;
     this.payloads = deps.payloads;
   }
 

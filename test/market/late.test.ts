@@ -169,6 +169,7 @@ lines(
     taskDue: 'no decision',
     pullTerms: 'no decision',
     changedAt: 'no decision',
+    costSoFar: 'no decision',
     strengthOf: 'no decision',
     secondsToAward: 'no decision',
     isAlive: 'no decision',

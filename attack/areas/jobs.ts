@@ -233,6 +233,12 @@ const ends = (
 const completes = (id: string, what: string, expected: string | readonly string[], as: string, json: object) =>
   ends(id, what, expected, ({ first, award }) => [`/v1/tasks/${first}/complete`, { as, json: { award, ...json } }]);
 
+/** What a task that somebody may begin has of the one before it. */
+async function payloadOf(world: World, task: string): Promise<string | undefined> {
+  const { body } = await world.ask(`/v1/tasks/${task}`, { as: 'crm' });
+  return ['open', 'awarded'].includes(body.status as string) ? JSON.stringify(body.payload.of) : undefined;
+}
+
 /** What the second task of a job is given of such a result of the first, or how it has ended. */
 const given = (id: string, what: string, expected: string, pointer: string, value: unknown): Attempt<Running> =>
   tries<Running>(
@@ -245,8 +251,7 @@ const given = (id: string, what: string, expected: string, pointer: string, valu
       return await world.eventually(async () => {
         const { status } = await world.done(`/v1/jobs/${of}`, { as: 'crm' });
         if (status !== 'running') return String(status);
-        const task = await world.ask(`/v1/tasks/${second}`, { as: 'crm' });
-        return task.status === 200 && task.body.status !== 'held' && JSON.stringify(task.body.payload.of);
+        return await payloadOf(world, second);
       });
     },
     [...LEAVES, 'agent', 'credential'],
@@ -323,10 +328,7 @@ const completions = family<Running>('jobs', 'completions', {
     expected: '{"total":118}',
     async run(world, { first, second, hand, award }) {
       await world.done(`/v1/tasks/${first}/complete`, { as: hand, json: { award, result: { total: 118 } } });
-      return await world.eventually(async () => {
-        const { status, body } = await world.ask(`/v1/tasks/${second}`, { as: 'crm' });
-        return status === 200 && body.status !== 'held' && JSON.stringify(body.payload.of);
-      });
+      return await world.eventually(() => payloadOf(world, second));
     },
   },
 });

@@ -12,6 +12,7 @@ import { openBenchColony, registerAgents } from './colony';
 import { benchCost, type CostHeadline, type CostReport, type CostSettings, headlineOf } from './cost';
 import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
 import { decisionTables } from './decisions-report';
+import { benchDoors, type DoorsReport, type DoorsSettings } from './doors';
 import { held, HELD_FOLDER, type HeldReport } from './held';
 import { benchHostile, type HostileReport, type HostileSettings } from './hostile';
 import { benchJobs, type JobsReport, type JobsSettings } from './jobs';
@@ -40,6 +41,7 @@ const PARTS = [
   'cost',
   'backlog',
   'jobs',
+  'doors',
   'agents',
   'overload',
   'stop',
@@ -59,6 +61,7 @@ interface Settings {
   readonly cost: CostSettings;
   readonly backlog: BacklogSettings;
   readonly jobs: JobsSettings;
+  readonly doors: DoorsSettings;
   readonly idle: IdleSettings;
   readonly overload: OverloadSettings;
   readonly stop: StopSettings;
@@ -92,6 +95,7 @@ const FULL: Settings = {
   },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
   jobs: { tasks: 10_000, links: 500 },
+  doors: { tasks: 400, warmUp: 300, jobTasks: 10_000, callers: 8, rounds: 5 },
   // As long as a poll waits: each asks once meanwhile.
   idle: { gateways: [1_000, 4_000, 12_000, 24_000], singly: [1_000], seconds: 20 },
   overload: {
@@ -129,6 +133,7 @@ const SMOKE: Settings = {
   },
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   jobs: { tasks: 100, links: 5 },
+  doors: { tasks: 20, warmUp: 5, jobTasks: 30, callers: 4, rounds: 1 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
   stop: { freezes: 1, callers: 2, processes: 2 },
@@ -211,6 +216,7 @@ export interface BenchReport extends Partial<CostHeadline> {
   cost?: CostReport;
   backlog?: BacklogReport;
   jobs?: JobsReport;
+  doors?: DoorsReport;
   agents?: IdleReport;
   overload?: OverloadReport;
   stop?: StopReport;
@@ -232,7 +238,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what jobs cost, and agents that only wait; what is done when more is asked for than can be; how soon a freeze holds; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what jobs cost, a task through each door, and agents that only wait; what is done when more is asked for than can be; how soon a freeze holds; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
   )
   .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(', ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
@@ -288,6 +294,10 @@ class Bench {
 
   jobs(): Promise<JobsReport> {
     return benchJobs(this.folder, this.settings.agents, this.settings.jobs);
+  }
+
+  doors(): Promise<DoorsReport> {
+    return benchDoors(this.folder, ROOT, this.settings.doors);
   }
 
   agents(): Promise<IdleReport> {

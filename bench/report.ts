@@ -5,6 +5,7 @@ import type { AppendReport } from './append';
 import type { BacklogReport } from './backlog';
 import type { CostReport } from './cost';
 import type { Spent } from './cost-colony';
+import { DOORS, type DoorsReport } from './doors';
 import type { HostileReport } from './hostile';
 import type { JobsReport } from './jobs';
 import type { Dearer, LogReport } from './log';
@@ -32,7 +33,7 @@ interface Target {
 
 export function printReport(report: BenchReport): string {
   const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, machine } = report;
-  const { jobs, log, soak, peers, hostile, stop } = report;
+  const { jobs, doors, log, soak, peers, hostile, stop } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -44,6 +45,7 @@ export function printReport(report: BenchReport): string {
     cost && costTable(cost),
     backlog && backlogTable(backlog),
     jobs && jobsTable(jobs),
+    doors && doorsTable(doors),
     agents && agentsTable(agents),
     overload && overloadTable(overload),
     stop && stopTable(stop),
@@ -263,6 +265,26 @@ function jobsTable(report: JobsReport): string {
       [`a link of a chain of ${n(links)}`, `${n(linkMs, 1)} ms`, '', ''],
     ],
   );
+}
+
+const DOOR_NAMES = { http: 'plain HTTP', mcp: 'MCP', a2a: 'A2A', python: 'Python', job: 'one job' };
+
+function doorsTable({ tasks, jobTasks, callers, doors }: DoorsReport): string {
+  const rows = DOORS.map((name) => {
+    const door = doors[name];
+    if ('skipped' in door) return [DOOR_NAMES[name], door.skipped, '', '', ''];
+    const { hostCpuMs, requests, bytes, wallMs, ofHttp } = door;
+    const of = (value: string, ratio: number) => `${value} (${n(ratio, 2)})`;
+    return [
+      DOOR_NAMES[name],
+      of(n(hostCpuMs, 2), ofHttp.hostCpuMs),
+      of(n(requests, 1), ofHttp.requests),
+      of(n(bytes), ofHttp.bytes),
+      of(n(wallMs, 1), ofHttp.wallMs),
+    ];
+  });
+  return `${heading('Doors', `what a task costs from its post to the answer that it is completed, with who asks for it and the agent: ${n(tasks)} through each door, ${n(callers)} at once, and a job of ${n(jobTasks)}; in brackets how many times as much as over plain HTTP`)}
+${table(['a task through', 'ms of a core of the host', 'requests', 'bytes', 'ms'], rows)}`;
 }
 
 /** What is judged of it. */

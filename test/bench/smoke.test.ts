@@ -42,6 +42,8 @@ test('a smoke run measures every part', async () => {
   expect(report.soak?.agents).toBe(68 + 20);
   expect(report.peers?.formicary.tasksPerSecond).toBeGreaterThan(0);
   expect(report.jobs?.ratio).toBeGreaterThan(0);
+  for (const name of ['http', 'mcp', 'a2a', 'job'] as const)
+    expect(report.doors?.doors[name]).toMatchObject({ requests: expect.any(Number), ofHttp: expect.any(Object) });
   expect(targetsOf(report).map(({ name }) => name)).toHaveLength(30);
   expect(report.stop?.embedded.processes).toBe(1);
   expect(report.stop?.['azure-local'].processes).toBe(2);

@@ -34,7 +34,7 @@ export interface HttpOptions {
 /** A host over `data` with its agents at work. */
 export class HttpColony {
   private constructor(
-    private readonly host: HostProcess,
+    readonly host: HostProcess,
     private readonly crew: Crew,
     private readonly client: Formicary,
   ) {}

@@ -21,6 +21,7 @@ import { HttpColony, type HttpLifecycleResult, type HttpOptions } from './lifecy
 import { benchLog, type LogReport, type LogSettings } from './log';
 import { median, type Memory } from './measure';
 import { benchOverload, type OverloadReport, type OverloadSettings } from './overload';
+import type { Skipped } from './peer';
 import { benchPeers, type PeerReport } from './peers';
 import { decisionMicroseconds, UNJUDGED } from './policy';
 import { preload } from './preload';
@@ -29,6 +30,7 @@ import { benchSignals, type SignalReport, type SignalSettings } from './signals'
 import { benchSoak, type SoakReport, type SoakSettings } from './soak';
 import { benchStart, type StartReport } from './start';
 import { benchStop, type StopReport, type StopSettings } from './stop';
+import { benchWindow, type WindowReport, type WindowSettings } from './window';
 
 const ROOT = path.resolve(__dirname, '../..');
 const PARTS = [
@@ -45,6 +47,7 @@ const PARTS = [
   'agents',
   'overload',
   'stop',
+  'window',
   'log',
   'soak',
   'peers',
@@ -65,6 +68,7 @@ interface Settings {
   readonly idle: IdleSettings;
   readonly overload: OverloadSettings;
   readonly stop: StopSettings;
+  readonly window: WindowSettings;
   readonly log: Omit<LogSettings, 'events' | 'agents'>;
   readonly soak: SoakSettings;
   readonly hostile: HostileSettings;
@@ -107,6 +111,7 @@ const FULL: Settings = {
     recoverySeconds: 30,
   },
   stop: { freezes: 20, callers: 4, processes: 2 },
+  window: { agents: 12_000, perSecond: 500, marks: 200, seconds: 20, viewers: 50, pairs: 5, tasks: 3_000 },
   log: { signals: 200_000, pairs: 20, tasks: 1_500, httpTasks: 1_000, emissions: 5_000 },
   // As many as the correlations that a process remembers, of which each task has one.
   soak: { warmUp: 100_000, tasks: 1_000_000, agents: 204 },
@@ -137,6 +142,7 @@ const SMOKE: Settings = {
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
   stop: { freezes: 1, callers: 2, processes: 2 },
+  window: { agents: 60, perSecond: 60, marks: 5, seconds: 1, viewers: 5, pairs: 1, tasks: 50 },
   log: { signals: 2_000, pairs: 1, tasks: 100, httpTasks: 50, emissions: 500 },
   soak: { warmUp: 100, tasks: 400, agents: 68 },
   hostile: { tenants: 5, tasks: 20, rounds: 2, scale: 0.05 },
@@ -220,6 +226,7 @@ export interface BenchReport extends Partial<CostHeadline> {
   agents?: IdleReport;
   overload?: OverloadReport;
   stop?: StopReport;
+  window?: WindowReport | Skipped;
   log?: LogReport;
   soak?: SoakReport;
   peers?: PeerReport;
@@ -238,7 +245,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what jobs cost, a task through each door, and agents that only wait; what is done when more is asked for than can be; how soon a freeze holds; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what jobs cost, a task through each door, and agents that only wait; what is done when more is asked for than can be; how soon a freeze holds; how soon the window shows what happened; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
   )
   .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(', ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
@@ -311,6 +318,10 @@ class Bench {
 
   stop(): Promise<StopReport> {
     return benchStop(this.folder, this.settings.stop);
+  }
+
+  window(): Promise<WindowReport | Skipped> {
+    return benchWindow(this.folder, this.settings.window);
   }
 
   overload(): Promise<OverloadReport> {

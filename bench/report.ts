@@ -12,6 +12,7 @@ import type { Dearer, LogReport } from './log';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { Quantiles } from './measure';
 import type { OverloadReport } from './overload';
+import type { Skipped } from './peer';
 import { NOT_IN_BULLMQ } from './peer-bullmq';
 import { NOT_IN_DBOS } from './peer-dbos';
 import type { PeerReport } from './peers';
@@ -19,6 +20,7 @@ import type { SignalReport } from './signals';
 import type { SoakReport } from './soak';
 import type { StartReport } from './start';
 import type { StopReport } from './stop';
+import type { WindowReport } from './window';
 
 const n = (value: number, digits = 0): string =>
   value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
@@ -33,7 +35,7 @@ interface Target {
 
 export function printReport(report: BenchReport): string {
   const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, machine } = report;
-  const { jobs, doors, log, soak, peers, hostile, stop } = report;
+  const { jobs, doors, log, soak, peers, hostile, stop, window } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -49,6 +51,7 @@ export function printReport(report: BenchReport): string {
     agents && agentsTable(agents),
     overload && overloadTable(overload),
     stop && stopTable(stop),
+    window && windowTables(window),
     log && logTable(log),
     soak && soakTable(soak),
     peers && peersTable(peers),
@@ -66,7 +69,7 @@ export function printReport(report: BenchReport): string {
 
 /** What is to be reached; nothing fails when it is not. */
 export function targetsOf(report: BenchReport): Target[] {
-  const { append, lifecycle, http, jobs, overload, stop, log, soak, hostile } = report;
+  const { append, lifecycle, http, jobs, overload, stop, log, soak, hostile, window } = report;
   const targets: Target[] = [];
   const add = (name: string, goal: string, measured: string, met: boolean) =>
     void targets.push({ name, goal, measured, met });
@@ -122,6 +125,16 @@ export function targetsOf(report: BenchReport): Target[] {
   }
   for (const [profile, { worst }] of Object.entries(stop ?? {}))
     add(`a freeze holds in all processes, ${profile}`, '≤ 1 s', `${n(worst)} ms`, worst <= 1_000);
+  if (window !== undefined && !('skipped' in window)) {
+    const { quiet, busy, panes, viewers } = window;
+    for (const [name, { answered }] of Object.entries({ quiet, busy }))
+      add(`on the screen, ${name}, p99`, '< 50 ms', `${n(answered.p99)} ms`, answered.p99 < 50);
+    const least = Math.min(...Object.values(panes).map(({ perSecond }) => perSecond));
+    const most = Math.max(...Object.values(panes).map(({ heapMb }) => heapMb));
+    add('frames a second, of the slowest pane', '≥ 30', n(least, 1), least >= 30);
+    add('memory of the largest pane', '< 300 MB', `${n(most)} MB`, most < 300);
+    add(`fewer tasks with ${viewers.viewers} who follow`, '< 10 %', percent(viewers.slower), viewers.slower < 0.1);
+  }
   if (hostile !== undefined) {
     const { attacks, agentsLost, tasks, completed } = hostile;
     const { nothing: _, ...real } = attacks;
@@ -390,6 +403,26 @@ function stopTable(report: StopReport): string {
   ]);
   return `${heading('Freeze', 'ms from the request to its answer, and to the sending of the last post that was taken; p50 / p99')}
 ${table(['profile', 'processes', 'answered', 'where it was asked', 'elsewhere', 'worst'], rows)}`;
+}
+
+function windowTables(report: WindowReport | Skipped): string {
+  if ('skipped' in report) return `The window was left out: ${report.skipped}`;
+  const { agents, quiet, busy, panes, viewers } = report;
+  const shown = ({ p50, p95, p99 }: Quantiles): string => `${n(p50)} / ${n(p95)} / ${n(p99)}`;
+  const seen = Object.entries({ quiet, busy }).map(([name, { answered, sent }]) => [
+    name,
+    shown(answered),
+    shown(sent),
+  ]);
+  const drawn = Object.entries(panes).map(([pane, { perSecond, least, gapMs, heapMb, keptMb, receiptsPerSecond }]) => [
+    ...[pane, n(receiptsPerSecond), n(perSecond, 1), n(least)],
+    ...[`${n(gapMs.p50)} / ${n(gapMs.p99)} / ${n(gapMs.most)}`, `${n(heapMb)} / ${n(keptMb)}`],
+  ]);
+  const { viewers: count, tasksPerSecond, slower, moreCpu, behindMs, mbPerSecond } = viewers;
+  return `${heading('Window', `a browser beside ${n(agents)} agents at work; ms until a receipt is on the screen, from the answer to its command and from the sending of it, p50 / p95 / p99`)}
+${table(['', 'since it was answered', 'since it was sent'], seen)}
+${table(['pane', 'receipts/s', 'frames/s', 'in the slowest second', 'ms between frames p50 / p99 / most', 'MB seen / kept'], drawn)}
+${n(count)} who follow the receipts: ${n(tasksPerSecond.with)} tasks/s instead of ${n(tasksPerSecond.without)}, ${percent(slower)} fewer, at ${percent(moreCpu)} more of a core for each; ${n(mbPerSecond, 1)} MB/s were sent to them, and the last had all ${n(behindMs)} ms after the work`;
 }
 
 function hostileTable({ tenants, scale, attacks }: HostileReport): string {

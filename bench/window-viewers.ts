@@ -1,0 +1,83 @@
+/**
+ * Followers of the stream of receipts that stand for browsers: connections that take what comes, and look at it no
+ * further than for the receipt that somebody waits for. A browser would parse it and draw it, on cores of its own.
+ */
+import net from 'node:net';
+
+/** A principal has a few streams, so each follower is somebody else. */
+const principalOf = (n: number): string => `human:viewer-${n}`;
+
+class Viewer {
+  private readonly socket: net.Socket;
+  private tail = '';
+  private sought: { readonly text: string; readonly found: () => void } | undefined;
+  bytes = 0;
+  /** Resolves when the stream has begun. */
+  readonly open: Promise<void>;
+
+  constructor(url: URL, n: number) {
+    const request = [
+      'GET /v1/receipts/stream HTTP/1.1',
+      `host: ${url.host}`,
+      `x-formicary-principal: ${principalOf(n)}`,
+      '',
+      '',
+    ];
+    this.socket = net.connect({ host: url.hostname, port: Number(url.port), noDelay: true });
+    this.open = new Promise((resolve, reject) => {
+      this.socket.once('error', reject);
+      this.socket.once('close', () => reject(new Error('a stream of receipts has ended')));
+      this.socket.once('data', (chunk: Buffer) => {
+        const head = chunk.toString('latin1', 0, 64);
+        if (head.startsWith('HTTP/1.1 200')) resolve();
+        else reject(new Error(`a stream of receipts was refused: ${head.split('\r\n')[0]}`));
+      });
+    });
+    this.socket.on('data', (chunk: Buffer) => this.read(chunk));
+    this.socket.write(request.join('\r\n'));
+  }
+
+  /** Resolves when a text of plain ASCII has come. */
+  seen(text: string): Promise<void> {
+    return new Promise((found) => (this.sought = { text, found }));
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  private read(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    if (this.sought === undefined) return;
+    const { text, found } = this.sought;
+    const all = this.tail + chunk.toString('latin1');
+    this.tail = all.slice(-text.length);
+    if (!all.includes(text)) return;
+    this.sought = undefined;
+    this.tail = '';
+    found();
+  }
+}
+
+export class Viewers {
+  private constructor(private readonly viewers: readonly Viewer[]) {}
+
+  static async open(url: string, count: number): Promise<Viewers> {
+    const viewers = Array.from({ length: count }, (_, n) => new Viewer(new URL(url), n));
+    await Promise.all(viewers.map(({ open }) => open));
+    return new Viewers(viewers);
+  }
+
+  get bytes(): number {
+    return this.viewers.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Resolves when all have been sent a text of plain ASCII. */
+  async seen(text: string): Promise<void> {
+    await Promise.all(this.viewers.map((viewer) => viewer.seen(text)));
+  }
+
+  close(): void {
+    for (const viewer of this.viewers) viewer.close();
+  }
+}

@@ -17,6 +17,17 @@ export interface ReceiptPage {
   readonly end: boolean;
 }
 
+/**
+ * Receipts that are handed on together. Whoever stops within them goes on from `before`, and gets them again: the store
+ * knows no place between them.
+ */
+export interface FollowedPage {
+  readonly commits: readonly Commit[];
+  readonly before: Checkpoint;
+  readonly after: Checkpoint;
+  readonly end: boolean;
+}
+
 /** The place before the first receipt, in whatever store. */
 const BEGINNING = '0';
 /** Commits read at most for one page, so that a tenant with few receipts does not read the whole log at once. */
@@ -26,11 +37,13 @@ const SCAN = 500;
 /** About how many bytes of JSON a page holds at most, and receipts of one stream that are read at once for it. */
 const PAGE_BYTES = 4_000_000;
 const STREAM_STEP = 50;
-/** Of those that follow, each has a page in memory for as long as it takes its client to read it. */
+/** Of those that follow, each has two pages in memory at most, for as long as it takes its client to read them. */
 const FOLLOWED_BYTES = 500_000;
 
 export class Receipts {
   private readonly shared: SharedFeed;
+  /** What is handed on of a page of the feed, by whose it is and the filter. */
+  private readonly matching = new WeakMap<FeedPage, Map<string, FollowedPage>>();
 
   constructor(private readonly store: EventStore) {
     this.shared = new SharedFeed(store);
@@ -84,28 +97,29 @@ export class Receipts {
     }
   }
 
-  /** The tenant's receipts as they come, until `signal` aborts; at least once when one goes on from an `after`. */
+  /**
+   * The tenant's receipts as they come, until `signal` aborts; at least once when one goes on from an `after`. All who
+   * follow from the same place by the same filter are given the same object, as far as they keep up.
+   */
   async *follow(
     tenant: string,
     after: Checkpoint | undefined,
     filter: ReceiptFilter,
     signal: AbortSignal,
-  ): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
+  ): AsyncGenerator<FollowedPage> {
     let from: Checkpoint = after ?? (await this.store.end());
     const leave = this.shared.join();
     const slices = new Slices(tenant);
     try {
       while (!signal.aborted) {
         const place = from;
-        const { page, matching } = await this.shared.until({
+        const page = await this.shared.until({
           signal,
-          look: () => this.followed(place, (commit) => matches(commit, tenant, filter)),
-          enough: ({ page: { end }, matching: found }) => found.length > 0 || !end,
+          look: () => this.followed(place, tenant, filter),
+          enough: ({ commits, end }) => commits.length > 0 || !end,
         });
-        const next = page.checkpoint;
-        // Only the last of a page may move the place to go on from: whoever stops before it gets the others again.
-        for (const [i, commit] of matching.entries()) yield { commit, after: i === matching.length - 1 ? next : from };
-        from = next;
+        if (page.commits.length > 0) yield page;
+        from = page.after;
         await slices.pause();
       }
     } finally {
@@ -114,15 +128,23 @@ export class Receipts {
   }
 
   /** What matches in the page that all who follow from a place are given; one's own where that holds too much. */
-  private async followed(
-    from: Checkpoint,
-    isWanted: (commit: Commit) => boolean,
-  ): Promise<{ page: FeedPage; matching: readonly Commit[] }> {
-    const page = await this.shared.read(from === BEGINNING ? undefined : from);
-    const matching = page.commits.filter(isWanted);
+  private async followed(before: Checkpoint, tenant: string, filter: ReceiptFilter): Promise<FollowedPage> {
+    const from = before === BEGINNING ? undefined : before;
+    const feed = await this.shared.read(from);
+    const known = this.matching.get(feed) ?? new Map<string, FollowedPage>();
+    this.matching.set(feed, known);
+    const key = JSON.stringify([tenant, filter.category, filter.correlation]);
+    let followed = known.get(key);
+    if (followed === undefined) {
+      const commits = feed.commits.filter((commit) => matches(commit, tenant, filter));
+      known.set(key, (followed = { commits, before, after: feed.checkpoint, end: feed.end }));
+    }
     const room = { commits: Infinity, bytes: FOLLOWED_BYTES };
-    if (fittingIn(room, matching) === matching.length) return { page, matching };
-    return await this.upTo(from === BEGINNING ? undefined : from, { commits: SCAN, bytes: FOLLOWED_BYTES }, isWanted);
+    if (fittingIn(room, followed.commits) === followed.commits.length) return followed;
+    const own = await this.upTo(from, { commits: SCAN, bytes: FOLLOWED_BYTES }, (commit) =>
+      matches(commit, tenant, filter),
+    );
+    return { commits: own.matching, before, after: own.page.checkpoint, end: own.page.end };
   }
 
   /** Throws RangeError when it is no place in this log. */

@@ -21,12 +21,24 @@ const HEARTBEAT_MS = 15_000;
  */
 const LIFETIME_MS = 600_000;
 
+const encoder = new TextEncoder();
+const ALIVE = encoder.encode(': alive\n\n');
+
+/** Events in bytes, as they are sent: those that many are sent are put into bytes once. */
+export function framed(events: readonly ServerSentEvent[]): Uint8Array {
+  return encoder.encode(events.map(frame).join(''));
+}
+
 /**
- * Answers with the events of `source` until it ends, `signal` aborts or ten minutes have passed. The source is then
- * told to stop (`return`); one that waits for long should watch the same signal. If it throws, that is logged and the
- * stream ends, as a client notices on every host: it connects again and goes on from the last id that it has.
+ * Answers with the events of `source`, or with what `framed` made of several, until it ends, `signal` aborts or ten
+ * minutes have passed. The source is then told to stop (`return`); one that waits for long should watch the same
+ * signal. If it throws, that is logged and the stream ends, as a client notices on every host: it connects again and
+ * goes on from the last id that it has.
  */
-export function serverSentEvents(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal): Answer<never> {
+export function serverSentEvents(
+  source: AsyncIterable<ServerSentEvent | Uint8Array>,
+  signal: AbortSignal,
+): Answer<never> {
   // A proxy that collects an answer before it passes it on would keep every event until the end.
   return {
     status: 200,
@@ -36,9 +48,10 @@ export function serverSentEvents(source: AsyncIterable<ServerSentEvent>, signal:
   };
 }
 
-const encoder = new TextEncoder();
-
-async function* frames(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* frames(
+  source: AsyncIterable<ServerSentEvent | Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   let stopped = signal.aborted;
   let wake: (outcome: 'stop') => void = () => {};
@@ -51,22 +64,27 @@ async function* frames(source: AsyncIterable<ServerSentEvent>, signal: AbortSign
   let heartbeat: NodeJS.Timeout | undefined;
   try {
     yield encoder.encode(`retry: ${RETRY_MS}\n\n`);
-    let next: Promise<IteratorResult<ServerSentEvent>> | undefined;
+    let next: Promise<IteratorResult<ServerSentEvent | Uint8Array>> | undefined;
     while (!stopped) {
       const event = (next ??= iterator.next());
       // Not Promise.race with one long-lived promise: each race would stay attached to it until the stream ends.
-      let chunk: string;
+      let chunk: Uint8Array;
       try {
-        const outcome = await new Promise<IteratorResult<ServerSentEvent> | 'stop' | 'quiet'>((resolve, reject) => {
-          wake = resolve;
-          heartbeat = setTimeout(resolve, HEARTBEAT_MS, 'quiet');
-          event.then(resolve, reject);
-        });
+        const outcome = await new Promise<IteratorResult<ServerSentEvent | Uint8Array> | 'stop' | 'quiet'>(
+          (resolve, reject) => {
+            wake = resolve;
+            heartbeat = setTimeout(resolve, HEARTBEAT_MS, 'quiet');
+            event.then(resolve, reject);
+          },
+        );
         clearTimeout(heartbeat);
         if (outcome === 'stop') return;
         if (outcome !== 'quiet' && outcome.done === true) return;
-        chunk = outcome === 'quiet' ? ': alive\n\n' : frame(outcome.value);
-        if (outcome !== 'quiet') next = undefined;
+        if (outcome === 'quiet') chunk = ALIVE;
+        else {
+          chunk = outcome.value instanceof Uint8Array ? outcome.value : framed([outcome.value]);
+          next = undefined;
+        }
       } catch (error) {
         // The worker doesn't hand an error on that comes after the beginning: the client would wait for ever.
         console.error(
@@ -80,7 +98,7 @@ async function* frames(source: AsyncIterable<ServerSentEvent>, signal: AbortSign
         return;
       }
       // What is thrown in here is that the client has gone: no failure of ours, and nothing for the log.
-      yield encoder.encode(chunk);
+      yield chunk;
     }
   } finally {
     clearTimeout(lifetime);

@@ -1,7 +1,7 @@
 /** Reading the log by pages: what is filtered out costs no requests, and no page holds more than was asked for. */
 import { setImmediate as immediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import { Receipts } from '../../app/audit/receipts';
+import { type FollowedPage, Receipts } from '../../app/audit/receipts';
 import type { Commit } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
 import { chain, nextCommit } from '../support/commits';
@@ -109,28 +109,32 @@ test('what nobody waits for any more is read no further', async () => {
 });
 
 describe('many who follow', () => {
-  /** Follows from a place until so many have come; at a receipt of one's choice waits as long as `slow` does. */
+  /** Follows from a place until so many have come; after the third waits as long as `slow` does. `given`: its pages. */
   async function heard(
     receipts: Receipts,
     after: string | undefined,
     count: number,
     slow: () => Promise<unknown> = async () => undefined,
+    given = new Set<FollowedPage>(),
   ): Promise<string[]> {
     const stop = new AbortController();
     const found: string[] = [];
-    for await (const { commit } of receipts.follow('t', after, {}, stop.signal)) {
-      found.push(commitRef(commit.stream, commit.index));
-      if (found.length === 3) await slow();
+    for await (const page of receipts.follow('t', after, {}, stop.signal)) {
+      given.add(page);
+      const before = found.length;
+      found.push(...page.commits.map(({ stream, index }) => commitRef(stream, index)));
+      if (before < 3 && found.length >= 3) await slow();
       if (found.length === count) stop.abort();
     }
     return found;
   }
 
-  test('are given what was read once, and each all of it in order', async () => {
+  test('are given what was read once, as one object, and each all of it in order', async () => {
     const store = await logOf(Array.from({ length: 20 }, () => 'task'));
     const receipts = new Receipts(store);
     const end = await receipts.end();
-    const following = Array.from({ length: 50 }, () => heard(receipts, end, 10));
+    const given = new Set<FollowedPage>();
+    const following = Array.from({ length: 50 }, () => heard(receipts, end, 10, undefined, given));
     await immediate();
     const before = store.calls.feed;
     for (const commit of chain('t/task/2', 10))
@@ -138,6 +142,7 @@ describe('many who follow', () => {
     for (const found of await Promise.all(following))
       expect(found).toEqual(Array.from({ length: 10 }, (_, i) => `t/task/2@${i}`));
     expect(store.calls.feed - before).toBeLessThan(50);
+    expect(given.size).toBeLessThanOrEqual(10);
   });
 
   test('are not held up by one that is slow, which misses nothing', async () => {

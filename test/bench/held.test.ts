@@ -66,8 +66,8 @@ describe('beside a long log', () => {
     },
     'all receipts as a stream': async () => {
       let count = 0;
-      for await (const _ of colony.receipts.follow(TENANT, '0', {}, new AbortController().signal))
-        if (++count === 15_000) return;
+      for await (const { commits } of colony.receipts.follow(TENANT, '0', {}, new AbortController().signal))
+        if ((count += commits.length) >= 15_000) return;
     },
     'an agent that is loaded as it was': async () => {
       for (let n = 0; n < 100; n += 1)

@@ -1,13 +1,13 @@
 import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
 import { OpenStreams } from '../../functions/edge/open-streams';
 import type { Problem } from '../../functions/edge/problem';
-import { type ServerSentEvent, serverSentEvents } from '../../functions/edge/stream';
+import { framed, type ServerSentEvent, serverSentEvents } from '../../functions/edge/stream';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
 function read(
-  source: AsyncIterable<ServerSentEvent>,
+  source: AsyncIterable<ServerSentEvent | Uint8Array>,
   signal: AbortSignal = new AbortController().signal,
 ): { text: () => string; ended: Promise<void> } {
   let text = '';
@@ -45,6 +45,23 @@ test('frames events', async () => {
     'retry: 2000\n\nid: 7\nevent: task\ndata: {"a":1}\n\ndata: two\ndata: lines\ndata: and\ndata: more\n\ndata: \n\n',
   );
   expect(jest.getTimerCount()).toBe(0);
+});
+
+test('sends what is in bytes already as it is, in one piece', async () => {
+  const page = framed([
+    { id: '7', data: { a: 1 } },
+    { id: '8', data: { a: 2 } },
+  ]);
+  async function* source() {
+    yield page;
+    yield { data: 'after' };
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of serverSentEvents(source(), new AbortController().signal).stream!) chunks.push(chunk);
+  expect(chunks[1]).toBe(page);
+  expect(Buffer.concat(chunks).toString()).toBe(
+    'retry: 2000\n\nid: 7\ndata: {"a":1}\n\nid: 8\ndata: {"a":2}\n\ndata: after\n\n',
+  );
 });
 
 test('is an event stream', () => {

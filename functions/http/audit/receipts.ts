@@ -1,4 +1,5 @@
 /** `/v1/receipts`, `/v1/streams`, `/v1/why`: the log as it is. */
+import type { FollowedPage } from '../../../app/audit/receipts';
 import { PLACE, receipts } from '../../../contract/audit/receipts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { streamName } from '../../../domain/kernel/ids';
@@ -6,10 +7,25 @@ import { bind } from '../../bind';
 import { pageOf } from '../../edge/answers';
 import { OpenStreams } from '../../edge/open-streams';
 import { Problem, rejected } from '../../edge/problem';
-import { serverSentEvents } from '../../edge/stream';
+import { framed, serverSentEvents } from '../../edge/stream';
 
 /** Those whose client has left unseen end after a minute. */
 const streams = new OpenStreams({ ofPrincipal: 20, ofTenant: 1_000 });
+
+/** Of pages that many are given. */
+const known = new WeakMap<FollowedPage, Uint8Array>();
+
+/** A page as events. Only the last of them moves the place to go on from. */
+function framesOf(page: FollowedPage): Uint8Array {
+  let frames = known.get(page);
+  if (frames === undefined) {
+    const { commits, before, after } = page;
+    const last = commits.length - 1;
+    frames = framed(commits.map((data, i) => ({ id: i === last ? after : before, event: 'commit', data })));
+    known.set(page, frames);
+  }
+  return frames;
+}
 
 /** The log, or a stream, has not the place that the caller names. */
 function noSuchPlace(parameter: string, where: 'log' | 'stream' = 'log'): Problem {
@@ -48,8 +64,8 @@ bind(receipts.follow, async (colony, call) => {
     try {
       // Whoever is cut off before the first receipt goes on from here, not from a later now.
       yield { id: from };
-      for await (const { commit, after: next } of colony.receipts.follow(call.principal.tenant, from, filter, signal))
-        yield { id: next, event: 'commit', data: commit };
+      for await (const page of colony.receipts.follow(call.principal.tenant, from, filter, signal))
+        yield framesOf(page);
     } finally {
       leave();
     }

@@ -92,7 +92,7 @@ export const texts = {
     title: 'Back in time',
     back: 'As it was earlier',
     asOf: (time: string) => `As it was at ${time}`,
-    not: 'This part can’t be shown as it was then: what stands below is as of now. A task, an agent, a decision and a round can.',
+    not: 'This part can’t be shown as it was then: what stands below is as of now. A task, an agent, a decision, an action and a round can.',
     list: 'This list is as of now.',
     slider: 'How far back: a day at most, finer the nearer to now',
     exactly: 'Exactly',
@@ -287,6 +287,26 @@ export const texts = {
       rejected: (n: number) => `${n.toLocaleString('en')} rejected`,
       partly: (n: number) => `${n.toLocaleString('en')} left as they are:`,
     },
+  },
+
+  vetoes: {
+    title: 'Open to veto',
+    list: 'Actions that can be vetoed, by id',
+    empty: 'No action is open to veto',
+    emptyText:
+      'Where the rules of a kind say that people watch, an action waits here for a while, and is let go unless somebody vetoes it. Which kinds those are:',
+    by: 'Proposed by',
+    at: 'Proposed',
+    confidence: 'Confidence of the agent',
+    otherwise: 'If nobody vetoes it',
+    otherwiseOf: 'it is let go, and the agent takes it',
+    doubted: 'Doubted by',
+    held: 'Waits for',
+    cleared: 'Cleared by',
+    stopped: 'Stopped by',
+    executed: 'Taken by',
+    veto: 'Veto this action',
+    done: 'Vetoed',
   },
 
   rounds: {

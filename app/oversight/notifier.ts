@@ -1,4 +1,7 @@
-/** Tells people what waits for them: which group, in which words, and where to decide. */
+/**
+ * Tells people what waits for them: which group, in which words, and where to decide. Links lead to the window: a
+ * browser shows no token, so what the API has at an address is nothing that a person could open.
+ */
 import { parseStream } from '../../domain/kernel/ids';
 import type { Time } from '../../domain/kernel/time';
 import { type Matter, noticeOf } from '../../domain/notices/notice';
@@ -47,7 +50,6 @@ export class Notifier {
       facts,
       at: state.requested_at as Time,
       deadline: deadlineOf(state),
-      // The window's: a browser shows no token, so what the API has at an address is nothing that a person could open.
       link: `${this.publicUrl}/window/decisions/${id}`,
     };
     await this.deliveries.notify(tenant, noticeOf(matter), group, cause);
@@ -72,7 +74,7 @@ export class Notifier {
       facts: [{ name: 'Proposed by', value: proposal.proposed_by }],
       at: proposed_at as Time,
       deadline: veto_until,
-      link: `${this.publicUrl}/v1/actions/${id}`,
+      link: `${this.publicUrl}/window/decisions/actions/${id}`,
     };
     await this.deliveries.notify(tenant, noticeOf(matter), group, cause);
   }

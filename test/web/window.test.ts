@@ -14,6 +14,7 @@ const PANES = [
   '/',
   '/window/tasks',
   '/window/decisions',
+  '/window/decisions/actions',
   '/window/decisions/rounds',
   '/window/decisions/rounds/agreed',
   '/window/agents',
@@ -23,6 +24,14 @@ const PANES = [
   '/window/receipts',
   '/window/governance',
 ];
+
+/** A kind of action that people watch: it is let go unless one of them vetoes it. */
+const WATCHED = 'stock.order';
+const ON_THE_LOOP = {
+  ...{ mode: 'human_on_the_loop', veto_seconds: 599, safe_default: 'refuse' },
+  thresholds: { confidence: 0.7, consensus: 0.75, novelty: 1, impact: 'high' },
+  approvers: [{ group: 'approvers', seconds: 3_600 }],
+};
 
 const LEDGER = { type: 'resource_needed', location: 'finance/ledger', strength: 0.9, decay_rate: 0.02 };
 
@@ -422,6 +431,59 @@ test('a notice leads to this one decision, which is there after sign-in', async 
   expect(link).toBe(`${host.url}/window/decisions/${approval}`);
   page = await signedIn(host, link as string);
   await page.getByRole('heading', { name: 'the mail says so' }).waitFor();
+  await page.context().close();
+});
+
+test('a notice of what happens unless it is vetoed leads there: what, by whom, until when; a person vetoes it', async () => {
+  await done(host, `/v1/oversight/${WATCHED}`, { rules: ON_THE_LOOP }, 'human:ada', 'PUT');
+  const channel = { kind: 'mail', address: 'ada@example.org', groups: ['*'], events: ['veto-window-opened'] };
+  await done(host, '/v1/channels/ada-vetoes', channel, 'human:ada', 'PUT');
+  await eventually(async () => JSON.stringify(await done(host, '/v1/channels')).includes('ada-vetoes'));
+  // What is like nothing that was done before needs a person: one was done.
+  const first = await held(host, 'watched-first', { kind: WATCHED, impact: 'low' });
+  const { hash } = await done(host, `/v1/approvals/${first}`);
+  await done(host, `/v1/approvals/${first}/approve`, { hash, reason: 'fine' });
+  await eventually(async () => (await done(host, '/v1/actions/watched-first')).status === 'cleared');
+  await done(host, '/v1/actions/watched-first/execute', { hash }, 'buyer');
+  const action = { kind: WATCHED, action: { item: HOSTILE, amount: 4_711 }, why: `the shelf is empty ${HOSTILE}` };
+  await done(host, '/v1/actions', { id: 'watched', confidence: 0.9, impact: 'low', ...action }, 'buyer');
+  const link = await eventually(async () => {
+    const { value } = await done(host, '/v1/deliveries?status=dead');
+    for (const { delivery_id: id } of value) {
+      const [requested] = (await done(host, `/v1/streams/delivery/${id}`)).value;
+      const { event, link: to } = requested.events[0].data.notice;
+      if (event === 'veto-window-opened') return to as string;
+    }
+    return undefined;
+  });
+  expect(link).toBe(`${host.url}/window/decisions/actions/watched`);
+
+  page = await signedIn(host, link, { viewport: PHONE, hasTouch: true, isMobile: true });
+  await page.getByRole('heading', { name: /^the shelf is empty <img/ }).waitFor();
+  await shows('buyer');
+  await shows(/^in 9 min/);
+  await shows('it is let go, and the agent takes it');
+  await shows(/"amount": 4711/);
+  expect([await overflow(page), await violations(page)]).toEqual([0, []]);
+  await page.getByText('Veto this action').first().tap();
+  await page.getByLabel('Why', { exact: true }).fill('the supplier is on strike');
+  await page.getByRole('button', { name: 'Veto this action' }).tap();
+  await shows(/^Vetoed: receipt /);
+  await shows('human:owner: the supplier is on strike');
+  expect(await page.getByText('Veto this action').count()).toBe(0);
+  expect(await done(host, '/v1/actions/watched')).toMatchObject({
+    ...{ status: 'vetoed', stopped: { by: 'human:owner', reason: 'the supplier is on strike' } },
+  });
+
+  // The list has those that can be vetoed still; nothing can be done to what was.
+  await done(host, '/v1/actions', { id: 'watched-2', confidence: 0.9, impact: 'low', ...action }, 'buyer');
+  await page.goto('/window/decisions/actions');
+  await page.getByRole('link', { name: /stock\.order.*watched-2/s }).tap();
+  await shows('Veto this action');
+  await page.goto(`/window/decisions/actions/watched-2?asOf=${new Date().toISOString()}`);
+  await shows(/^As it was at/);
+  await shows('it is let go, and the agent takes it');
+  expect(await page.getByText('Veto this action').count()).toBe(0);
   await page.context().close();
 });
 

@@ -46,6 +46,7 @@ export function linkTo(
 export function linkToStream(stream: string): string {
   const [, category = '', id = ''] = stream.split('/');
   if (category === 'round') return linkTo('decisions', ['rounds', id]);
+  if (category === 'action') return linkTo('decisions', ['actions', id]);
   const pane = ({ task: 'tasks', agent: 'agents', approval: 'decisions' } as const)[category];
   return pane === undefined ? linkTo('receipts', [category, id]) : linkTo(pane, [id]);
 }

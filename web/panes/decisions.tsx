@@ -94,14 +94,15 @@ export function Decisions({ id }: { readonly id: string | undefined }) {
 }
 
 interface TabsProps {
-  readonly at: 'waiting' | 'closed' | 'rounds';
+  readonly at: 'waiting' | 'closed' | 'vetoes' | 'rounds';
 }
 
-/** What waits for people, what they decided, and what agents decide together. */
+/** What waits for people, what they decided, what they may veto, and what agents decide together. */
 export function DecisionTabs({ at }: TabsProps) {
   const tabs = [
     ['waiting', words.waiting, linkTo('decisions')],
     ['closed', words.closed, linkTo('decisions', [], { status: 'closed' })],
+    ['vetoes', texts.vetoes.title, linkTo('decisions', ['actions'])],
     ['rounds', words.rounds, linkTo('decisions', ['rounds'])],
   ] as const;
   return (

@@ -42,6 +42,18 @@ export function taskTone(status: string): Tone {
   return TASKS[status] ?? 'quiet';
 }
 
+const ACTIONS: Readonly<Record<string, Tone>> = {
+  cleared: 'good',
+  executed: 'good',
+  refused: 'bad',
+  vetoed: 'bad',
+};
+
+/** Of an action at the gate: what is neither cleared nor stopped waits. */
+export function actionTone(status: string): Tone {
+  return ACTIONS[status] ?? 'look';
+}
+
 const IMPACTS: Readonly<Record<string, Tone>> = { low: 'quiet', medium: 'info', high: 'look', critical: 'bad' };
 
 export function impactTone(impact: string): Tone {

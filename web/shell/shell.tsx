@@ -18,6 +18,7 @@ import { Rounds } from '../panes/rounds';
 import { StreamPage } from '../panes/stream';
 import { TaskPage } from '../panes/task';
 import { Tasks } from '../panes/tasks';
+import { Vetoes } from '../panes/vetoes';
 import { Empty } from '../parts/empty';
 import { Said } from '../parts/said';
 import { texts } from '../texts';
@@ -107,7 +108,8 @@ function PaneOf() {
     case 'tasks':
       return id === undefined ? <Tasks /> : <TaskPage key={id} id={id} />;
     case 'decisions':
-      return id === 'rounds' ? <Rounds id={more} /> : <Decisions id={id} />;
+      if (id === 'rounds') return <Rounds id={more} />;
+      return id === 'actions' ? <Vetoes id={more} /> : <Decisions id={id} />;
     case 'agents':
       return id === undefined ? <Agents /> : <AgentPage key={id} id={id} />;
     case 'activity':

@@ -81,10 +81,10 @@ function to(time: number | undefined): void {
   go(linkTo(pane, rest, { ...Object.fromEntries(query), asOf }), 'replace');
 }
 
-/** Of what the API tells the past: a task, an agent, a decision, a round. Of lists it knows what they are now. */
+/** Of what the API tells the past: a task, an agent, a decision, a round, an action; of lists it knows none. */
 function canBeShown(): boolean {
   const { pane, rest } = place.value;
-  if (pane === 'decisions') return rest[0] === 'rounds' ? rest.length === 2 : rest.length === 1;
+  if (pane === 'decisions') return rest.length === (rest[0] === 'rounds' || rest[0] === 'actions' ? 2 : 1);
   return (pane === 'tasks' || pane === 'agents') && rest.length === 1;
 }
 

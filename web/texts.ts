@@ -376,6 +376,7 @@ export const texts = {
     groups: { pool: 'Pool', agent_type: 'Type', location: 'Place' },
     find: 'Agent by its id',
     noPlace: 'no place',
+    otherGroups: (n: number) => `${n.toLocaleString('en')} smaller ones`,
     grid: 'All agents as a grid. Arrow keys move, Enter opens.',
     legend: { idle: 'idle', busy: 'at work', full: 'full', lost: 'lost', gone: 'gone' },
     legendTitle: 'What the cells mean',

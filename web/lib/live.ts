@@ -47,10 +47,12 @@ const LONGEST_PAUSE_MS = 15_000;
 const HIDDEN_MS = 500;
 /** What is heard moves the time that is shown at most so often. */
 const HEARD_MS = 250;
-/** As much as is kept for those who hear; what is beyond is known by the next reload. */
+/** As many are kept for those who hear, and as many characters; what is beyond is known by the next reload. */
 const MOST_PENDING = 5_000;
+const MOST_PENDING_CHARACTERS = 20_000_000;
 
 let waiting: Commit[] = [];
+let waitingCharacters = 0;
 let scheduled = false;
 let counted = 0;
 
@@ -75,7 +77,7 @@ export async function follow(signal: AbortSignal): Promise<void> {
         // Those that were read together share the place before them: after a break they come again.
         if (seen.has(commit.hash)) continue;
         seen.add(commit.hash);
-        take(commit);
+        take(commit, data.length);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -102,9 +104,20 @@ async function* connect(place: string | undefined, signal: AbortSignal, silence:
   }
 }
 
-function take(commit: Commit): void {
+const sizes = new WeakMap<Commit, number>();
+
+/** Characters of a receipt of the stream as it came: others write what is in it, and how much. */
+export function sizeOf(commit: Commit): number {
+  return sizes.get(commit) ?? 0;
+}
+
+function take(commit: Commit, size: number): void {
   counted += 1;
-  if (waiting.length < MOST_PENDING) waiting.push(commit);
+  sizes.set(commit, size);
+  if (waiting.length < MOST_PENDING && waitingCharacters < MOST_PENDING_CHARACTERS) {
+    waiting.push(commit);
+    waitingCharacters += size;
+  }
   if (scheduled) return;
   scheduled = true;
   if (document.visibilityState === 'hidden') setTimeout(hand, HIDDEN_MS);
@@ -115,6 +128,7 @@ function hand(): void {
   scheduled = false;
   const commits = waiting;
   waiting = [];
+  waitingCharacters = 0;
   const last = commits.at(-1);
   if (last !== undefined)
     update({ newest: { at: last.at, lagMs: Math.max(0, Math.round(hostNow() - Date.parse(last.at))) } });

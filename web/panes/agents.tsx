@@ -24,10 +24,19 @@ export interface Group {
 const EVERY_MS = 10_000;
 const { agents: words } = texts;
 
+/** Agents name their pool, type and place themselves: of more groups the largest are shown, and the rest as one. */
+const MOST_GROUPS = 60;
+
 /** Groups by name, agents in them by id: a cell stays where it is. */
 function grouped(found: readonly AgentSummary[], by: Grouping): Group[] {
-  const groups = Map.groupBy(found, (agent) => agent[by] ?? words.noPlace);
-  return [...groups].map(([name, agents]) => ({ name, agents })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const groups = [...Map.groupBy(found, (agent) => agent[by] ?? words.noPlace)]
+    .map(([name, agents]) => ({ name, agents }))
+    .sort((a, b) => b.agents.length - a.agents.length || (a.name < b.name ? -1 : 1));
+  const shown = groups.slice(0, MOST_GROUPS).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const rest = groups.slice(MOST_GROUPS);
+  return rest.length === 0
+    ? shown
+    : [...shown, { name: words.otherGroups(rest.length), agents: rest.flatMap(({ agents }) => agents) }];
 }
 
 export function Agents() {

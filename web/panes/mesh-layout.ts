@@ -25,6 +25,8 @@ const GAP = 3;
 /** For titles, in CSS pixels. */
 const MARGIN = 22;
 const LARGEST_STEP = 13;
+/** Pools whose names are drawn: of more, the largest. */
+const MOST_TITLES = 60;
 
 /** @param pools agent → pool */
 export function meshLayout(pools: ReadonlyMap<string, string>, width: number, height: number): MeshLayout {
@@ -38,10 +40,12 @@ export function meshLayout(pools: ReadonlyMap<string, string>, width: number, he
   const room = Math.min(width, height) / 2 - MARGIN;
   const step = Math.min(LARGEST_STEP, room / (orbit + largest));
   const middle = { x: width / 2, y: height / 2 };
+  const named = new Set([...disks].sort((a, b) => b.radius - a.radius).slice(0, MOST_TITLES));
   const agents = new Map<string, Point>();
   const titles: { text: string; at: Point }[] = [];
   let angle = -Math.PI / 2;
-  for (const { pool, agents: of, radius } of disks) {
+  for (const disk of disks) {
+    const { pool, agents: of, radius } = disk;
     const share = (2 * Math.PI * radius) / around;
     angle += share;
     const [x, y] = [middle.x + Math.cos(angle) * orbit * step, middle.y + Math.sin(angle) * orbit * step];
@@ -50,7 +54,8 @@ export function meshLayout(pools: ReadonlyMap<string, string>, width: number, he
       const distance = Math.sqrt(i + 0.5) * step;
       agents.set(agent, { x: x + Math.cos(i * GOLDEN) * distance, y: y + Math.sin(i * GOLDEN) * distance });
     });
-    titles.push({ text: `${pool} · ${of.length.toLocaleString('en')}`, at: { x, y: y - (radius - 1) * step - 4 } });
+    if (named.has(disk))
+      titles.push({ text: `${pool} · ${of.length.toLocaleString('en')}`, at: { x, y: y - (radius - 1) * step - 4 } });
   }
   return { agents, titles, middle, ring: MIDDLE * 0.6 * step, dot: Math.max(1.2, Math.min(4.5, step * 0.62)) };
 }

@@ -16,6 +16,8 @@ const EVERY_MS = 30_000;
 /** Tasks whose requester is remembered until they are awarded. */
 const REMEMBERED = 20_000;
 const MOST_PAIRS = 12;
+/** Pairs that are counted: who asks chooses the name. Of more, those with the fewest awards are forgotten. */
+const COUNTED = 1_000;
 const { mesh: words } = texts;
 
 export function Mesh() {
@@ -131,5 +133,6 @@ function counted(
     const pair = `${requester} → ${pools.get(agent) ?? agent}`;
     pairs.set(pair, (pairs.get(pair) ?? 0) + 1);
   }
-  return pairs;
+  if (pairs.size <= COUNTED) return pairs;
+  return new Map([...pairs].sort(([, a], [, b]) => b - a).slice(0, COUNTED / 2));
 }

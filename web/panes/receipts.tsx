@@ -1,7 +1,7 @@
 /** *Receipts*: the log as it comes. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { factsOf } from '../../cli/facts';
-import { type Commit, onCommits } from '../lib/live';
+import { type Commit, onCommits, sizeOf } from '../lib/live';
 import { go, linkTo, place } from '../lib/route';
 import { categoryOf } from '../lib/streams';
 import { SameCommand } from '../parts/command';
@@ -9,8 +9,9 @@ import { Empty } from '../parts/empty';
 import { ReceiptList } from '../parts/receipt-list';
 import { texts } from '../texts';
 
-/** Of those that came, so many are kept; so many of these are shown. */
+/** Of those that came, so many are kept, with so many characters; so many of these are shown. */
 const KEPT = 2_000;
+const KEPT_CHARACTERS = 20_000_000;
 const SHOWN = 150;
 const { receipts: words } = texts;
 
@@ -74,12 +75,12 @@ function useTail() {
   const [commits, setCommits] = useState<readonly Commit[]>([]);
   const [isHeld, setHeld] = useState(false);
   const [missed, setMissed] = useState(0);
-  const held = useRef<Commit[] | undefined>(undefined);
+  const held = useRef<readonly Commit[] | undefined>(undefined);
   useEffect(
     () =>
       onCommits((come) => {
         if (held.current === undefined) return setCommits((before) => newest(come, before));
-        held.current = [...held.current, ...come].slice(-KEPT);
+        held.current = newest(come, held.current);
         setMissed((before) => before + come.length);
       }),
     [],
@@ -87,7 +88,7 @@ function useTail() {
   const hold = (on: boolean) => {
     const waiting = held.current ?? [];
     held.current = on ? [] : undefined;
-    if (!on) setCommits((before) => newest(waiting, before));
+    if (!on) setCommits((before) => kept([...waiting, ...before]));
     setMissed(0);
     setHeld(on);
   };
@@ -95,7 +96,14 @@ function useTail() {
 }
 
 function newest(come: readonly Commit[], before: readonly Commit[]): readonly Commit[] {
-  return [...come.toReversed(), ...before].slice(0, KEPT);
+  return kept([...come.toReversed(), ...before]);
+}
+
+/** @param commits the newest first */
+function kept(commits: readonly Commit[]): readonly Commit[] {
+  let left = KEPT_CHARACTERS;
+  const over = commits.findIndex((commit, i) => i >= KEPT || (left -= sizeOf(commit)) < 0);
+  return over < 0 ? commits : commits.slice(0, Math.max(1, over));
 }
 
 function fitting(category: string, text: string): (commit: Commit) => boolean {

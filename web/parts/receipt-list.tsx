@@ -1,4 +1,5 @@
 /** Receipts in words: what happened, where, by whom. */
+import { useMemo } from 'preact/hooks';
 import { factsOf } from '../../cli/facts';
 import type { Commit } from '../lib/live';
 import { linkTo, linkToStream } from '../lib/route';
@@ -25,7 +26,12 @@ export function ReceiptList({ commits, ofOne = false }: Props) {
   );
 }
 
+/** A list that grows at its beginning draws the rows that it has no second time. */
 function ReceiptRow({ commit, ofOne }: { readonly commit: Commit; readonly ofOne: boolean }) {
+  return useMemo(() => <Receipt commit={commit} ofOne={ofOne} />, [commit, ofOne]);
+}
+
+function Receipt({ commit, ofOne }: { readonly commit: Commit; readonly ofOne: boolean }) {
   const { stream, index, at, events, meta } = commit;
   return (
     <li class="receipt">

@@ -572,7 +572,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   );
 
   if (options.open || options.stay) tellWindow(host, say);
-  if (options.open) openBrowser(host.url);
+  if (options.open) openBrowser(host.url, say);
 
   const client = new Formicary({
     transport: new NodeTransport(host.url),
@@ -651,12 +651,20 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   return good;
 }
 
-/** Serves what was played until somebody interrupts it; the signal ends the process. */
-async function stay(host: HostProcess): Promise<never> {
+/** Serves what was played until somebody interrupts it, and stops the host then; a second time ends it at once. */
+async function stay(host: HostProcess): Promise<void> {
   await host.start();
+  const interrupted = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.removeAllListeners(signal);
+      process.once(signal, () => resolve());
+    }
+  });
   tellWindow(host, say);
   say('  to stop: Ctrl+C');
-  return await new Promise<never>(() => {});
+  await interrupted;
+  await host.stop();
+  say('\n  stopped');
 }
 
 function print(report: DemoReport, examined: Examined, options: Options, exported: string | undefined): void {

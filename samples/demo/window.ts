@@ -12,10 +12,14 @@ export function tellWindow({ url, key }: { readonly url: string; readonly key: s
   say(`  the window is at ${url}, its owner's key is ${key}`);
 }
 
-/** Opens an address in this machine's browser; where there is none, the address stands in the terminal anyway. */
-export function openBrowser(url: string): void {
+/** Opens an address in this machine's browser; says so where it can't be opened, with the address to go to. */
+export function openBrowser(url: string, say: (text: string) => void, env = process.env): void {
   const [command, ...args] = OPENERS[process.platform] ?? (['xdg-open'] as const);
-  const child = spawn(command, [...args, url], { stdio: 'ignore', detached: true });
-  child.on('error', () => {});
+  const child = spawn(command, [...args, url], { env, stdio: 'ignore', detached: true });
+  const failed = () => say(`  no browser could be opened here (${command}): go to ${url}`);
+  child.once('error', failed);
+  child.once('exit', (code) => {
+    if (code !== 0) failed();
+  });
   child.unref();
 }

@@ -11,6 +11,7 @@ import { readTrace } from '../../samples/demand/trace';
 import { opinionOf, REVIEW, SPENDING } from '../../samples/demo/decisions';
 import { readLog, Verification } from '../../samples/demo/log';
 import { capabilitiesOf, cutEfforts, planScenario } from '../../samples/demo/scenario';
+import { openBrowser } from '../../samples/demo/window';
 import { compiledAll, run } from '../bench/compiled';
 import { chain } from '../support/commits';
 import { eventually } from '../support/eventually';
@@ -270,6 +271,52 @@ describe('npm run demo', () => {
     expect(readdirSync(data())).not.toContain('formicary.db');
     await eventually(() => childrenOf(data()).length === 0);
   }, 180_000);
+
+  test('with --stay the window is there until it is interrupted, and nothing is left of it then', async () => {
+    let interrupted = false;
+    let page: Promise<string> | undefined;
+    const { code, errors, json } = await run(
+      'samples/demo/main.js',
+      ['--trace', trace, '--agents', '20', '--speed', '60', '--json', '--stay', '--data', data()],
+      ({ pid, errors: heard }) => {
+        if (interrupted || !heard.includes('to stop: Ctrl+C')) return;
+        interrupted = true;
+        const url = /the window is at (\S+),/.exec(heard)?.[1] ?? '';
+        page = fetch(url).then((answer) => answer.text());
+        void page.finally(() => process.kill(pid, 'SIGINT'));
+      },
+    );
+    expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+    expect(json).toMatchObject({ tasks: 150, lost: 0, verified: true });
+    expect(await page).toContain('<div id="window">');
+    const [, url = '', key = ''] = /the window is at (\S+), its owner's key is (\S+)/.exec(errors) ?? [];
+    expect(key).toMatch(/^fmo_/);
+    expect(errors).toMatch(/stopped\s*$/);
+    await eventually(() => gone(url));
+    expect(isHeld(data())).toBe(false);
+    await eventually(() => childrenOf(data()).length === 0);
+  }, 180_000);
+
+  test('a browser that can not be opened is told of, with the address', async () => {
+    const bin = path.join(folder, 'bin');
+    mkdirSync(bin);
+    const said: string[] = [];
+    const open = (url: string) => openBrowser(url, (text) => said.push(text), { PATH: bin });
+    const opener = (body: string) => writeFileSync(path.join(bin, 'xdg-open'), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    open('http://127.0.0.1:1/none');
+    await eventually(() => said.length === 1);
+    opener('exit 3');
+    open('http://127.0.0.1:1/broken');
+    await eventually(() => said.length === 2);
+    const opened = path.join(folder, 'opened');
+    opener(`echo "$1" > ${opened}`);
+    open('http://127.0.0.1:1/there');
+    await eventually(() => existsSync(opened) && readFileSync(opened, 'utf8') === 'http://127.0.0.1:1/there\n');
+    expect(said).toEqual([
+      '  no browser could be opened here (xdg-open): go to http://127.0.0.1:1/none',
+      '  no browser could be opened here (xdg-open): go to http://127.0.0.1:1/broken',
+    ]);
+  });
 
   test('nothing of it survives its own death', async () => {
     let url = '';

@@ -476,6 +476,24 @@ describe('the event store on Cosmos DB', () => {
     expect(indexes).toEqual(Array.from({ length: 99 }, (_, i) => i));
   });
 
+  test('a place in the feed is short, wherever a page ends: it has to fit into an address', async () => {
+    const from = await store.end();
+    const tenant = newTenant();
+    const streams = Array.from({ length: 60 }, (_, i) => `${tenant}/task/with-a-name-of-some-length-${i}`);
+    for (const name of streams) expect(await write(chain(name, 3))).toEqual({ kind: 'written' });
+    const seen: string[] = [];
+    let longest = 0;
+    for (let at = from, end = false; !end;) {
+      const page = await store.feed(at, 50);
+      expect(page.commits.length).toBeLessThanOrEqual(50);
+      seen.push(...page.commits.map(({ stream: name, index }) => `${name}@${index}`));
+      ({ checkpoint: at, end } = page);
+      longest = Math.max(longest, at.length);
+    }
+    expect(seen.sort()).toEqual(streams.flatMap((name) => [0, 1, 2].map((index) => `${name}@${index}`)).sort());
+    expect(longest).toBeLessThan(from.length + 200);
+  });
+
   test.each([
     ['"', 130_000, 2],
     ['\u0001', 40_000, 2],

@@ -103,7 +103,7 @@ export const texts = {
     title: 'In words',
     label: 'Say what you want to see or to have done',
     placeholder: 'In words, for example: why is inv-9 not done (Ctrl K)',
-    send: 'Ask',
+    send: 'Go',
     close: 'Close',
     running: 'As these commands:',
     came: {

@@ -164,11 +164,11 @@ test('what its temperament is shows, and more caution asks more', async () => {
 
 test('on a phone it is one line under the thumb, and what others wrote is text in it', async () => {
   const phone = await signedIn(host, '/', { viewport: PHONE, hasTouch: true, isMobile: true });
-  for (const part of [line(phone), box(phone).getByRole('button', { name: 'Ask', exact: true })])
+  for (const part of [line(phone), box(phone).getByRole('button', { name: 'Go' })])
     expect((await part.boundingBox())?.height).toBeGreaterThanOrEqual(44);
   for (const words of ['show task hostile', 'show receipts of task hostile', 'why hostile', 'what waits for me']) {
     await line(phone).fill(words);
-    await box(phone).getByRole('button', { name: 'Ask', exact: true }).tap();
+    await box(phone).getByRole('button', { name: 'Go' }).tap();
     await shows('Done, as these commands:', phone);
     await shows(/onerror/, phone);
     expect([words, await overflow(phone), await box(phone).locator('img, script').count()]).toEqual([words, 0, 0]);

@@ -48,7 +48,7 @@ export function Answer({ step, answer }: { readonly step: Step; readonly answer:
             {typeof row['status'] === 'string' && <Status text={row['status']} />}
             <span class="grow soft">
               {fieldsOf(row, thingsOf(step).called)
-                .filter(([name]) => name !== 'status')
+                .filter(([name, field]) => name !== 'status' && field !== false)
                 .slice(0, MOST_FIELDS.row)
                 .map(([name, field]) => (
                   <span key={name} class="field">

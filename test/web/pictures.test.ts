@@ -32,6 +32,15 @@ async function take(name: string, path: string, on: Page): Promise<void> {
   expect([name, statSync(file).size > 12_000]).toEqual([name, true]);
 }
 
+/** What comes of words, until it says so. */
+async function takeAsked(name: string, words: string, says: string, on: Page): Promise<void> {
+  const line = on.getByLabel('Say what you want to see or to have done');
+  await line.fill(words);
+  await line.press('Enter');
+  await on.getByText(says).waitFor();
+  await on.screenshot({ path: join(FOLDER, `${name}.png`) });
+}
+
 test('each pane has something to show, light and dark, wide and narrow', async () => {
   const urgent = await held(host, 'refund-4711', {
     ...{ kind: 'finance.refund', impact: 'critical', why: 'the payment came in twice, on 1 and on 3 March' },
@@ -42,6 +51,7 @@ test('each pane has something to show, light and dark, wide and narrow', async (
   await take('tasks', '/window/tasks', page);
   await take('task', '/window/tasks/contract-12', page);
   await take('task-then', `/window/tasks/contract-12?asOf=${new Date().toISOString()}`, page);
+  await takeAsked('ask', 'why is contract-12 not done', 'Done, as these commands:', page);
   await take('decisions', `/window/decisions/${urgent}`, page);
   await take('round', '/window/decisions/rounds/duplicate', page);
   await take('agents', '/window/agents', page);
@@ -69,6 +79,7 @@ test('each pane has something to show, light and dark, wide and narrow', async (
   page = await signedIn(host, '/', { viewport: PHONE, isMobile: true, hasTouch: true });
   await take('now-phone', '/', page);
   await take('tasks-phone', '/window/tasks', page);
+  await takeAsked('ask-phone', 'cancel task translation-1 because the customer withdrew it', 'Is it to run?', page);
   await take('decision-phone', `/window/decisions/${urgent}`, page);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();

@@ -10,6 +10,7 @@ import type * as ExportCommand from './export';
 import { REPORT_KINDS } from './performance-period';
 import type * as RecomputeCommand from './recompute';
 import type * as ReportCommand from './report';
+import type * as ReporterCommand from './reporter';
 import type * as RetentionCommand from './retention';
 import type * as TailCommand from './tail';
 import type * as VerifyCommand from './verify';
@@ -175,6 +176,16 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
     .option('--with-payloads', 'each entry with the bytes of its receipt, not with hashes and sizes alone')
     .addHelpText('after', EXIT_CODES)
     .action(runs<ReportCommand.ReportInput>(() => (require('./report') as typeof ReportCommand).report));
+
+  command(program, 'reporter', 'Be an agent that writes reports when tasks ask for them, for example of a schedule', [
+    'formicary reporter --principal reporter --out reports',
+  ])
+    .requiredOption('-o, --out <folder>', 'the folder that they are written into')
+    .addHelpText(
+      'after',
+      '\nIts tasks are of the type formicary.report, with the payload {"report":"daily","zone":"Europe/Berlin"}, or "weekly".',
+    )
+    .action(runs<ReporterCommand.ReporterInput>(() => (require('./reporter') as typeof ReporterCommand).reporter));
 }
 
 function declareArchive(program: Command): void {

@@ -41,6 +41,11 @@ export function periodOf(
   return period;
 }
 
+/** The day there: `2026-11-21`. */
+export function dayOf(time: Time, zone = 'UTC'): string {
+  return wall(clockOf(zone), Date.parse(time)).slice(0, 10);
+}
+
 function clockOf(zone: string): Intl.DateTimeFormat {
   try {
     return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });

@@ -1,7 +1,9 @@
 /** The commands of docs/metrics.md, run in their order against a fresh host, print what the page shows. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Formicary } from '../../client/client';
 import { eventually } from '../support/eventually';
-import { walkPage } from './walk';
+import { blocksOf, pageOf, walkPage } from './walk';
 
 /** A task that is completed, with what it has cost, and one that is dead. */
 async function work(client: Formicary): Promise<void> {
@@ -19,7 +21,8 @@ async function work(client: Formicary): Promise<void> {
 }
 
 test('every command prints what the page shows', () =>
-  walkPage('docs/metrics.md', ['npx formicary report'], async (url) => {
+  walkPage('docs/metrics.md', ['npx formicary report', 'npx formicary schedule'], async (url, folder) => {
+    writeFileSync(join(folder, 'morning.json'), blocksOf(pageOf('docs/metrics.md'), 'json')[0]!);
     const client = new Formicary({ url });
     await work(client);
     client.close();

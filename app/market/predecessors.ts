@@ -24,6 +24,14 @@ export interface PredecessorsDeps {
   readonly clock: Clock;
 }
 
+/** A task that is to be posted. */
+interface Posting {
+  readonly tenant: string;
+  readonly id: string;
+  readonly spec: TaskSpec;
+  readonly refused: Rejection | undefined;
+}
+
 /** Tasks of which it is remembered who was let in to come after them. */
 const MOST_ENTERED = 1_000;
 
@@ -37,16 +45,15 @@ export class Predecessors {
    * Posts a task, unless it can't come after those that it names, or refer to their results. From here on it has its
    * place with each of them, though it stands there only later: within this process no more are let in than may be,
    * however many come at once.
+   * @param posting `refused`: why it is refused already, if so
    * @param run posts it, or has its stream refuse it: that knows a command that comes again
    */
   async admit(
-    tenant: string,
-    id: string,
-    { after, job, payload }: TaskSpec,
+    { tenant, id, spec: { after, job, payload }, refused }: Posting,
     run: (refused: Rejection | undefined) => Promise<Outcome<TaskState, TaskEvent>>,
   ): Promise<Outcome<TaskState, TaskEvent>> {
     // A job has asked when it was posted.
-    if (after === undefined || job !== undefined) return await run(undefined);
+    if (refused !== undefined || after === undefined || job !== undefined) return await run(refused);
     const wrong = after.includes(id)
       ? new Rejection('invalid', 'after-itself', `a task can't come after itself: leave ${id} out of after`)
       : referenceProblem(id, payload, (key) => after.includes(key));

@@ -117,9 +117,8 @@ export class Tasks {
     if (cause instanceof Rejection) return { ok: false, rejection: cause };
     const { parent, task_type, priority } = spec;
     const stranger = parent && notPartOf((await this.load(tenant, parent)).state, parent, context.principal);
-    return await this.deps.predecessors.admit(tenant, id, spec, async (problem) => {
+    return await this.deps.predecessors.admit({ tenant, id, spec, refused: stranger || undefined }, async (refused) => {
       // The stream itself refuses: it knows a command that comes again.
-      const refused = stranger || problem;
       if (refused) return await this.tasks.decide(context, id, 'task.post', () => refused);
       const payload = placedFor(spec, spec.payload);
       const full = await this.payloads.keep({ ...context, action: 'task.post' }, this.tasks.name(tenant, id), payload);

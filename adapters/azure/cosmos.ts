@@ -56,6 +56,7 @@ export const CONTAINERS = {
         { path: '/doc/compensation/?' },
         { path: '/doc/correlation_id/?' },
         { path: '/doc/deprecated/?' },
+        { path: '/doc/ended_on/?' },
         { path: '/doc/escalated/?' },
         { path: '/doc/events/[]/?' },
         { path: '/doc/goneAt/?' },

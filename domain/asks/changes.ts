@@ -51,14 +51,26 @@ export function post(clause: Clause, saying: Saying): Answer {
   const not_before = timeAfter(clause, now, /^(?:in|after|at|from)$/);
   const urgent = clause.state('urgent') !== undefined || isFelt(manner, 'urgency');
   const count = clause.count() ?? 1;
-  const type = clause.name('type') ?? clause.name('task') ?? clause.bare();
+  const typed = clause.name('type');
+  const type = typed ?? clause.name('task') ?? clause.bare();
   clause.understood(/^(?:and|with|a)$/);
   if (type === undefined)
     return question('Which type of task?', 'post a task finance.reconciliation', 'show types of finance');
+  if (typed === undefined && isNoType(clause, type))
+    return question(
+      `${type} may be something that there is. Which type of task?`,
+      `post a task of type ${type}`,
+      `why ${type}`,
+    );
   if (id !== undefined && count > 1)
     return question('One id can be given to one task only. Which do you mean?', `post a task ${type} with id ${id}`);
   const values = { type, id, about, location, priority, deadline, not_before, urgency: urgent ? 1 : undefined };
   return times(count, 'postTask', values, { next: id === undefined ? ['what is stuck'] : [`why is ${id} not done`] });
+}
+
+/** An id without a dot: of a task or an agent rather than of a type, unless somebody called it one. */
+function isNoType({ tokens }: Clause, name: string): boolean {
+  return !name.includes('.') && tokens.some(({ kind, text }) => kind === 'id' && text === name);
 }
 
 /** The same several times, as often as a plan has room for. */
@@ -109,11 +121,17 @@ export function plan(clause: Clause, saying: Saying): Answer {
 
 function planned(clause: Clause, { phrase }: Saying, again: Recurrence | undefined): Answer {
   const id = clause.bare(/^(?:id|named|called)$/);
-  const type = clause.name('type') ?? clause.name('task', 'schedule') ?? clause.bare();
+  const typed = clause.name('type');
+  const type = typed ?? clause.name('task', 'schedule') ?? clause.bare();
   clause.understood(/^(?:utc|time|zone)$/);
   const zone = clause.value('zone')?.text;
   if (type === undefined)
     return question('Which type of task, and when?', 'schedule finance.reconciliation every weekday at 18:30');
+  if (typed === undefined && isNoType(clause, type))
+    return question(
+      `${type} may be something that there is. Which type of task?`,
+      `schedule a task of type ${type} every weekday at 18:30`,
+    );
   if (again === undefined)
     return question('When?', `schedule ${type} every weekday at 18:30`, `schedule ${type} every 15 minutes`);
   if ('missing' in again)
@@ -139,6 +157,12 @@ export function spawn(clause: Clause, { manner }: Saying): Answer {
       'Which type of agent?',
       'spawn 2 finance.reconciliation agents',
       'register agent recon-7 of type finance.reconciliation',
+      'show types of finance',
+    );
+  if (stated === undefined && isNoType(clause, named as string))
+    return question(
+      `Of which type is ${type}?`,
+      `register agent ${type} of type finance.reconciliation`,
       'show types of finance',
     );
   const known = type.includes('.')
@@ -211,6 +235,7 @@ export function kill(clause: Clause, saying: Saying): Answer {
 
 export function retry(clause: Clause, { now }: Saying): Answer {
   const deadline = timeAfter(clause, now, /^(?:by|within|until|before|deadline)$/);
+  clause.understood(/^again$/);
   return each('redriveTask', clause.listed('task'), { deadline }, 'retry task inv-4711');
 }
 
@@ -249,6 +274,8 @@ export function pause(clause: Clause, saying: Saying): Answer {
       'pause schedule daily-close',
     );
   const { of, name } = found;
+  if (of === 'task' && isNoType(clause, name))
+    return question('Types of tasks are paused; a task is stopped.', `stop task ${name} because …`);
   return because(clause, saying, (reason) =>
     of === 'agent'
       ? draft('drain', { kind: 'agent', name, reason }, { next: [`resume agent ${name}`] })
@@ -280,6 +307,8 @@ export function resume(clause: Clause): Answer {
       'resume type finance.reconciliation',
       'resume agent recon-7',
     );
+  if (found.of === 'task' && isNoType(clause, found.name))
+    return question('Types of tasks are resumed; of a task its stop is lifted.', `lift task ${found.name} because …`);
   return draft('resume', { kind: found.of === 'task' ? 'type' : found.of, name: found.name });
 }
 

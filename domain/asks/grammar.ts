@@ -10,13 +10,13 @@ import type { Time } from '../kernel/time';
 import { type Answer, type Drafts, type Question, question, refused } from './answer';
 import * as changes from './changes';
 import { Clause, type Token, tokensOf } from './clause';
-import { attuned, draws, isBrief, isFeeling, isFelt, type Manner } from './manner';
+import { attuned, besideFeeling, draws, isBrief, isFeeling, isFelt, type Manner } from './manner';
 import { type OperationId, OPERATIONS } from './operations';
 import { type Correction, MAX_STEPS, MAX_WORDS, type Plan, type Step } from './plan';
 import { outOfReach } from './reach';
 import * as reads from './reads';
 import { stepOf } from './steps';
-import { BECAUSE, type Deed, type Thing } from './vocabulary';
+import { BECAUSE, type Deed, meaningOf, type Thing } from './vocabulary';
 
 /** What a rule knows beside its clause. */
 export interface Saying {
@@ -67,6 +67,9 @@ const EXAMPLES = [
 ];
 const LOOKING: ReadonlySet<Deed | undefined> = new Set<Deed>(['show', 'why', 'optimize', 'recompute', 'help']);
 
+/** Words of these may take back what was said beside them. */
+const HOLDING = new Set<Deed | undefined>(['cancel', 'remove', 'kill', 'pause', 'drain', 'stop', 'reject', 'veto']);
+
 /** The plan for a phrase, a question back, or why there is none. The same phrase at the same time is the same plan. */
 export function planOf(phrase: string, given: Omit<Saying, 'phrase'>): Plan {
   const text = phrase.trim();
@@ -82,7 +85,8 @@ export function planOf(phrase: string, given: Omit<Saying, 'phrase'>): Plan {
   const wanted = all.filter(({ clause }) => !clause.isVague() || !isFeeling(clause.written()));
   const parts = wanted.length > 0 ? wanted : all;
   // Before the first answer: nothing is asked about, and no model sees it, where a part of it is refused.
-  const kept = all.flatMap(({ clause }) => outOfReach(clause, LOOKING.has(clause.deed)) ?? []);
+  const isChanging = all.some(mayChange);
+  const kept = all.flatMap(({ clause }) => outOfReach(clause, LOOKING.has(clause.deed), isChanging) ?? []);
   const [first] = kept;
   if (first !== undefined) return kept.find(({ secret }) => secret) ?? first;
   const answers: Drafts[] = [];
@@ -94,11 +98,69 @@ export function planOf(phrase: string, given: Omit<Saying, 'phrase'>): Plan {
       return asked(question('Is that to be done? Say so, as a command.', ...EXAMPLES.slice(3, 5)));
     answers.push(answer);
   }
+  const doubt = doubtIn(all, new Map(parts.map(({ clause }, i) => [clause, answers[i] as Drafts])));
+  if (doubt !== undefined) return asked(doubt);
   const guesses = parts.flatMap(({ clause }) => clause.tokens.filter(({ isGuess }) => isGuess));
   return planned(
     answers,
     guesses.map(({ text: from, word: to }) => ({ from, to })),
     saying,
+  );
+}
+
+/** Whether something is to be changed by it. Tasks that come after each other need no deed for that. */
+function mayChange({ clause, links }: Part): boolean {
+  return !LOOKING.has(clause.deed) && (clause.deed !== undefined || links.length > 1 || wantsAgents(clause));
+}
+
+/**
+ * What is unclear of a phrase that changes something, in its other clauses: they may take it back, or bind it to what
+ * they look at. Those that tell of feelings have no answer.
+ */
+function doubtIn(all: readonly Part[], answers: ReadonlyMap<Clause, Drafts>): Question | undefined {
+  const isChange = ({ clause }: Part) =>
+    answers.get(clause)?.drafts.some(([operation]) => OPERATIONS[operation].risk > 0) === true;
+  const last = all.findLastIndex(isChange);
+  const doubts = [...all.entries()]
+    .filter(([, part]) => last >= 0 && !isChange(part))
+    .map(([at, { clause }]) => {
+      const turning = clause.tokens.find(({ meaning }) => meaning?.turns);
+      if (turning !== undefined) return turned(turning.text);
+      return answers.has(clause) ? doubtOfLook(clause, at < last) : doubtOfFeeling(clause);
+    });
+  return doubts.find((doubt) => doubt !== undefined);
+}
+
+/** Before a change it may be what that depends on. `Wrong` and `that is bad` look at nothing: they may be about it. */
+function doubtOfLook(clause: Clause, isBefore: boolean): Question | undefined {
+  const { names, tokens } = clause;
+  const strange = clause.left([]).find(isUnknown);
+  if (strange !== undefined) return unknown(strange.text);
+  const holding = tokens.find(
+    ({ word, meaning }) => word === 'wait' || (HOLDING.has(meaning?.deed) && !meaning?.thing),
+  );
+  if (holding !== undefined) return turned(holding.text);
+  const isOfSomething = names.length > 0 || tokens.some(({ meaning: { thing, state } = {} }) => thing ?? state);
+  return isBefore || !isOfSomething || tokens.some(({ word }) => word === ',')
+    ? question('Is that to be done whatever the rest shows? Say what is to be changed by itself.')
+    : undefined;
+}
+
+/** Beside a change it says nothing else: `this is useless`. */
+function doubtOfFeeling(clause: Clause): Question | undefined {
+  const left = besideFeeling(clause.written()).match(/[^\s.!?']+/g) ?? [];
+  const strange = left.find((word) => !/^(?:is|are)$/.test(word) && meaningOf(word)?.filler !== true);
+  return strange === undefined ? undefined : unknown(strange);
+}
+
+function unknown(word: string): Question {
+  return question(`What is "${word}"? I did not understand that part.`, ...EXAMPLES.slice(0, 3));
+}
+
+function turned(word: string): Question {
+  return question(
+    `"${word}" may make something else of that. Say without it what is to be done.`,
+    ...EXAMPLES.slice(3, 5),
   );
 }
 
@@ -131,7 +193,7 @@ function planned(answers: readonly Drafts[], corrections: readonly Correction[],
 
 interface Part {
   readonly clause: Clause;
-  /** What comes after each other, where it is a chain. */
+  /** What comes after each other, where it is a chain; with its marks, which no name has inside. */
   readonly links: readonly (readonly Token[])[];
 }
 
@@ -145,9 +207,9 @@ function clausesOf(tokens: readonly Token[], text: string): Part[] {
   let reason: string | undefined;
   let isQuestion = false;
   const close = () => {
-    const all = segments.filter((segment) => segment.length > 0);
-    if (all.length > 0 || reason !== undefined)
-      parts.push({ clause: new Clause(all.flat(), reason, isQuestion), links: all });
+    const links = segments.filter((segment) => segment.some(({ kind }) => kind !== 'mark'));
+    const all = segments.flat().filter(({ kind, word }) => kind !== 'mark' || word === ',');
+    if (all.length > 0 || reason !== undefined) parts.push({ clause: new Clause(all, reason, isQuestion), links });
     [segments, reason, isQuestion] = [[[]], undefined, false];
   };
   for (let i = 0; i < tokens.length; i += 1) {
@@ -166,8 +228,9 @@ function clausesOf(tokens: readonly Token[], text: string): Part[] {
         break;
       }
     } else if (isSeparator && beginsWithDeed(tokens.slice(i + 1)) && token.word !== '→') close();
-    else if (token.word === '→' || token.word === 'then' || token.word === ';') segments.push([]);
-    else if (token.kind !== 'mark' || token.word === ',') segments.at(-1)?.push(token);
+    else if (token.word === '→' || token.word === 'then') segments.push([]);
+    else if (token.word === ';') segments.push([token]);
+    else segments.at(-1)?.push(token);
   }
   close();
   return parts;
@@ -180,8 +243,9 @@ function beginsWithDeed(tokens: readonly Token[]): boolean {
   return head?.meaning?.deed !== undefined && head.meaning.state === undefined;
 }
 
-/** Who speaks of it, and does not ask for it: `we will retry inv-9`, `could i retry inv-9`. */
-const SPOKEN_OF = /\b(?:can|could|would|will)\b(?! (?:you|u|like)\b)(?<!\b(?:you|u) \w+)/;
+/** Who speaks of it, and does not ask for it: `we will retry inv-9`, `could i retry inv-9`, `am i to retry inv-9`. */
+const SPOKEN_OF =
+  /\b(?:can|could|would|will)\b(?! (?:you|u|like)\b)(?<!\b(?:you|u) \w+)|\bgoing to\b|\bam i\b|\bwant me to\b/;
 /** Who asks for it by a question: `can you retry inv-9?`. */
 const ASKED_FOR = /\b(?:can|could|would|will) (?:you|u)\b|\b(?:please|pls|plz)\b/;
 
@@ -210,14 +274,20 @@ function withReason(answer: Answer, { reason }: Clause): Answer {
   return { ...answer, notes: [...(answer.notes ?? []), 'no command here keeps a reason'] };
 }
 
+function wantsAgents(clause: Clause): boolean {
+  return clause.deed === undefined && /\b(?:need|want)\b/.test(clause.words) && clause.has('agent');
+}
+
+const isUnknown = ({ kind, meaning }: Token) => kind === 'word' && meaning === undefined;
+
 /** Without a deed: what is named is looked at. */
 function undeeded(clause: Clause, saying: Saying): Answer {
-  if (/\b(?:need|want)\b/.test(clause.words) && clause.has('agent')) {
+  if (wantsAgents(clause)) {
     const wanted = changes.spawn(clause, saying);
     return 'drafts' in wanted ? whole(wanted, clause, false) : wanted;
   }
   const answer = reads.show(clause, saying);
-  const isStrange = clause.left([]).some(({ kind, meaning }) => kind === 'word' && meaning === undefined);
+  const isStrange = clause.left([]).some(isUnknown);
   return 'drafts' in answer && !isStrange
     ? whole(answer, clause, true)
     : question("I don't know what is to be done.", ...EXAMPLES);
@@ -245,13 +315,8 @@ const ABOUT: Partial<Readonly<Record<OperationId, readonly Thing[]>>> = {
 function whole(answer: Drafts, clause: Clause, isLooking: boolean): Answer {
   const left = clause.left(answer.drafts.flatMap(([operation]) => ABOUT[operation] ?? []));
   const [strange] = left.filter(({ kind }) => !isLooking || (kind !== 'word' && kind !== 'number'));
-  if (strange?.meaning?.turns === true)
-    return question(
-      `"${strange.text}" may make something else of that. Say without it what is to be done.`,
-      ...EXAMPLES.slice(3, 5),
-    );
-  if (strange !== undefined)
-    return question(`What is "${strange.text}"? I did not understand that part.`, ...EXAMPLES.slice(0, 3));
+  if (strange?.meaning?.turns === true) return turned(strange.text);
+  if (strange !== undefined) return unknown(strange.text);
   const words = left.filter(({ meaning }) => meaning === undefined).map(({ text }) => `"${text}"`);
   return words.length === 0 ? answer : { ...answer, notes: [...(answer.notes ?? []), `left out: ${words.join(', ')}`] };
 }
@@ -278,25 +343,42 @@ function withoutDeed(tokens: readonly Token[]): readonly Token[] {
   return isPlain ? tokens.slice(at + 1) : [];
 }
 
-const IN_NAMES: ReadonlySet<Token['kind']> = new Set(['word', 'quoted', 'id']);
-const IDLE = /^(?:a|an|the|task|tasks|job|pipeline|workflow|please|pls|and|first|of|do|it)$/;
+const IDLE = /^(?:a|an|the|task|tasks|job|pipeline|workflow|please|pls|and|first|of|do)$/;
+/** What is about something says what; tasks that come after each other begin now. */
+const WHEN =
+  /^(?:tomorrow|tonight|later|soon|noon|midnight|morning|afternoon|evening|night|weekend|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)$/;
 
 /** Undefined where it is no name, or where a word may make something else of it. */
 function linkOf(tokens: readonly Token[]): { readonly text: string; readonly about?: string } | undefined {
-  const said = tokens.at(-1)?.word === ',' ? tokens.slice(0, -1) : tokens;
-  const begin = said.slice(said.findIndex(({ word }) => !IDLE.test(word)));
-  const at = begin.findIndex(({ word }) => /^(?:on|of|for|about)$/.test(word));
-  const head = (at < 0 ? begin : begin.slice(0, at)).filter(({ word }) => !IDLE.test(word));
-  if (head.length === 0 || head.some(({ kind, meaning }) => !IN_NAMES.has(kind) || meaning?.filler === true))
-    return undefined;
-  const about =
-    at < 0
-      ? undefined
-      : begin
-          .slice(at + 1)
-          .filter(({ kind }) => kind !== 'mark')
-          .map(({ text }) => text)
-          .join(' ');
-  const text = head.map(({ kind, text: as }) => (kind === 'word' ? as.toLowerCase() : as)).join('_');
-  return { text, ...(about === undefined || about === '' ? {} : { about }) };
+  const said = tokens.slice(0, tokens.findLastIndex(({ kind }) => kind !== 'mark') + 1);
+  const from = said.findIndex(({ word }) => !IDLE.test(word));
+  const [head, about] = split(said.slice(from < 0 ? said.length : from));
+  const named = head.filter(({ word }) => !/^(?:a|an|the|tasks?)$/.test(word));
+  if (!isTypeIn(named) || about?.length === 0 || about?.every(isPlainIn) === false) return undefined;
+  const text = named.map(({ kind, text: as }) => (kind === 'word' ? as.toLowerCase() : as)).join('_');
+  return { text, ...(about === undefined ? {} : { about: about.map(({ text: as }) => as).join(' ') }) };
+}
+
+/** What stands before and behind `on`, `of`, `for` or `about`. */
+function split(tokens: readonly Token[]): readonly [head: readonly Token[], about?: readonly Token[]] {
+  const at = tokens.findIndex(({ word }) => /^(?:on|of|for|about)$/.test(word));
+  return at < 0 ? [tokens] : [tokens.slice(0, at), tokens.slice(at + 1)];
+}
+
+/** A type by its name, or in words. An id without a dot is of something that there is. */
+function isTypeIn(head: readonly Token[]): boolean {
+  const [first] = head;
+  if (first === undefined) return false;
+  if (first.kind !== 'word') return head.length === 1 && (first.kind === 'quoted' || first.text.includes('.'));
+  return head.every(
+    (token) =>
+      token.kind === 'word' && token.meaning?.filler !== true && isPlainIn(token) && !HOLDING.has(token.meaning?.deed),
+  );
+}
+
+const IN_TEXT: ReadonlySet<Token['kind']> = new Set(['word', 'quoted', 'id', 'path', 'number']);
+
+/** Whether a word says neither when, nor how something has to be. */
+function isPlainIn({ kind, word, meaning }: Token): boolean {
+  return IN_TEXT.has(kind) && meaning?.turns !== true && meaning?.state === undefined && !WHEN.test(word);
 }

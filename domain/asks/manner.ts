@@ -61,9 +61,14 @@ export function attuned(manner: Manner, words: string): Manner {
   return { ...manner, ...(Object.fromEntries(felt) as object) };
 }
 
-/** Whether words tell of nothing but how somebody feels. */
+/** Whether words tell how somebody feels. */
 export function isFeeling(words: string): boolean {
   return Object.values(SIGNS).some((sign) => sign.test(words));
+}
+
+/** What words say beside how somebody feels. */
+export function besideFeeling(words: string): string {
+  return Object.values(SIGNS).reduce((left, sign) => left.replace(sign, ' '), words);
 }
 
 /** Whether a trait's tact is called for. */

@@ -4,8 +4,9 @@ import type { Clause } from './clause';
 import type { Refused } from './plan';
 
 const NOT =
-  /\b(?:no|not|none|neither|nor|never|nobody|noone|nothing|without|cannot|donot|shant|aint|(?:ca|wo|do|does|did|is|are|was|were|has|have|had|should|must|would|could|need)nt)\b/;
-const IF = /\b(?:if|unless|whenever|when|once|in case)\b/;
+  /\b(?:no|not|none|neither|nor|never|nevermind|nvm|nope|nah|nobody|noone|nothing|without|cannot|donot|shant|aint|(?:ca|wo|do|does|did|is|are|was|were|has|have|had|should|must|might|may|ought|would|could|need)nt)\b/;
+const IF =
+  /\b(?:if|unless|whenever|when|once|in case|in (?:an |any |the )?emergency|provid(?:ed|ing)|assuming|suppos(?:e|ed|ing)|(?:as|so) (?:soon|long) as|(?:up)?on (?:approval|completion|success))\b/;
 const WHOLE = /\b(?:all|everything|everyone|everybody|each|every|any|both|them|those|these|it|that)\b/;
 const AROUND =
   /\b(?:ignore|bypass|circumvent|disable|skip|forget|override|overrule|turn off|switch off|without)\b.*\b(?:rules?|policy|policies|instructions?|confirm\w*|asking|approvals?|oversight|audits?|receipts?|checks?|safety)\b/;
@@ -69,8 +70,14 @@ const ABSENT: readonly (readonly [RegExp, string, readonly string[]])[] = [
   ],
 ];
 
-/** Why this clause is no plan, or undefined. */
-export function outOfReach(clause: Clause, isLooking: boolean): Refused | undefined {
+/**
+ * Why this clause is no plan, or undefined.
+ *
+ * @param isLooking whether this clause only looks
+ * @param isChanging whether anything in the phrase is to be changed: then what says not, or binds it to a condition,
+ *   counts in each of its clauses
+ */
+export function outOfReach(clause: Clause, isLooking: boolean, isChanging: boolean): Refused | undefined {
   const { deed } = clause;
   const words = clause.written();
   const spoken = clause.written(true);
@@ -86,15 +93,14 @@ export function outOfReach(clause: Clause, isLooking: boolean): Refused | undefi
     if (pattern.test(words)) return { ...refused(`${reason}.`), command };
   for (const [pattern, reason, instead] of ABSENT) if (pattern.test(spoken)) return refused(`${reason}.`, ...instead);
   const isCondition =
-    /^(?:if|unless|whenever|once)\b|\bon (?:error|failure)\b/.test(words) ||
-    (!isLooking && deed !== undefined && IF.test(words));
+    /^(?:if|unless|whenever|once)\b|\bon (?:error|failure)\b/.test(words) || (isChanging && IF.test(words));
   if (isCondition)
     return refused(
       'A condition is no command: nothing here waits for it. Say what is to be done now, or post tasks that come after each other.',
       'debug → fix → test',
     );
+  if (isChanging && NOT.test(words)) return refused('It says not: nothing is done.');
   if (isLooking || deed === undefined) return undefined;
-  if (NOT.test(words)) return refused('It says not: nothing is done.');
   const isTotal = WHOLE.test(words) && !/\b(?:every|each)\b/.test(words);
   if (isTotal && !['stop', 'lift', 'kill', 'post', 'make', 'plan'].includes(deed))
     return refused(

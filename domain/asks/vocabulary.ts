@@ -140,7 +140,7 @@ const FILLERS = new Set(
   wordsOf(`please pls plz can could would will you u i we us me our my your the a an there to and be its just now
     quickly of in into on at by with from for as this that am so hey hi hello formicary thanks let lets going like want
     need wanna give right currently still current present new details detail full here thing things then id name
-    happening doing ago again only also too really very exactly sure`),
+    happening doing ago also too really very exactly sure im`),
 );
 
 /** Words that turn what is said into something else. Whoever only looks may say them; a change asks about each. */
@@ -149,7 +149,7 @@ const TURNS = new Set([
   ...wordsOf(`no not nothing never cannot dont donot doesnt didnt isnt arent wasnt werent cant wont shant shouldnt
     mustnt wouldnt couldnt havent hasnt hadnt neednt aint
     did does has have had was were been should shall must may might ought or if unless whenever once while until before
-    after since within than it they them these those all anything something every each some many much more most
+    after since within than again only it they them these those all anything something every each some many much more most
     up down out off away back over first last latest past recent recently today todays yesterday top biggest
     per hour hours day month daily monthly minute minutes seconds usd dollar dollars`),
 ]);

@@ -73,6 +73,50 @@ test('a long phrase, several lines, or what can not be seen is refused', () => {
     expect(planOf(phrase, NOON).outcome).toBe('refused');
 });
 
+test('no change is planned where another clause takes it back, waits, or binds it to something', () => {
+  // What stands behind a reason without quotes belongs to it.
+  const changing = [...PLAIN, ...BAD_ENGLISH].filter(
+    ([phrase]) => isChange(planOf(phrase, NOON)) && !REASON.test(phrase),
+  );
+  expect(changing.length).toBeGreaterThan(40);
+  const planned = changing.flatMap(([phrase], i) =>
+    TURNED.flatMap((turn, j) => {
+      const joint = JOINTS[(i + j) % JOINTS.length];
+      const gaps = gapsOf(phrase);
+      const gap = gaps[(i + j) % gaps.length] ?? 0;
+      const [head, tail] = [phrase.slice(0, gap), phrase.slice(gap)];
+      const said = [turn + joint + phrase, phrase + joint + turn, `${head}, ${turn},${tail}`, `${head} ${turn}${tail}`];
+      return said.filter((one) => isChange(planOf(one, NOON)));
+    }),
+  );
+  expect(planned).toEqual([]);
+});
+
+const isChange = (plan: Plan) => plan.outcome === 'planned' && plan.steps.some(({ risk }) => risk > 0);
+const REASON = / (?:because|becuase|cuz|cos) (?!")/;
+const JOINTS = [', ', '; ', '. ', ' and ', ', and ', ' then ', ', then ', ' - ', ' → ', ': ', ' (', ' '];
+const TURNED = [
+  ...["don't", 'dont', "do'nt", 'do not', "i won't", 'not yet', 'not now', 'never', 'no', 'nope', 'nvm', 'never mind'],
+  ...['nobody asked for that', 'no approval', 'no open tasks', 'not approved', 'nothing is done', 'without approval'],
+  ...['hold on', 'hold that', 'wait', 'wait for approval', 'wait for task inv-8', 'wait an hour', 'wait a minute'],
+  ...['if inv-8 is done', 'unless inv-8 is open', 'in case inv-8 is dead', 'provided inv-8 is done', 'in an emergency'],
+  ...[
+    'once inv-8 is done',
+    'when inv-8 is done',
+    'whenever tasks are open',
+    'as soon as inv-8 is done',
+    'once approved',
+  ],
+  ...['until inv-8 is done', 'after inv-8 is done', 'before inv-8 is done', 'after approval', 'while tasks are open'],
+  ...['only in an emergency', 'only now', 'not at once', "right now don't", 'wtf no', "i don't understand"],
+  ...['are all tasks done', 'is it done', 'show tasks if open', 'check that inv-8 is paid', 'check it first'],
+];
+/** Where a word ends, outside of quotes, and not in front of a reason. */
+const gapsOf = (phrase: string) =>
+  [...phrase.matchAll(/(?<!because) /g)]
+    .map(({ index }) => index)
+    .filter((at) => phrase.slice(0, at).split('"').length % 2 === 1);
+
 test('no phrase has it fail, and none makes more commands than a plan may have', () => {
   const word = fc.oneof(
     fc.constantFrom(...TABLE.flatMap(([phrase]) => phrase.split(' '))),

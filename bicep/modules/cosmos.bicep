@@ -117,6 +117,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
               { path: '/doc/compensation/?' }
               { path: '/doc/correlation_id/?' }
               { path: '/doc/deprecated/?' }
+              { path: '/doc/ended_on/?' }
               { path: '/doc/escalated/?' }
               { path: '/doc/events/[]/?' }
               { path: '/doc/goneAt/?' }

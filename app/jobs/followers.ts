@@ -24,15 +24,13 @@ import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import { type Change, eventsOf } from '../engine/reacting';
 import type { Predecessors, TaskOutcome, Tasks } from '../market/module';
-import { Backlog } from './backlog';
+import { Backlog, type Looks } from './backlog';
 import { type Completed, type Fill, type Filled, type Filling, type Read, Reading } from './filling';
 import { inNameOfJobs } from './jobs';
-import { AT_ONCE, endsByItself, NOT_POSTED } from './offers';
+import { AT_ONCE, endsByItself, MAX_REASON, NOT_POSTED } from './offers';
 import { AGAIN_SECONDS, STANDING_SECONDS, standingSeconds } from './standing';
 import { endOf } from './task-ends';
 
-/** Longest reason why one is cancelled, in characters. */
-const MAX_REASON = 500;
 /** Looks in a second that the deadlines of all tenants wait for: each reads a task and those that it comes after. */
 const MOST_LOOKS = 256;
 
@@ -44,26 +42,21 @@ export interface FollowersDeps extends Pick<Engine, 'transactor' | 'deadlines' |
   readonly aside: Filling;
 }
 
-/** What may be done in a second that the feed and the deadlines of all tenants wait for. */
-interface Second {
-  readonly until: Time;
-  readonly reading: Reading;
-  looks: number;
-}
-
 /** A task that one comes after, as it is. */
 type Before = TaskState & { readonly id: string };
 
 export class Followers {
   private readonly due: Reason;
-  private current: Second = { until: toTime(0), reading: new Reading(), looks: 0 };
+  /** What is read before this time for all that is let go: the feed and the deadlines of all tenants wait for it. */
+  private read: { readonly until: Time; readonly reading: Reading } = { until: toTime(0), reading: new Reading() };
   private readonly backlog: Backlog;
   /** Of the tenant that the backlog has come to: what it refers to next is mostly the same. */
   private aside: { readonly tenant: string; readonly fill: Fill } | undefined;
 
   constructor(private readonly deps: FollowersDeps) {
-    this.due = deps.deadlines.on('blocked', (stream) => this.look(stream));
-    this.backlog = new Backlog((stream) => this.seeTo(stream), deps.report);
+    const look: Looks['look'] = (stream, isAside) => this.look(stream, isAside);
+    this.backlog = new Backlog({ reason: 'blocked', most: MOST_LOOKS, look }, deps);
+    this.due = this.backlog.due;
   }
 
   /** Begins nothing any more, and waits for what is under way beside the feed and the deadlines. */
@@ -114,56 +107,34 @@ export class Followers {
     if (due !== undefined) await wish(due);
   }
 
-  private async look(stream: string): Promise<Time | undefined> {
-    const { tenant } = parseStream(stream);
-    const second = this.second();
-    // Whoever waits already goes on waiting.
-    if (this.backlog.size(tenant) > 0 || second.looks === MOST_LOOKS) return this.later(stream);
-    second.looks += 1;
-    return await this.lookNow(stream, this.filling(tenant));
-  }
-
-  private async lookNow(stream: string, fill: Fill): Promise<Time | undefined> {
+  private async look(stream: string, isAside: boolean): Promise<Time | undefined> {
     const { tenant } = parseStream(stream);
     const cause = await this.deps.transactor.cause(tenant, commitRef(stream, 0));
-    return cause === undefined ? undefined : await this.settle(stream, cause, fill, true);
-  }
-
-  /** Looks at one whose turn has come in the backlog. */
-  private async seeTo(stream: string): Promise<void> {
-    const { tenant } = parseStream(stream);
-    if (this.aside?.tenant !== tenant)
-      this.aside = { tenant, fill: this.deps.aside.turn(tenant, new Reading(Number.POSITIVE_INFINITY)) };
+    if (cause === undefined) return undefined;
     try {
-      const due = await this.lookNow(stream, this.aside.fill);
-      if (due !== undefined) await this.deps.deadlines.schedule([{ stream, reason: this.due, due }]);
+      return await this.settle(stream, cause, isAside ? this.fillingAside(tenant) : this.filling(tenant), true);
     } finally {
       // What was read is not kept for nobody.
-      if (this.backlog.size(tenant) === 1) this.aside = undefined;
+      if (isAside && this.backlog.size(tenant) === 1) this.aside = undefined;
     }
   }
 
-  /**
-   * Leaves it to the backlog; answers when it is looked at should that be lost. The more wait, the later: the looks at
-   * them are no more than a few a second.
-   */
-  private later(stream: string): Time {
-    this.backlog.add(stream);
-    const waiting = this.backlog.size(parseStream(stream).tenant);
-    return plusSeconds(this.now(), Math.min(STANDING_SECONDS, Math.max(AGAIN_SECONDS, waiting)));
+  private fillingAside(tenant: string): Fill {
+    if (this.aside?.tenant !== tenant)
+      this.aside = { tenant, fill: this.deps.aside.turn(tenant, new Reading(Number.POSITIVE_INFINITY)) };
+    return this.aside.fill;
   }
 
   /** Makes payloads that the feed or the deadlines wait for. */
   private filling(tenant: string): Fill {
     // Whoever comes behind others of its tenant that wait reads nothing now, and leaves this second to other tenants.
-    const reading = this.backlog.size(tenant) > 0 ? new Reading(-1) : this.second().reading;
-    return this.deps.filling.turn(tenant, reading);
+    return this.deps.filling.turn(tenant, this.backlog.size(tenant) > 0 ? new Reading(-1) : this.reading());
   }
 
-  private second(): Second {
+  private reading(): Reading {
     const now = this.now();
-    if (now >= this.current.until) this.current = { until: plusSeconds(now, 1), reading: new Reading(), looks: 0 };
-    return this.current;
+    if (now >= this.read.until) this.read = { until: plusSeconds(now, 1), reading: new Reading() };
+    return this.read.reading;
   }
 
   /**
@@ -253,7 +224,7 @@ export class Followers {
       return found;
     };
     const filled = await fill(payload_ref === undefined ? payload : read);
-    if ('later' in filled) return this.later(taskStream(tenant, id));
+    if ('later' in filled) return this.backlog.later(taskStream(tenant, id));
     if ('wrong' in filled) return await this.cancelled(context, id, NOT_POSTED + filled.wrong);
     const isAsItWas = filled.value === payload;
     return this.after(await this.deps.predecessors.unblock(context, id, spec, isAsItWas ? undefined : filled));

@@ -4,13 +4,15 @@
  * Calls the market (tasks are posted, cancelled, read), notices (ends are told) and tenants.
  */
 import { isEnded, jobDecider } from '../../domain/jobs/job';
-import { scheduleDecider } from '../../domain/jobs/schedule';
+import { isThere, scheduleDecider, type ScheduleState } from '../../domain/jobs/schedule';
 import { JOB_ENDS, JOB_STATUSES } from '../../domain/jobs/statuses';
 import { jobs as jobsView } from '../../projections/jobs/jobs';
 import { schedules as schedulesView } from '../../projections/jobs/schedules';
+import { ALL } from '../../projections/projection';
 import { EndWaits } from '../engine/end-waits';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
+import { eachRow, type RowPlace } from '../engine/rows';
 import { nextTurn } from '../engine/turns';
 import { Payloads, type Predecessors, type Tasks, type WindingUp } from '../market/module';
 import { type ChannelBook, type Deliveries, PUBLIC_URL } from '../notices/module';
@@ -38,6 +40,8 @@ export interface JobsNeeds {
   readonly publicUrl?: string;
 }
 
+/** What schedules are that are not deleted. */
+const KEPT = ['active', 'paused'] as const;
 const UNDER_WAY = JOB_STATUSES.filter((status) => !(JOB_ENDS as readonly string[]).includes(status));
 
 export function jobsModule(engine: Engine, needs: JobsNeeds) {
@@ -51,8 +55,12 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   const offers = new Offers({ tasks, filling, transactor, clock });
   const aside = new Filling({ tasks, transactor, pause: nextTurn });
   const followers = new Followers({ tasks, predecessors, filling, aside, transactor, deadlines, clock, report });
-  const schedulesOf = engine.aggregate(scheduleDecider, { view: schedulesView });
-  const schedules = new Schedules({ schedules: schedulesOf, transactor, clock });
+  const schedulesOf = engine.aggregate(scheduleDecider, { view: schedulesView, followed: true });
+  const schedules = new Schedules({ schedules: schedulesOf, transactor, tenants: tenantBook, clock });
+  transactor.onCommitted(({ category, stream, state, version }) => {
+    if (category === scheduleDecider.category)
+      schedules.census.update(stream, version, isThere(state as ScheduleState));
+  });
   const scheduleRuns = new ScheduleRuns({ transactor, deadlines, clock, report, duty, schedulesOf, tasks });
   const also = { [scheduleDecider.category]: scheduleRuns.reaction };
   const jobReactions = new JobReactions({
@@ -69,7 +77,7 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   const endNotices = new EndNotices({ transactor, deadlines, jobsOf, channelBook, deliveries, publicUrl });
   windingUp.also({
     aggregate: schedulesOf,
-    statuses: ['active', 'paused'],
+    statuses: KEPT,
     end: (context, id) => schedules.remove(context, id),
   });
   windingUp.also({
@@ -84,6 +92,13 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   return {
     services: { jobs, jobEnds, jobReactions, endNotices, schedules, scheduleRuns },
     consumers: { reactions: [jobReactions, endNotices] },
+    async fill() {
+      const count = async ({ tenant, id, stream }: RowPlace) => {
+        const { state, version } = await schedulesOf.load(tenant, id);
+        schedules.census.update(stream, version, isThere(state));
+      };
+      for (const status of KEPT) await eachRow(schedulesOf, { key: ALL, where: { status } }, count, { report });
+    },
     start: () => scheduleRuns.start(),
     async stop() {
       jobEnds.stop();

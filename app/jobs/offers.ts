@@ -25,6 +25,8 @@ export const AT_ONCE = 64;
 /** What refuses one task for the whole tenant: the next is refused as well. */
 const WHOLE: ReadonlySet<string> = new Set([TENANT_LIMIT, TENANT_CLOSED, TENANT_UNKNOWN]);
 
+/** Longest reason why one is cancelled, or was not posted, in characters. */
+export const MAX_REASON = 500;
 /** What begins the reason of one that can't be posted, or offered. */
 export const NOT_POSTED = 'it could not be posted: ';
 

@@ -27,20 +27,20 @@ import type { Change, Reaction } from '../engine/reacting';
 import { eachRow, type RowPlace } from '../engine/rows';
 import { STOPPED } from '../engine/standstill';
 import type { TaskOutcome, Tasks } from '../market/module';
-import { endsByItself } from './offers';
+import { Backlog } from './backlog';
+import { endsByItself, MAX_REASON } from './offers';
 import { inNameOfSchedules, runIdOf } from './schedules';
+import { AGAIN_SECONDS } from './standing';
 import { timetableOf } from './timetable';
 
 /** How often it is looked whether a schedule was overlooked: the process with the duty does. */
 const LOOK_EVERY_MS = 600_000;
-/** When what could not be posted is asked for again, in seconds. */
-const AGAIN_SECONDS = 10;
+/** Looks in a second that the deadlines of all tenants wait for: each reckons times for milliseconds. */
+const MOST_LOOKS = 50;
 /** Runs that are posted one after the other: other schedules, and leases, wait for their turn meanwhile. */
 const MOST_A_LOOK = 10;
 /** Of what was missed so many more are looked at than are run, and counted: to reckon all of a year takes long. */
 const MOST_COUNTED = 10;
-/** Longest reason why a run was not posted, in characters. */
-const MAX_REASON = 500;
 
 export interface ScheduleRunsDeps extends Pick<Engine, 'transactor' | 'deadlines' | 'clock' | 'report' | 'duty'> {
   readonly schedulesOf: Aggregate<ScheduleState, ScheduleEvent, ScheduleDoc>;
@@ -49,13 +49,16 @@ export interface ScheduleRunsDeps extends Pick<Engine, 'transactor' | 'deadlines
 
 export class ScheduleRuns {
   private readonly due: Reason;
+  private readonly backlog: Backlog;
   private timer: NodeJS.Timeout | undefined;
   private searching: Promise<void> | undefined;
   /** Whatever begins a schedule has it looked at when its first run is due; each look tells when the next one is. */
   readonly reaction: Reaction = { concerns: begins, react: (change) => this.begin(change) };
 
   constructor(private readonly deps: ScheduleRunsDeps) {
-    this.due = deps.deadlines.on(scheduleDecider.category, (stream) => this.look(stream));
+    const looks = { reason: scheduleDecider.category, most: MOST_LOOKS, look: (stream: string) => this.look(stream) };
+    this.backlog = new Backlog(looks, deps);
+    this.due = this.backlog.due;
   }
 
   /** Starts to look, now and then, at schedules whose deadline was lost. */
@@ -66,6 +69,7 @@ export class ScheduleRuns {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.searching;
+    await this.backlog.stop();
   }
 
   /** Has active schedules looked at whose run is long over: their deadline was lost. */

@@ -2,12 +2,15 @@
 import {
   create,
   type fallDue,
+  isThere,
+  MAX_SCHEDULES,
   pause,
   remove,
   resume,
   type ScheduleEvent,
   type ScheduleSpec,
   type ScheduleState,
+  tooManySchedules,
 } from '../../domain/jobs/schedule';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
@@ -21,6 +24,8 @@ import { refusalBy } from '../engine/policy';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
+import { Census } from '../market/module';
+import type { Bound, TenantBook } from '../tenants/module';
 import { timetableOf } from './timetable';
 
 export type ScheduleOutcome = Outcome<ScheduleState, ScheduleEvent>;
@@ -28,10 +33,17 @@ export type ScheduleOutcome = Outcome<ScheduleState, ScheduleEvent>;
 export interface SchedulesDeps {
   readonly schedules: Aggregate<ScheduleState, ScheduleEvent, ScheduleDoc>;
   readonly transactor: Pick<Transactor, 'ask'>;
+  readonly tenants: Pick<TenantBook, 'admit'>;
   readonly clock: Clock;
 }
 
+/** The host reckons the times of all of them. */
+const BOUND: Bound = { name: 'schedules', most: MAX_SCHEDULES, beyond: tooManySchedules };
+
 export class Schedules {
+  /** Those of each tenant that are there. */
+  readonly census = new Census();
+
   constructor(private readonly deps: SchedulesDeps) {}
 
   /**
@@ -41,15 +53,20 @@ export class Schedules {
   async create(context: RequestContext, id: string, spec: ScheduleSpec): Promise<ScheduleOutcome> {
     const { schedules } = this.deps;
     const { principal } = context;
-    const isNew = (await schedules.load(principal.tenant, id)).state.status === 'unknown';
+    const isUnknown = (await schedules.load(principal.tenant, id)).state.status === 'unknown';
     // The id is taken, or the command comes again: its stream says so.
     // Whoever may not post it has nothing reckoned.
-    const refused = isNew ? ((await this.refusedTask(principal, id, spec)) ?? wrongIn(spec)) : undefined;
+    const refused = isUnknown ? ((await this.refusedTask(principal, id, spec)) ?? wrongIn(spec)) : undefined;
     if (refused !== undefined)
       return await schedules.decide({ ...context, receiptOfRefusal: true }, id, 'schedule.create', () => refused);
     const attributes = { task_type: spec.task.task_type, priority: spec.task.priority };
     const decision = create(spec, principal, this.now());
-    return await schedules.decide({ ...context, creates: true, attributes }, id, 'schedule.create', decision);
+    const stream = schedules.name(principal.tenant, id);
+    const isNew = (state: ScheduleState) => !isThere(state);
+    const one = { of: BOUND, stream, census: this.census, isNew, decide: decision };
+    return await this.deps.tenants.admit(one, (decide) =>
+      schedules.decide({ ...context, creates: true, attributes }, id, 'schedule.create', decide),
+    );
   }
 
   /** Has nothing posted until it is resumed. */

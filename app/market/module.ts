@@ -23,6 +23,7 @@ import type { TenantBook } from '../tenants/module';
 import type { AgentBook } from './agent-book';
 import { Agents } from './agents';
 import { Balance } from './balance';
+import { Census } from './census';
 import { Gateways } from './gateways';
 import { Inboxes } from './inbox';
 import { InboxPush } from './inbox-push';
@@ -45,6 +46,7 @@ export {
   type AgentBook,
   type Agents,
   type Balance,
+  Census,
   type Ending,
   gateOf,
   type Market,

@@ -11,10 +11,10 @@ import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { KeptStates } from '../engine/tenant-states';
 import { StorageMeter } from './storage-meter';
-import { type OneMore, TenantBook } from './tenant-book';
+import { type Bound, type OneMore, TenantBook } from './tenant-book';
 import { type TenantOutcome, Tenants } from './tenants';
 
-export type { OneMore, TenantBook, TenantOutcome, Tenants };
+export type { Bound, OneMore, TenantBook, TenantOutcome, Tenants };
 
 export interface TenantsOptions {
   /** Whether a tenant has to be created before anybody acts in it. */

@@ -57,9 +57,18 @@ export interface Census {
   has(stream: string): boolean;
 }
 
+/** What every tenant may have only so many of, whatever its limits are. */
+export interface Bound {
+  /** No limit of tenants is called so. */
+  readonly name: string;
+  readonly most: number;
+  /** What one more is refused with. */
+  readonly beyond: (has: number) => Rejection;
+}
+
 /** What would give a tenant one more. */
 export interface OneMore<S, E extends Event> {
-  readonly of: Limited;
+  readonly of: Limited | Bound;
   readonly stream: string;
   readonly census: Census;
   /** Whether what has this state is not counted yet. */
@@ -145,10 +154,11 @@ export class TenantBook implements Tenancy {
     run: (decide: Decision<S, E>) => Promise<O>,
   ): Promise<O> {
     const { tenant } = parseStream(stream);
-    const limits = this.limitsOf(tenant);
-    const most = (limits instanceof Promise ? await limits : limits)[of];
+    const isBound = typeof of === 'object';
+    const limits = isBound ? {} : this.limitsOf(tenant);
+    const most = isBound ? of.most : (limits instanceof Promise ? await limits : limits)[of];
     if (most === undefined) return await run(decide);
-    const key = `${tenant} ${of}`;
+    const key = `${tenant} ${isBound ? of.name : of}`;
     try {
       return await run((state) => {
         const decided = decide(state);
@@ -159,6 +169,7 @@ export class TenantBook implements Tenancy {
         // Who is counted as well, or is this one again, is looked for only where it matters: many may be under way.
         if (has >= most) has = counted + [...entering].filter((other) => other !== stream && !census.has(other)).length;
         if (has >= most) {
+          if (isBound) return of.beyond(has);
           this.refused(of);
           return beyondLimit(tenant, of, most, has);
         }

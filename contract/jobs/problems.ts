@@ -17,6 +17,11 @@ export const JOBS_REFUSALS = refusals('Jobs', [
     'schedule-exists',
     'a schedule with this id was created before: use another id, or the Idempotency-Key of that request to get its answer',
   ],
+  [
+    409,
+    'too-many-schedules',
+    'the tenant has … schedules, and may have …: delete those that are needed no more, or let an agent post what runs often',
+  ],
   [422, 'after-unknown', '… comes after …, and the job has no task with that key'],
   [422, 'cause-not-found', 'there is no receipt …: give stream@index as a receipt shows it'],
   [422, 'compensation-invalid', 'compensation names a task exactly where on_failure is compensate'],

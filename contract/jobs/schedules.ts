@@ -139,7 +139,7 @@ export const schedules = contract({
     path: '/v1/schedules',
     tag,
     needs: 'read_write',
-    refuses: ['schedule-exists', 'schedule-invalid'],
+    refuses: ['schedule-exists', 'schedule-invalid', 'too-many-schedules'],
     summary: 'Have a task posted again and again',
     description: 'Its first run is the first time after now. With an `Idempotency-Key` a retry gets the first answer.',
     bodyLimit: 100_000,

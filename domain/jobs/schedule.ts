@@ -18,6 +18,8 @@ import type { SCHEDULE_STATUSES } from './statuses';
 export const ON_MISSED = ['skip', 'once', 'all'] as const;
 export type OnMissed = (typeof ON_MISSED)[number];
 
+/** Schedules of a tenant that are active or paused, at most. */
+export const MAX_SCHEDULES = 1_000;
 /** Runs that are made up for at once, at most. */
 export const MAX_CATCH_UP = 100;
 /** Runs that have fallen due and could not be posted yet, at most: what a limit keeps out does not heap up. */
@@ -164,6 +166,19 @@ function over(state: ScheduleState, run: PastRun): ScheduleState {
 export const scheduleStream = streamsOf(scheduleDecider);
 
 // ------------------------------------------------------------------------------------------------------ decisions
+
+/** Whether there is something to run, or to be resumed. */
+export function isThere({ status }: Pick<ScheduleState, 'status'>): boolean {
+  return status === 'active' || status === 'paused';
+}
+
+/** What one more is refused with where a tenant has `has` of them. */
+export function tooManySchedules(has: number): Rejection {
+  return refuse(
+    'too-many-schedules',
+    `the tenant has ${has} schedules, and may have ${MAX_SCHEDULES}: delete those that are needed no more, or let an agent post what runs often`,
+  );
+}
 
 export function create(
   spec: ScheduleSpec,

@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import type { Append } from '../../app/engine/ports';
 import { runIdOf } from '../../app/jobs/schedules';
-import { scheduleDecider, type ScheduleSpec, scheduleStream } from '../../domain/jobs/schedule';
+import { MAX_SCHEDULES, scheduleDecider, type ScheduleSpec, scheduleStream } from '../../domain/jobs/schedule';
 import { type Time, toMillis } from '../../domain/kernel/time';
 import { taskDecider } from '../../domain/market/task';
+import { eventually } from '../support/eventually';
 import { as, later, spec, Stage, type StageOptions, taskOf, TENANT, types } from '../support/stage';
 import { ALLOW } from '../support/transacting';
 
@@ -82,6 +83,50 @@ test('a request that comes again gets its answer, and what can not be is refused
   expect(await create({}, 'k')).toMatchObject({ ok: true });
   expect(await create({}, 'k')).toMatchObject({ ok: true, repeated: true });
   expect(await create()).toMatchObject({ ok: false, rejection: { code: 'schedule-exists' } });
+});
+
+const HOURLY = { cron: '0 * * * *', time_zone: 'UTC', on_missed: 'skip', catch_up: 10, task } as const;
+
+test('a tenant has only so many schedules, however many are created at once', async () => {
+  await begin();
+  const createAll = async (names: readonly string[]) =>
+    await Promise.all(names.map((id) => stage.colony.schedules.create(as('crm'), id, HOURLY)));
+  const names = Array.from({ length: MAX_SCHEDULES + 2 }, (_, n) => `s${n}`);
+  const outcomes = await createAll(names);
+  expect(outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.rejection.code]))).toEqual(
+    Array(2).fill('too-many-schedules'),
+  );
+  await stage.settled();
+  stage.first.kill();
+  await stage.start();
+  expect(await createAll(['more'])).toMatchObject([{ ok: false, rejection: { code: 'too-many-schedules' } }]);
+  await stage.colony.schedules.pause(as('crm'), 's0', 'no need');
+  expect(await createAll(['more'])).toMatchObject([{ ok: false }]);
+  await stage.colony.schedules.remove(as('crm'), 's0');
+  expect(await createAll(['more'])).toMatchObject([{ ok: true }]);
+}, 60_000);
+
+test('the deadlines wait for some of the schedules that are due at once, and the others run beside them', async () => {
+  await begin();
+  const names = Array.from({ length: 80 }, (_, n) => `s${n}`);
+  for (const id of names) await stage.colony.schedules.create(as('crm'), id, HOURLY);
+  await stage.settled();
+  let due = 0;
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  stage.mishaps = async (port, method, [append]) => {
+    if (port !== 'store' || method !== 'append') return;
+    if (!(append as Append).commits.some(({ body }) => body.includes('"RunsFellDue"'))) return;
+    due += 1;
+    if (due > 50) await opened;
+  };
+  await stage.pass(HOUR, undefined, HOUR);
+  expect(posted()).toHaveLength(50);
+  open();
+  await eventually(() => posted().length === names.length);
+  await stage.settled();
+  await stage.pass(30);
+  expect(posted()).toHaveLength(names.length);
 });
 
 test.each<[ScheduleSpec['on_missed'], readonly Time[], number]>([

@@ -409,10 +409,9 @@ function windowTables(report: WindowReport | Skipped): string {
   if ('skipped' in report) return `The window was left out: ${report.skipped}`;
   const { agents, quiet, busy, panes, viewers } = report;
   const shown = ({ p50, p95, p99 }: Quantiles): string => `${n(p50)} / ${n(p95)} / ${n(p99)}`;
-  const seen = Object.entries({ quiet, busy }).map(([name, { answered, sent }]) => [
-    name,
-    shown(answered),
-    shown(sent),
+  const seen = Object.entries({ quiet, busy }).map(([name, { taken, answered, sent }]) => [
+    ...[name, n(taken)],
+    ...[shown(answered), shown(sent)],
   ]);
   const drawn = Object.entries(panes).map(([pane, { perSecond, least, gapMs, heapMb, keptMb, receiptsPerSecond }]) => [
     ...[pane, n(receiptsPerSecond), n(perSecond, 1), n(least)],
@@ -420,7 +419,7 @@ function windowTables(report: WindowReport | Skipped): string {
   ]);
   const { viewers: count, tasksPerSecond, slower, moreCpu, behindMs, mbPerSecond } = viewers;
   return `${heading('Window', `a browser beside ${n(agents)} agents at work; ms until a receipt is on the screen, from the answer to its command and from the sending of it, p50 / p95 / p99`)}
-${table(['', 'since it was answered', 'since it was sent'], seen)}
+${table(['', 'posts taken', 'since it was answered', 'since it was sent'], seen)}
 ${table(['pane', 'receipts/s', 'frames/s', 'in the slowest second', 'ms between frames p50 / p99 / most', 'MB seen / kept'], drawn)}
 ${n(count)} who follow the receipts: ${n(tasksPerSecond.with)} tasks/s instead of ${n(tasksPerSecond.without)}, ${percent(slower)} fewer, at ${percent(moreCpu)} more of a core for each; ${n(mbPerSecond, 1)} MB/s were sent to them, and the last had all ${n(behindMs)} ms after the work`;
 }

@@ -44,7 +44,10 @@ test('a smoke run measures every part', async () => {
   expect(report.jobs?.ratio).toBeGreaterThan(0);
   for (const name of ['http', 'mcp', 'a2a', 'job'] as const)
     expect(report.doors?.doors[name]).toMatchObject({ requests: expect.any(Number), ofHttp: expect.any(Object) });
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(30);
+  // Where there is no browser, the window is left out.
+  const ofWindow = report.window === undefined || 'skipped' in report.window ? 0 : 5;
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(30 + ofWindow);
+  expect(report.window).toBeDefined();
   expect(report.stop?.embedded.processes).toBe(1);
   expect(report.stop?.['azure-local'].processes).toBe(2);
 });

@@ -61,6 +61,7 @@ def before_call(_context, case, _kwargs):
         query.pop("agent", None)
         query.pop("correlation_id", None)
         query.pop("status", None)
+        query.pop("ended_on", None)
 
 
 BY_ITSELF = ("POST /v1/gateway/agents", "POST /v1/gateway/commands")

@@ -33,6 +33,8 @@ beforeAll(async () => {
   await client.tasks.post({ id: 'waits', task_type: 'nobody.does' });
   await client.stops.stop('agent', 'nobody', { reason: HOSTILE });
   await eventually(async () => (await client.status()).feed.every(({ lag }) => lag === 0));
+  // The first sample of the pools is taken a while after the start.
+  await eventually(async () => (await client.pools.list()).length > 0);
 }, 60_000);
 
 test('a list of tasks is of those that ended on a day', async () => {

@@ -1,5 +1,5 @@
 /** Modules that are found: what is wrong with one is an error before anything has begun, and names its file. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Engine } from '../../app/engine/engine';
@@ -10,6 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'formicary-modules-'));
 const file = (name: string) => join(folder, name, 'module.ts');
 let stage: Stage;
 let engine: Engine;
+let added = 0;
 
 beforeAll(async () => {
   stage = new Stage();
@@ -25,10 +26,12 @@ afterEach(() => {
   for (const name of ['bad', 'other']) rmSync(join(folder, name), { recursive: true, force: true });
 });
 
-/** Puts a module into a folder of this name. */
+/** Puts a module into a folder of this name. One at the same place that is as old would be taken for the one before. */
 function add(name: string, source: string): void {
   mkdirSync(join(folder, name));
   writeFileSync(file(name), source);
+  added += 1;
+  utimesSync(file(name), added, added);
 }
 
 const open = () => openFurther(folder, ['named'], engine, { known: 'service' });

@@ -55,6 +55,8 @@ function said({ status, headers, text }: Reply, tenant: string): string {
     .replaceAll(/"strength":0\.[\d.]+/g, '"strength":0')
     .replaceAll(/"(cursor|offersAfter|after)":"[^"]*"/g, '"$1":"CURSOR"')
     .replaceAll(/"(waited_seconds|lag|delay_seconds|drift_ms|log_ahead_ms)":-?[\d.]+/g, '"$1":0')
+    // Null until this process has handled anything.
+    .replaceAll('"delay_seconds":null', '"delay_seconds":0')
     .replaceAll(/"serving":"[^"]*"/g, '"serving":"VIEW"');
   return `${status} ${headers['etag'] ?? ''} ${plain}`;
 }

@@ -39,14 +39,14 @@ export async function* follow(
     headers: { accept: 'text/event-stream' },
   });
   const { body } = await served(peer, route, asked);
-  // Each chunk is one event: so they are made. The first that has an id says where it begins; what is not read so far
-  // has no end that could be heard of.
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    const text = textOf(chunk);
-    const [, data] = /^data: (.*)$/m.exec(text) ?? [];
-    if (data !== undefined) yield JSON.parse(data) as Shown<typeof Commit>;
-    else if (text.startsWith('id:')) yield undefined;
-  }
+  // A chunk is of whole events: so they are made. The first that has an id says where it begins; what is not read so
+  // far has no end that could be heard of.
+  for await (const chunk of body as AsyncIterable<Uint8Array>)
+    for (const event of textOf(chunk).split('\n\n')) {
+      const [, data] = /^data: (.*)$/m.exec(event) ?? [];
+      if (data !== undefined) yield JSON.parse(data) as Shown<typeof Commit>;
+      else if (event.startsWith('id:')) yield undefined;
+    }
 }
 
 async function served(peer: Peer, route: BoundRoute, asked: HttpRequest): Promise<HttpResponseInit> {

@@ -127,7 +127,8 @@ export function targetsOf(report: BenchReport): Target[] {
     add(`a freeze holds in all processes, ${profile}`, '≤ 1 s', `${n(worst)} ms`, worst <= 1_000);
   if (window !== undefined && !('skipped' in window)) {
     const { quiet, busy, panes, viewers } = window;
-    for (const [name, { answered }] of Object.entries({ quiet, busy }))
+    // Of a few that were taken, and of none, it would say little.
+    for (const [name, { answered }] of Object.entries({ quiet, busy }).filter(([, { isMeasured }]) => isMeasured))
       add(`on the screen, ${name}, p99`, '< 50 ms', `${n(answered.p99)} ms`, answered.p99 < 50);
     const least = Math.min(...Object.values(panes).map(({ perSecond }) => perSecond));
     const most = Math.max(...Object.values(panes).map(({ heapMb }) => heapMb));

@@ -32,6 +32,8 @@ export interface WindowSettings {
 export interface SeenMs {
   /** Of the posts, those that were not refused. */
   readonly taken: number;
+  /** Whether at least half of those that were asked for were taken. */
+  readonly isMeasured: boolean;
   /** From the answer to the command: it was durable a moment before that. */
   readonly answered: Quantiles;
   /** From the sending of the command, which is before it is durable. */
@@ -133,7 +135,12 @@ async function timesSeen(page: WindowPage, client: Formicary, first: number, cou
   }
   const seen = await page.seen(marks.map(({ id }) => id));
   const since = (from: 'answered' | 'sent') => quantiles(seen.map((at, i) => at - (marks[i]?.[from] ?? at)));
-  return { taken: marks.length, answered: since('answered'), sent: since('sent') };
+  return {
+    taken: marks.length,
+    isMeasured: marks.length >= count / 2,
+    answered: since('answered'),
+    sent: since('sent'),
+  };
 }
 
 /** Tasks that come as many as make so many receipts a second, until it is stopped. */

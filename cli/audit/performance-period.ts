@@ -59,10 +59,13 @@ function wall(clock: Intl.DateTimeFormat, at: number): string {
   return clock.format(at);
 }
 
-/** When a day begins there. */
+/**
+ * When a day begins there: at midnight by the offset before it or by the one behind, whichever is of that day and
+ * first. Where the clocks are put on at midnight, that is when they show one o'clock.
+ */
 function midnight(clock: Intl.DateTimeFormat, day: string): Time {
   const asUtc = Date.parse(`${day}T00:00:00Z`);
-  const ahead = (at: number) => Date.parse(`${wall(clock, at).replace(' ', 'T')}Z`) - at;
-  // Asked for twice: the clocks may have been changed between that time in UTC and there.
-  return new Date(asUtc - ahead(asUtc - ahead(asUtc))).toISOString();
+  const by = (at: number) => asUtc - (Date.parse(`${wall(clock, at).replace(' ', 'T')}Z`) - at);
+  const times = [by(asUtc - DAY_MS), by(asUtc + DAY_MS)].sort((a, b) => a - b);
+  return new Date(times.find((at) => wall(clock, at) >= day) as number).toISOString();
 }

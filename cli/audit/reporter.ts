@@ -42,7 +42,9 @@ async function write({ client, globals }: Context, folder: string, task: WorkerT
   const period = within(() => periodOf(kind, { zone }, now));
   const performance = await readPerformance(client, period, task.signal);
   const report = { ...performance, kind, tenant: globals.tenant ?? 'default' };
-  const name = `${kind}-${dayOf(period.from, zone)}`;
+  // The days of two places are not the same.
+  const place = zone === undefined ? '' : `-${zone.replaceAll(/[^\w+-]/g, '-')}`;
+  const name = `${kind}-${dayOf(period.from, zone)}${place}`;
   const files = [`${name}.html`, `${name}.csv`] as const;
   putFile(join(folder, files[0]), performancePage(report));
   putFile(join(folder, files[1]), performanceTable(report));

@@ -8,6 +8,7 @@ import type { Saying } from './grammar';
 import { isFelt } from './manner';
 import type { OperationId } from './operations';
 import { MAX_STEPS } from './plan';
+import { takesBack } from './reach';
 import type { Values } from './steps';
 import { AGAIN, type Recurrence, recurrence, timeAfter } from './times';
 import type { Thing } from './vocabulary';
@@ -18,6 +19,8 @@ const TYPES = new Set(CATALOGUE.map(({ agent_type }) => agent_type));
 /** The same for each of the names; asks which where there is none. */
 function each(operation: OperationId, names: readonly string[], values: Values, example: string): Answer {
   const key = operation === 'raiseReservation' ? 'task' : 'id';
+  const doubtful = names.slice(1).find(takesBack);
+  if (doubtful !== undefined) return question(`Is "${doubtful}" the id of one more? Name it by itself.`, example);
   return names.length === 0
     ? question('Which one? Name it by its id.', example)
     : drafts(...names.map((id) => [operation, { [key]: id, ...values }] as const));

@@ -209,7 +209,8 @@ function clausesOf(tokens: readonly Token[], text: string): Part[] {
   const close = () => {
     const links = segments.filter((segment) => segment.some(({ kind }) => kind !== 'mark'));
     const all = segments.flat().filter(({ kind, word }) => kind !== 'mark' || word === ',');
-    if (all.length > 0 || reason !== undefined) parts.push({ clause: new Clause(all, reason, isQuestion), links });
+    const why = reason !== undefined && /[\p{L}\p{N}]/u.test(reason) ? reason : undefined;
+    if (all.length > 0 || why !== undefined) parts.push({ clause: new Clause(all, why, isQuestion), links });
     [segments, reason, isQuestion] = [[[]], undefined, false];
   };
   for (let i = 0; i < tokens.length; i += 1) {
@@ -372,9 +373,16 @@ function isTypeIn(head: readonly Token[]): boolean {
   if (first.kind !== 'word') return head.length === 1 && (first.kind === 'quoted' || first.text.includes('.'));
   return head.every(
     (token) =>
-      token.kind === 'word' && token.meaning?.filler !== true && isPlainIn(token) && !HOLDING.has(token.meaning?.deed),
+      token.kind === 'word' &&
+      token.meaning?.filler !== true &&
+      isPlainIn(token) &&
+      !HOLDING.has(token.meaning?.deed) &&
+      !GATES.has(token.meaning?.thing),
   );
 }
+
+/** What people decide is no task: agents would. */
+const GATES = new Set<Thing | undefined>(['approval', 'round', 'action']);
 
 const IN_TEXT: ReadonlySet<Token['kind']> = new Set(['word', 'quoted', 'id', 'path', 'number']);
 

@@ -15,6 +15,14 @@ const AS = /\b(?:sudo|as (?:admin|administrator|root|owner)|become|impersonate|p
 /** Who speaks of them may have said one. */
 const SECRETS = /\b(?:token|tokens|password|passwords|secret|secrets|credentials?|keys?)\b/;
 
+const PUT_OFF = /\b(?:wait|until|before|after|later|dry run|approved)\b/;
+
+/** Whether what stands as a name says not, or on what something depends: `not-now`, `if-approved`. */
+export function takesBack(name: string): boolean {
+  const words = name.toLowerCase().replaceAll(/[-_.:~]/g, ' ');
+  return [NOT, IF, PUT_OFF].some((pattern) => pattern.test(words));
+}
+
 /** What is typed, by whoever means it: it can't be undone, or is about who may do what. */
 const TYPED: readonly (readonly [RegExp, string, string])[] = [
   [/\b(?:erase|forget|anonymi[sz]e)\b/, 'What is erased is gone for good', 'erase --help'],

@@ -480,6 +480,15 @@ export const REFUSED: readonly Row[] = [
 
 /** What is asked back, and how the question begins. */
 export const ASKED_BACK: readonly Row[] = [
+  ['retry inv-9, not-now', '? Is "not-now" the id of one more? Name it by itself.'],
+  ['retry inv-9, if-approved', '? Is "if-approved" the id of one more? Name it by itself.'],
+  ['retry inv-9, wait-for-approval', '? Is "wait-for-approval" the id of one more? Name it by itself.'],
+  ['retry inv-9 and not-inv-8', '? Is "not-inv-8" the id of one more? Name it by itself.'],
+  ['retry inv-9, "unless approved"', '? Is "unless approved" the id of one more? Name it by itself.'],
+  ['pause schedule daily-close, not-now', '? Is "not-now" the id of one more? Name it by itself.'],
+  ['extract → approval → load', '? Which tasks, in which order?'],
+  ['extract → approval of ada → load', '? Which tasks, in which order?'],
+  ['stop agent recon-7 because …', '? Why? It stands on the receipt, for whoever comes after.'],
   ['hi', "? I don't know what is to be done."],
   ['help', '? Say what you want to see or to have done.'],
   ['spawn', '? Which type of agent?'],

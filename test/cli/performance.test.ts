@@ -138,6 +138,11 @@ describe('the days of a zone', () => {
     // Days on which the clocks change have 25 hours, and 23.
     ['Europe/Berlin', '2026-10-26T09:00:00Z', '2026-10-24T22:00:00.000Z', '2026-10-25T23:00:00.000Z'],
     ['Europe/Berlin', '2026-03-30T09:00:00Z', '2026-03-28T23:00:00.000Z', '2026-03-29T22:00:00.000Z'],
+    // Where they change at midnight, a day begins at one, or after a midnight that came twice.
+    ['America/Santiago', '2026-09-07T12:00:00Z', '2026-09-06T04:00:00.000Z', '2026-09-07T03:00:00.000Z'],
+    ['America/Santiago', '2026-04-05T12:00:00Z', '2026-04-04T03:00:00.000Z', '2026-04-05T04:00:00.000Z'],
+    ['America/Havana', '2026-03-09T12:00:00Z', '2026-03-08T05:00:00.000Z', '2026-03-09T04:00:00.000Z'],
+    ['America/Havana', '2026-11-02T12:00:00Z', '2026-11-01T04:00:00.000Z', '2026-11-02T05:00:00.000Z'],
   ])('in %s at %s yesterday was from %s to %s', (zone, now, from, to) => {
     expect(periodOf('daily', { zone }, at(now))).toEqual({ from, to });
   });

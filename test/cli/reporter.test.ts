@@ -33,7 +33,7 @@ test('what a task asks for lies in the folder, whole and private, and its result
   expect(status).toBe('completed');
   const { files, metrics } = completion!.result as { files: string[]; metrics: Record<string, object> };
   expect(files).toEqual([
-    expect.stringMatching(/^daily-\d{4}-\d\d-\d\d\.html$/),
+    expect.stringMatching(/^daily-\d{4}-\d\d-\d\d-Europe-Berlin\.html$/),
     expect.stringMatching(/^daily-.*\.csv$/),
   ]);
   expect(readdirSync(out()).sort()).toEqual([...files].sort());

@@ -2,7 +2,7 @@
 import type { AnswerOf, KeyOf, RequestOf, RouteSpec } from '../../contract/route';
 import { texts } from '../texts';
 import { Failure, failureOf } from './failure';
-import { authorization, forgetToken } from './session';
+import { authorization, forgetToken, signedIn } from './session';
 
 interface Options {
   readonly signal?: AbortSignal;
@@ -47,24 +47,30 @@ export async function at<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await send(path, { signal })).json()) as T;
 }
 
-/** The answer to a request with the person's token; tries again where the host says when. Throws a `Failure`. */
+/**
+ * The answer to a request with the person's token; tries again where the host says when, for nobody else. Throws a
+ * `Failure`.
+ */
 export async function send(path: string, init: RequestInit): Promise<Response> {
+  const who = signedIn();
   for (let tries = 1; ; tries += 1) {
-    const failure = await attempt(path, init);
+    const failure = await attempt(path, init, who);
     if (failure instanceof Response) return failure;
     const again = failure.status === 401 ? tries === 1 : mayRetry(failure) && tries < TRIES;
     if (!again) throw failure;
-    if (failure.status === 401) forgetToken();
-    else await new Promise((resolve) => setTimeout(resolve, 1_000 * (failure.retryAfter ?? 0.5) * tries));
+    if (failure.status !== 401)
+      await new Promise((resolve) => setTimeout(resolve, 1_000 * (failure.retryAfter ?? 0.5) * tries));
     init.signal?.throwIfAborted();
   }
 }
 
-async function attempt(path: string, init: RequestInit): Promise<Response | Failure> {
+async function attempt(path: string, init: RequestInit, who: unknown): Promise<Response | Failure> {
   let response: Response;
+  let proof = '';
   try {
     const headers = new Headers(init.headers);
-    headers.set('authorization', await authorization());
+    proof = await authorization(who);
+    headers.set('authorization', proof);
     response = await fetch(path, { ...init, headers, cache: 'no-store', redirect: 'error' });
   } catch (error) {
     if (init.signal?.aborted === true) throw error;
@@ -73,6 +79,7 @@ async function attempt(path: string, init: RequestInit): Promise<Response | Fail
     if (error instanceof Failure) throw error;
     return new Failure(0, texts.failures.unreachable, texts.failures.unreachableDetail, 'unreachable');
   }
+  if (response.status === 401) forgetToken(proof);
   return response.ok ? response : await failureOf(response);
 }
 

@@ -40,6 +40,9 @@ let answer: ((agrees: boolean) => void) | undefined;
 
 /** Reads the words, and runs what they mean. What waited for an answer of the one before gets a no. */
 export async function ask(words: string): Promise<void> {
+  const { words: before, came, failure, asked } = exchange.peek() ?? {};
+  // Sent once more while they are carried out, they are meant once.
+  if (words === before && came === undefined && failure === undefined && asked === undefined) return;
   close();
   const { signal: ended } = (over = new AbortController());
   const manner = attuned(mannerSet(), words);

@@ -97,8 +97,14 @@ export async function signOut(): Promise<void> {
   await clearKept().catch(() => undefined);
 }
 
-/** What proves who asks. Throws a `Failure` when the host gives no token. */
-export async function authorization(): Promise<string> {
+/** Who is signed in: who has come since is another. */
+export function signedIn(): unknown {
+  return holder;
+}
+
+/** What proves that somebody asks, who is still signed in. Throws a `Failure` otherwise, or when there is no token. */
+export async function authorization(who: unknown = holder): Promise<string> {
+  if (holder !== who) throw signedOut();
   const now = performance.now();
   if (token === undefined || now >= token.over) return `Bearer ${(await renewed()).text}`;
   // It is good until it is over: the next one is asked for beside that, and again where that fails.
@@ -117,9 +123,9 @@ async function renewed(): Promise<Token> {
   return (token = given);
 }
 
-/** The host refuses the token: another is asked for. */
-export function forgetToken(): void {
-  token = undefined;
+/** The host refuses what it was shown: another token is asked for, unless there is one already. */
+export function forgetToken(shown: string): void {
+  if (token !== undefined && shown === `Bearer ${token.text}`) token = undefined;
 }
 
 /** @param stays whether it is tried again later where that fails */

@@ -94,8 +94,8 @@ export class Predecessors {
   /** Whether it does not stand in the state yet, and will: one that is being posted is not there yet. */
   private async isEntering(tenant: string, { awaited_by }: TaskState, by: string): Promise<boolean> {
     if (awaited_by.includes(by)) return false;
-    const { status, blocked } = (await this.deps.tasks.load(tenant, by)).state;
-    return status === 'unknown' || blocked;
+    const { state } = await this.deps.tasks.load(tenant, by);
+    return state.status === 'unknown' || (isAlive(state) && state.blocked);
   }
 
   private left(tenant: string, id: string, by: string): void {

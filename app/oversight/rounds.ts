@@ -211,7 +211,7 @@ export class Rounds {
     { voter = context.principal.id, ...rest }: Omit<Vote, 'voter' | 'via'> & Partial<Pick<Vote, 'voter'>>,
   ): Promise<RoundOutcome> {
     const { principal } = context;
-    const vote = { ...rest, voter, via: principal.via };
+    const vote = { ...rest, voter, via: principal.behind ?? principal.via };
     const now = await this.giveTimeBack(principal.tenant, id);
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause =

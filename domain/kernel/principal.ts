@@ -22,6 +22,8 @@ export interface Principal {
   readonly groups?: readonly string[];
   /** Who acts in its name, where that is somebody else: the service that speaks for an agent, the colony's owner. */
   readonly via?: string;
+  /** Of an agent that a gateway speaks for: the person by whose token the gateway does so, if it is one's. */
+  readonly behind?: string;
   /** What it has shown. */
   readonly token?: ShownToken;
 }
@@ -48,7 +50,15 @@ export const AGENT_LEVEL: Level = 'execute';
 /** The agent, for which its gateway speaks: with the agent's rights, and never with more than the gateway has. */
 export function spokenFor(gateway: Principal, agent: string): Principal {
   const level = includesLevel(gateway.level, AGENT_LEVEL) ? AGENT_LEVEL : gateway.level;
-  return { tenant: gateway.tenant, id: agent, kind: 'agent', level, via: gateway.id };
+  const { tenant, id: via, kind, via: behind } = gateway;
+  return {
+    tenant,
+    id: agent,
+    kind: 'agent',
+    level,
+    via,
+    ...(kind === 'service' && behind !== undefined && { behind }),
+  };
 }
 
 /** Whose will a token carries that this one gives: a service has none of its own, whoever else acts has. */

@@ -8,7 +8,7 @@
  * proposed, changed or cleared what is doubted.
  */
 import { Rejection } from '../kernel/decider';
-import { actorOf, isSameActor, OWNER, type Principal } from '../kernel/principal';
+import { actorOf, isPersonId, isSameActor, OWNER, type Principal } from '../kernel/principal';
 import type { ActionState } from './action';
 import type { ApprovalState } from './approval';
 import type { Electorate } from './consensus';
@@ -69,12 +69,13 @@ const PART: Readonly<Record<Role, string>> = {
 /**
  * Why `who`, under whatever name, may not go through this door, or undefined: the one question that every door asks
  * about parties. In whose name somebody acts is of no help: what a service or an agent does by a party's token, that
- * party does. By the owner's key everybody acts under the name that they say.
+ * party does. By the owner's key everybody acts under the name that they say, and a gateway hands on what its agents
+ * decide.
  * @param via who speaks in that name
  */
 export function barred(parties: readonly Party[], who: string, door: Door, via?: string): Rejection | undefined {
-  // Of whoever speaks the whole name: a gateway that is called like one of its agents is not that one.
-  const speaker = via === OWNER ? undefined : via?.toLowerCase();
+  const name = via?.toLowerCase();
+  const speaker = name === undefined || name === OWNER || !isPersonId(name) ? undefined : name;
   const part = parties.find(
     ({ id, role }) => MAY_NOT[role].includes(door) && (isSameActor(id, who) || id.toLowerCase() === speaker),
   );

@@ -1,6 +1,7 @@
 /** Parties at every door, by one table: each is refused, and who has no part in it is not refused for that. */
 import fc from 'fast-check';
 import { type Decider, type Event, Rejection } from '../../domain/kernel/decider';
+import { type Principal, spokenFor } from '../../domain/kernel/principal';
 import {
   actionDecider,
   type ActionEvent,
@@ -250,6 +251,18 @@ test.each(
   else expect(answer).not.toBeInstanceOf(Rejection);
   for (const other of ['human:q', 'human:owner', 'service:p'])
     expect(SPOKEN_FOR[door](role, other)).not.toBeInstanceOf(Rejection);
+});
+
+test('a gateway that is a party hands on what its agents vote, and a person who is one votes by no gateway', () => {
+  const gateway: Principal = { tenant: 'acme', id: 'service:gw', kind: 'service', level: 'execute' };
+  const votes = (party: string, as: Principal) => {
+    const { state, vote } = roundOf([{ id: party, role: 'proposer' }], false);
+    return vote('judge', as.behind ?? as.via)(state);
+  };
+  expect(votes('service:gw', spokenFor(gateway, 'judge'))).not.toBeInstanceOf(Rejection);
+  const hers = spokenFor({ ...gateway, via: 'human:p' }, 'judge');
+  expect(hers.via).toBe('service:gw');
+  expect(votes('human:p', hers)).toMatchObject({ code: 'requester-may-not-decide' });
 });
 
 const NAMES = ['human:p', 'service:p', 'P', 'Human:P', 'human:service:p'];

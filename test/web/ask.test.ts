@@ -176,3 +176,24 @@ test('on a phone it is one line under the thumb, and what others wrote is text i
   }
   await phone.context().close();
 });
+
+test('a command that the host puts off goes out again for whoever gave it, and for nobody who comes after', async () => {
+  const other = await signedIn(host, '/window/tasks');
+  let posts = 0;
+  await other.route('**/v1/tasks', async (route) => {
+    if (route.request().method() !== 'POST') return await route.continue();
+    posts += 1;
+    await route.fulfill({ status: 503, headers: { 'retry-after': '2' }, body: '{}' });
+  });
+  await say('post a task finance.audit with id put-off', other);
+  // Sent twice, it is meant once.
+  await line(other).press('Enter');
+  await eventually(() => posts > 0);
+  await other.getByRole('button', { name: 'Sign out' }).click();
+  await other.getByLabel('Owner’s key').fill(host.key);
+  await other.getByRole('button', { name: 'Sign in' }).click();
+  await isLive(other);
+  await other.waitForTimeout(4_000);
+  expect(posts).toBe(1);
+  await other.context().close();
+});

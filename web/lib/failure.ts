@@ -21,7 +21,8 @@ export class Failure extends Error {
 
 /** What an answer that is none says. */
 export async function failureOf(response: Response): Promise<Failure> {
-  const problem = (await response.json().catch(() => undefined)) as Shown<typeof Problem> | undefined;
+  // Whatever stands between may answer JSON of its own.
+  const problem = (await response.json().catch(() => undefined)) as Partial<Shown<typeof Problem>> | undefined;
   const after = Number(response.headers.get('retry-after') ?? Number.NaN);
   const errors = (problem?.errors ?? []).map(
     ({ pointer, parameter, message }) => `${pointer ?? parameter ?? ''}: ${message}`,
@@ -30,7 +31,7 @@ export async function failureOf(response: Response): Promise<Failure> {
     response.status,
     problem?.title ?? `${response.status} ${response.statusText}`,
     [problem?.detail ?? texts.failures.noProblem, ...errors].join('\n'),
-    problem?.type.split('/').at(-1) ?? 'unknown',
+    problem?.type?.split('/').at(-1) ?? 'unknown',
     Number.isFinite(after) ? after : undefined,
   );
 }

@@ -92,12 +92,13 @@ export function jobsModule(engine: Engine, needs: JobsNeeds) {
   return {
     services: { jobs, jobEnds, jobReactions, endNotices, schedules, scheduleRuns },
     consumers: { reactions: [jobReactions, endNotices] },
-    async fill() {
+    // Until it is whole a few more than the most may be let in: it bounds the work, and nobody's rights.
+    async fillMore(signal: AbortSignal) {
       const count = async ({ tenant, id, stream }: RowPlace) => {
         const { state, version } = await schedulesOf.load(tenant, id);
         schedules.census.update(stream, version, isThere(state));
       };
-      for (const status of KEPT) await eachRow(schedulesOf, { key: ALL, where: { status } }, count, { report });
+      for (const status of KEPT) await eachRow(schedulesOf, { key: ALL, where: { status } }, count, { report, signal });
     },
     start: () => scheduleRuns.start(),
     async stop() {

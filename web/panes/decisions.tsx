@@ -3,17 +3,15 @@ import type { approvals, ApprovalSummary as Summary } from '../../contract/overs
 import type { Shown as ShownOf } from '../../contract/route';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { asOf, go, linkTo, place } from '../lib/route';
+import { asOf, linkTo, place } from '../lib/route';
 import { Badge, impactTone } from '../parts/badge';
-import { SameCommand, word } from '../parts/command';
-import { Empty } from '../parts/empty';
-import { AsOf, Shown } from '../parts/outcome';
-import { Pages } from '../parts/pages';
+import { word } from '../parts/command';
 import { Said } from '../parts/said';
 import { summaryOf } from '../parts/summary';
 import { Away, When } from '../parts/when';
 import { texts } from '../texts';
 import { DecisionPage } from './decision';
+import { DecisionFrame } from './decision-frame';
 import { isTogether, Together, type TogetherChosen, useTogether } from './together';
 
 export type ApprovalSummary = ShownOf<typeof Summary>;
@@ -22,7 +20,6 @@ const LIMIT = 50;
 const EVERY_MS = 10_000;
 const { decisions: words } = texts;
 
-/** On a wide screen the queue stays beside the one that is looked at; on a phone each is a page. */
 export function Decisions({ id }: { readonly id: string | undefined }) {
   const { query } = place.value;
   const status = query.get('status') === 'closed' ? 'closed' : 'waiting';
@@ -44,75 +41,22 @@ export function Decisions({ id }: { readonly id: string | undefined }) {
   const isPast = asOf.value !== undefined;
   const next = rows[rows.findIndex((row) => row.id === id) + 1]?.id;
   return (
-    <div class="split" data-open={id !== undefined}>
-      <h1 tabIndex={-1}>{words.title}</h1>
-      <div class="split-list">
-        <DecisionTabs at={status} />
-        {isPast && <p>{texts.timeBar.list}</p>}
-        <Shown of={loaded}>
-          {({ value, nextLink }) => (
-            <>
-              {value.length === 0 && (
-                <Empty title={words.empty} text={words.emptyText} commands={['npx formicary oversight']} />
-              )}
-              <ul class="rows queue">
-                {value.map((row) => (
-                  <QueueRow
-                    key={row.id}
-                    row={row}
-                    shown={row.id === id}
-                    query={kept}
-                    together={isPast ? undefined : together}
-                  />
-                ))}
-              </ul>
-              {status === 'waiting' && !isPast && <Together of={together} rows={value} onDone={loaded.reload} />}
-              <Pages
-                page={page}
-                nextLink={nextLink}
-                onPage={(to) => go(linkTo('decisions', [], { ...kept, page: to }))}
-              />
-            </>
-          )}
-        </Shown>
-        <p>
-          <AsOf of={loaded} />
-        </p>
-        <SameCommand
-          lines={['npx formicary approvals', `npx formicary approval ${id === undefined ? 'APPROVAL' : word(id)}`]}
-        />
-      </div>
-      <div class="split-one">
-        {id === undefined ? (
-          rows.length > 0 && <p class="soft choose">{words.choose}</p>
-        ) : (
-          <DecisionPage key={id} id={id} next={next} onDone={loaded.reload} />
-        )}
-      </div>
-    </div>
-  );
-}
-
-interface TabsProps {
-  readonly at: 'waiting' | 'closed' | 'vetoes' | 'rounds';
-}
-
-/** What waits for people, what they decided, what they may veto, and what agents decide together. */
-export function DecisionTabs({ at }: TabsProps) {
-  const tabs = [
-    ['waiting', words.waiting, linkTo('decisions')],
-    ['closed', words.closed, linkTo('decisions', [], { status: 'closed' })],
-    ['vetoes', texts.vetoes.title, linkTo('decisions', ['actions'])],
-    ['rounds', words.rounds, linkTo('decisions', ['rounds'])],
-  ] as const;
-  return (
-    <nav class="tabs" aria-label={words.queue}>
-      {tabs.map(([name, text, link]) => (
-        <a key={name} href={link} aria-current={name === at ? 'true' : undefined}>
-          {text}
-        </a>
-      ))}
-    </nav>
+    <DecisionFrame
+      at={status}
+      id={id}
+      of={loaded}
+      rest={[]}
+      query={kept}
+      empty={{ title: words.empty, text: words.emptyText, commands: ['npx formicary oversight'] }}
+      isOfNow
+      row={(row) => (
+        <QueueRow key={row.id} row={row} shown={row.id === id} query={kept} together={isPast ? undefined : together} />
+      )}
+      behind={(of) => status === 'waiting' && !isPast && <Together of={together} rows={of} onDone={loaded.reload} />}
+      commands={['npx formicary approvals', `npx formicary approval ${id === undefined ? 'APPROVAL' : word(id)}`]}
+    >
+      {id !== undefined && <DecisionPage key={id} id={id} next={next} onDone={loaded.reload} />}
+    </DecisionFrame>
   );
 }
 

@@ -2,21 +2,18 @@
 import type { rounds } from '../../contract/oversight/rounds';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { go, linkTo, place } from '../lib/route';
+import { linkTo, place } from '../lib/route';
 import { Badge } from '../parts/badge';
-import { SameCommand, word } from '../parts/command';
-import { Empty } from '../parts/empty';
-import { AsOf, Shown } from '../parts/outcome';
-import { Pages } from '../parts/pages';
+import { word } from '../parts/command';
 import { Said } from '../parts/said';
 import { Away, When } from '../parts/when';
 import { texts } from '../texts';
-import { DecisionTabs } from './decisions';
+import { DecisionFrame } from './decision-frame';
 import { RoundPage, type RoundSummary, verdictOf } from './round';
 
 const LIMIT = 50;
 const EVERY_MS = 10_000;
-const { rounds: words, decisions } = texts;
+const { rounds: words } = texts;
 
 export function Rounds({ id }: { readonly id: string | undefined }) {
   const page = place.value.query.get('page') ?? undefined;
@@ -26,48 +23,23 @@ export function Rounds({ id }: { readonly id: string | undefined }) {
     { changedBy: ['round'], everyMs: EVERY_MS },
   );
   return (
-    <div class="split" data-open={id !== undefined}>
-      <h1 tabIndex={-1}>{decisions.title}</h1>
-      <div class="split-list">
-        <DecisionTabs at="rounds" />
-        <Shown of={loaded}>
-          {({ value, nextLink }) => (
-            <>
-              {value.length === 0 && (
-                <Empty
-                  title={words.empty}
-                  text={words.emptyText}
-                  commands={['npx formicary poll "Move the backup?" --voter ada-1 --voter bo-2 --voter cy-3']}
-                />
-              )}
-              <ul class="rows queue" aria-label={words.list}>
-                {value.map((row) => (
-                  <RoundRow key={row.id} row={row} shown={row.id === id} page={page} />
-                ))}
-              </ul>
-              <Pages
-                page={page}
-                nextLink={nextLink}
-                onPage={(to) => go(linkTo('decisions', ['rounds'], { page: to }))}
-              />
-            </>
-          )}
-        </Shown>
-        <p>
-          <AsOf of={loaded} />
-        </p>
-        <SameCommand
-          lines={['npx formicary rounds', `npx formicary rounds ${id === undefined ? 'ROUND' : word(id)}`]}
-        />
-      </div>
-      <div class="split-one">
-        {id === undefined ? (
-          (loaded.data?.value.length ?? 0) > 0 && <p class="soft choose">{decisions.choose}</p>
-        ) : (
-          <RoundPage key={id} id={id} />
-        )}
-      </div>
-    </div>
+    <DecisionFrame
+      at="rounds"
+      id={id}
+      of={loaded}
+      rest={['rounds']}
+      query={{ page }}
+      empty={{
+        title: words.empty,
+        text: words.emptyText,
+        commands: ['npx formicary poll "Move the backup?" --voter ada-1 --voter bo-2 --voter cy-3'],
+      }}
+      label={words.list}
+      row={(row) => <RoundRow key={row.id} row={row} shown={row.id === id} page={page} />}
+      commands={['npx formicary rounds', `npx formicary rounds ${id === undefined ? 'ROUND' : word(id)}`]}
+    >
+      {id !== undefined && <RoundPage key={id} id={id} />}
+    </DecisionFrame>
   );
 }
 

@@ -4,22 +4,20 @@ import type { Action as ActionSchema, actions, ActionSummary as Summary } from '
 import type { Shown as ShownOf } from '../../contract/route';
 import { call } from '../lib/api';
 import { useLoad } from '../lib/load';
-import { asOf, go, linkTo, linkToStream, place } from '../lib/route';
+import { asOf, linkTo, linkToStream, place } from '../lib/route';
 import { me } from '../lib/session';
 import { placeOf } from '../lib/streams';
 import { actionTone, Badge, impactTone } from '../parts/badge';
-import { SameCommand, word } from '../parts/command';
+import { word } from '../parts/command';
 import { CommandForm } from '../parts/command-form';
-import { Empty } from '../parts/empty';
 import { Facts, Section } from '../parts/facts';
 import { History } from '../parts/history';
 import { Json } from '../parts/json';
 import { AsOf, Shown } from '../parts/outcome';
-import { Pages } from '../parts/pages';
 import { Code, Said } from '../parts/said';
 import { Away, When } from '../parts/when';
 import { texts } from '../texts';
-import { DecisionTabs } from './decisions';
+import { DecisionFrame } from './decision-frame';
 
 type Action = ShownOf<typeof ActionSchema>;
 type ActionSummary = ShownOf<typeof Summary>;
@@ -42,49 +40,24 @@ export function Vetoes({ id }: { readonly id: string | undefined }) {
   );
   const named = id === undefined ? 'ACTION' : word(id);
   return (
-    <div class="split" data-open={id !== undefined}>
-      <h1 tabIndex={-1}>{decisions.title}</h1>
-      <div class="split-list">
-        <DecisionTabs at="vetoes" />
-        {asOf.value !== undefined && <p>{texts.timeBar.list}</p>}
-        <Shown of={loaded}>
-          {({ value, nextLink }) => (
-            <>
-              {value.length === 0 && (
-                <Empty title={words.empty} text={words.emptyText} commands={['npx formicary oversight']} />
-              )}
-              <ul class="rows queue" aria-label={words.list}>
-                {value.map((row) => (
-                  <VetoRow key={row.id} row={row} shown={row.id === id} page={page} />
-                ))}
-              </ul>
-              <Pages
-                page={page}
-                nextLink={nextLink}
-                onPage={(to) => go(linkTo('decisions', ['actions'], { page: to }))}
-              />
-            </>
-          )}
-        </Shown>
-        <p>
-          <AsOf of={loaded} />
-        </p>
-        <SameCommand
-          lines={[
-            'npx formicary actions --status veto_window',
-            `npx formicary actions ${named}`,
-            `npx formicary veto ${named} --reason WHY`,
-          ]}
-        />
-      </div>
-      <div class="split-one">
-        {id === undefined ? (
-          (loaded.data?.value.length ?? 0) > 0 && <p class="soft choose">{decisions.choose}</p>
-        ) : (
-          <ActionPage key={id} id={id} />
-        )}
-      </div>
-    </div>
+    <DecisionFrame
+      at="vetoes"
+      id={id}
+      of={loaded}
+      rest={['actions']}
+      query={{ page }}
+      empty={{ title: words.empty, text: words.emptyText, commands: ['npx formicary oversight'] }}
+      label={words.list}
+      isOfNow
+      row={(row) => <VetoRow key={row.id} row={row} shown={row.id === id} page={page} />}
+      commands={[
+        'npx formicary actions --status veto_window',
+        `npx formicary actions ${named}`,
+        `npx formicary veto ${named} --reason WHY`,
+      ]}
+    >
+      {id !== undefined && <ActionPage key={id} id={id} />}
+    </DecisionFrame>
   );
 }
 

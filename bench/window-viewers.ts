@@ -3,9 +3,17 @@
  * further than for the receipt that somebody waits for. A browser would parse it and draw it, on cores of its own.
  */
 import net from 'node:net';
+import { pause } from './measure';
+
+/** A host that is late refuses a stream for now: it is asked again so often, and so many times. */
+const AGAIN_MS = 1_000;
+const TRIES = 60;
 
 /** A principal has a few streams, so each follower is somebody else. */
 const principalOf = (n: number): string => `human:viewer-${n}`;
+
+/** By a host that has more to do than it can. */
+class Refused extends Error {}
 
 class Viewer {
   private readonly socket: net.Socket;
@@ -30,7 +38,7 @@ class Viewer {
       this.socket.once('data', (chunk: Buffer) => {
         const head = chunk.toString('latin1', 0, 64);
         if (head.startsWith('HTTP/1.1 200')) resolve();
-        else reject(new Error(`a stream of receipts was refused: ${head.split('\r\n')[0]}`));
+        else reject(new (head.startsWith('HTTP/1.1 429') ? Refused : Error)(refusal(head)));
       });
     });
     this.socket.on('data', (chunk: Buffer) => this.read(chunk));
@@ -59,13 +67,32 @@ class Viewer {
   }
 }
 
+const refusal = (head: string): string => `a stream of receipts was refused: ${head.split('\r\n')[0]}`;
+
+async function opening(url: URL, n: number): Promise<Viewer> {
+  for (let tries = 1; ; tries += 1) {
+    const viewer = new Viewer(url, n);
+    try {
+      await viewer.open;
+      return viewer;
+    } catch (error) {
+      viewer.close();
+      if (!(error instanceof Refused) || tries === TRIES) throw error;
+      await pause(AGAIN_MS);
+    }
+  }
+}
+
 export class Viewers {
   private constructor(private readonly viewers: readonly Viewer[]) {}
 
   static async open(url: string, count: number): Promise<Viewers> {
-    const viewers = Array.from({ length: count }, (_, n) => new Viewer(new URL(url), n));
-    await Promise.all(viewers.map(({ open }) => open));
-    return new Viewers(viewers);
+    const opened = await Promise.allSettled(Array.from({ length: count }, (_, n) => opening(new URL(url), n)));
+    const viewers = new Viewers(opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])));
+    const refused = opened.find((one) => one.status === 'rejected');
+    if (refused === undefined) return viewers;
+    viewers.close();
+    throw refused.reason as Error;
   }
 
   get bytes(): number {

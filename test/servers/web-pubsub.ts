@@ -14,7 +14,8 @@ import { buffer } from 'node:stream/consumers';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 const PROTOCOL = 'json.webpubsub.azure.v1';
-const KEY = 'the access key of a test server, long enough for HS256';
+/** The service has two, so that one can be replaced: either opens everything. */
+const KEYS = ['the primary', 'the secondary'].map((name) => `${name} access key of a test server`);
 /** What an identity shows. */
 const TOKEN = 'a token for Web PubSub';
 const HUB = /^[A-Za-z][A-Za-z0-9_`,.[\]]{0,127}$/;
@@ -45,6 +46,8 @@ const list = (value: unknown): readonly string[] =>
 export class WebPubSubServer {
   /** Method and path of each request of the data plane, as they came. */
   readonly requests: string[] = [];
+  /** The access keys by which users were sent something. */
+  readonly senders = new Set<string>();
   /** For the next requests of the data plane, one each; undefined: none. */
   readonly faults: (Fault | undefined)[] = [];
   private readonly server: http.Server;
@@ -83,7 +86,12 @@ export class WebPubSubServer {
   }
 
   get connectionString(): string {
-    return `Endpoint=${this.endpoint};AccessKey=${KEY};Version=1.0;`;
+    return this.connectionStrings[0] as string;
+  }
+
+  /** With each of its access keys. */
+  get connectionStrings(): readonly string[] {
+    return KEYS.map((key) => `Endpoint=${this.endpoint};AccessKey=${key};Version=1.0;`);
   }
 
   /** What asks for a token of an identity, and hears for what. */
@@ -156,6 +164,7 @@ export class WebPubSubServer {
     }
     if (rest[0] !== 'users' || rest[2] !== ':send' || rest.length !== 3) return { status: 404 };
     if (headers['content-type'] !== 'application/json') return { status: 415 };
+    this.senders.add(keyOf(bearer) ?? TOKEN);
     const message = { type: 'message', from: 'server', dataType: 'json', data: JSON.parse(body.toString()) as unknown };
     for (const client of this.clients)
       if (client.hub === hub && client.user === rest[1]) client.socket.send(JSON.stringify(message));
@@ -184,7 +193,7 @@ export class WebPubSubServer {
     return { status: 204 };
   }
 
-  /** An identity's token, or one that the key has signed for this very request. */
+  /** An identity's token, or one that a key has signed for this very request. */
   private mayAsk(bearer: string, url: string): boolean {
     if (this.options.isTls === true) return bearer === TOKEN;
     return verified(bearer, this.endpoint + url) !== undefined;
@@ -244,18 +253,24 @@ export class WebPubSubServer {
 }
 
 const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-const signatureOf = (text: string) => createHmac('sha256', KEY).update(text).digest('base64url');
+const signatureOf = (text: string, key: string) => createHmac('sha256', key).update(text).digest('base64url');
 
 /** A token by HS256 (RFC 7515, RFC 7519). */
 function signed(claims: Claims): string {
   const text = `${encoded({ alg: 'HS256', typ: 'JWT' })}.${encoded(claims)}`;
-  return `${text}.${signatureOf(text)}`;
+  return `${text}.${signatureOf(text, KEYS[0] as string)}`;
 }
 
-/** What a token says that the key has signed for this audience, and that has not expired; else undefined. */
-function verified(token: string, audience: string): Claims | undefined {
+/** The access key that has signed a token, if one has. */
+function keyOf(token: string): string | undefined {
   const [header = '', payload = '', signature] = token.split('.');
-  if (signature !== signatureOf(`${header}.${payload}`)) return undefined;
+  return KEYS.find((key) => signatureOf(`${header}.${payload}`, key) === signature);
+}
+
+/** What a token says that a key has signed for this audience, and that has not expired; else undefined. */
+function verified(token: string, audience: string): Claims | undefined {
+  if (keyOf(token) === undefined) return undefined;
+  const [header = '', payload = ''] = token.split('.');
   const [{ alg }, claims] = [header, payload].map(
     (part) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Claims,
   ) as [Claims, Claims];

@@ -43,7 +43,7 @@ const FOLLOWED_BYTES = 500_000;
 export class Receipts {
   private readonly shared: SharedFeed;
   /** What is handed on of a page of the feed, by whose it is and the filter. */
-  private readonly matching = new WeakMap<FeedPage, Map<string, FollowedPage>>();
+  private readonly matching = new WeakMap<FeedPage, Map<string, Promise<FollowedPage>>>();
 
   constructor(private readonly store: EventStore) {
     this.shared = new SharedFeed(store);
@@ -127,24 +127,32 @@ export class Receipts {
     }
   }
 
-  /** What matches in the page that all who follow from a place are given; one's own where that holds too much. */
+  /** What matches in the page that all who follow from a place are given: found once for all of them. */
   private async followed(before: Checkpoint, tenant: string, filter: ReceiptFilter): Promise<FollowedPage> {
-    const from = before === BEGINNING ? undefined : before;
-    const feed = await this.shared.read(from);
-    const known = this.matching.get(feed) ?? new Map<string, FollowedPage>();
+    const feed = await this.shared.read(before === BEGINNING ? undefined : before);
+    const known = this.matching.get(feed) ?? new Map<string, Promise<FollowedPage>>();
     this.matching.set(feed, known);
     const key = JSON.stringify([tenant, filter.category, filter.correlation]);
     let followed = known.get(key);
     if (followed === undefined) {
-      const commits = feed.commits.filter((commit) => matches(commit, tenant, filter));
-      known.set(key, (followed = { commits, before, after: feed.checkpoint, end: feed.end }));
+      known.set(key, (followed = this.fitting(feed, before, (commit) => matches(commit, tenant, filter))));
+      followed.catch(() => known.delete(key));
     }
-    const room = { commits: Infinity, bytes: FOLLOWED_BYTES };
-    if (fittingIn(room, followed.commits) === followed.commits.length) return followed;
-    const own = await this.upTo(from, { commits: SCAN, bytes: FOLLOWED_BYTES }, (commit) =>
-      matches(commit, tenant, filter),
-    );
-    return { commits: own.matching, before, after: own.page.checkpoint, end: own.page.end };
+    return await followed;
+  }
+
+  /** What is wanted of a page of the feed; of its beginning alone, where all of it is too much to hand on at once. */
+  private async fitting(
+    feed: FeedPage,
+    before: Checkpoint,
+    isWanted: (commit: Commit) => boolean,
+  ): Promise<FollowedPage> {
+    const commits = feed.commits.filter(isWanted);
+    if (fittingIn({ commits: Infinity, bytes: FOLLOWED_BYTES }, commits) === commits.length)
+      return { commits, before, after: feed.checkpoint, end: feed.end };
+    const room = { commits: SCAN, bytes: FOLLOWED_BYTES };
+    const { page, matching } = await this.upTo(before === BEGINNING ? undefined : before, room, isWanted);
+    return { commits: matching, before, after: page.checkpoint, end: page.end };
   }
 
   /** Throws RangeError when it is no place in this log. */

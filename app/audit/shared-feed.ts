@@ -8,6 +8,8 @@ import type { Checkpoint, EventStore, FeedPage } from '../engine/ports';
 interface SharedPage {
   readonly page: Promise<FeedPage>;
   readonly at: number;
+  /** It ended before the end of the feed: so it will be, whatever comes. */
+  isWhole: boolean;
 }
 
 const APPENDED = 'appended';
@@ -17,9 +19,10 @@ const GATHER_MS = 5;
 const LOOK_EVERY_MS = 1_000;
 /** A page at whose end nothing rang may have grown by what another process has appended. */
 const FRESH_MS = LOOK_EVERY_MS / 2;
-const SIZE = 500;
+/** So that a page of receipts of a usual size may be handed on as it is. */
+const SIZE = 250;
 /** Pages that are kept for those who are behind. */
-const KEPT = 8;
+const KEPT = 16;
 
 export class SharedFeed {
   private readonly bells = new Doorbells();
@@ -50,15 +53,19 @@ export class SharedFeed {
   /** The page after a place: one that others have asked for, unless more may have come since. */
   read(from: Checkpoint | undefined): Promise<FeedPage> {
     const known = this.pages.get(from);
-    if (known !== undefined && performance.now() - known.at < FRESH_MS) return known.page;
+    if (known !== undefined && (known.isWhole || performance.now() - known.at < FRESH_MS)) return known.page;
     const page = this.store.feed(from, SIZE);
+    const shared: SharedPage = { page, at: performance.now(), isWhole: false };
     this.pages.delete(from);
-    this.pages.set(from, { page, at: performance.now() });
+    this.pages.set(from, shared);
     for (const place of this.pages.keys()) {
       if (this.pages.size <= KEPT) break;
       this.pages.delete(place);
     }
-    page.catch(() => this.pages.delete(from));
+    page.then(
+      ({ end }) => (shared.isWhole = !end),
+      () => this.pages.delete(from),
+    );
     return page;
   }
 
@@ -66,7 +73,7 @@ export class SharedFeed {
     // Whoever looks now may be given what was read before.
     this.ringing ??= setTimeout(() => {
       this.ringing = undefined;
-      this.pages.clear();
+      for (const [place, { isWhole }] of this.pages) if (!isWhole) this.pages.delete(place);
       this.bells.ring(APPENDED);
     }, GATHER_MS);
   }

@@ -145,6 +145,39 @@ describe('many who follow', () => {
     expect(given.size).toBeLessThanOrEqual(10);
   });
 
+  test('are given the same where a page holds too much to be handed on at once', async () => {
+    const store = await logOf([]);
+    for (const commit of chain('t/task/2', 60, undefined, (n) => ({ n, filler: 'x'.repeat(30_000) })))
+      await store.append({ stream: 't/task/2', expected: commit.commit.index - 1, commits: [commit] });
+    const receipts = new Receipts(store);
+    const given = new Set<FollowedPage>();
+    const before = store.calls.feed;
+    for (const found of await Promise.all(Array.from({ length: 50 }, () => heard(receipts, '0', 60, undefined, given))))
+      expect(found).toEqual(Array.from({ length: 60 }, (_, i) => `t/task/2@${i}`));
+    expect(given.size).toBeLessThan(10);
+    expect(store.calls.feed - before).toBeLessThan(50);
+  });
+
+  test('who comes later is given what another has read, though more was appended meanwhile', async () => {
+    const store = await logOf(Array.from({ length: 2_000 }, () => 'task'));
+    const receipts = new Receipts(store);
+    const end = await receipts.end();
+    const [staying, next] = [heard(receipts, end, 6), heard(receipts, end, 5)];
+    const first = new Set<FollowedPage>();
+    const all = await heard(receipts, '0', 2_000, undefined, first);
+    const more = chain('t/task/2', 6);
+    const append = async (commit: (typeof more)[number]) =>
+      await store.append({ stream: 't/task/2', expected: commit.commit.index - 1, commits: [commit] });
+    for (const commit of more.slice(0, 5)) await append(commit);
+    await next;
+    const second = new Set<FollowedPage>();
+    const found = await heard(receipts, '0', 2_005, undefined, second);
+    expect(found.slice(0, 2_000)).toEqual(all);
+    expect([...first].filter((page) => second.has(page)).length).toBeGreaterThanOrEqual(first.size - 1);
+    await append(more[5] as (typeof more)[number]);
+    await staying;
+  });
+
   test('are not held up by one that is slow, which misses nothing', async () => {
     const store = await logOf(['task', 'task', 'task']);
     const receipts = new Receipts(store);

@@ -90,8 +90,10 @@ export interface Budget extends BudgetedThing {
   readonly reserved: number;
   /** What was settled in `window`. */
   readonly spent: number;
-  /** The day or month that `spent` is of; empty where the limit holds for ever. */
+  /** The day or month that `spent` is of; empty where the limit holds for ever, or nothing was spent. */
   readonly window: string;
+  /** What was spent in the one before: processes whose clocks differ settle in either. */
+  readonly earlier?: { readonly window: string; readonly spent: number };
 }
 
 export interface Reservation extends ReservedAward {
@@ -122,17 +124,24 @@ export interface BudgetState {
 
 export const budgetDecider: Decider<BudgetState, BudgetEvent> = {
   category: 'budget',
-  version: 1,
+  version: 2,
   initial: { budgets: {}, reservations: {} },
   evolve(state, event, place) {
     switch (event.type) {
       case 'BudgetSet': {
         const { kind, name, limit, period, by, reason } = event.data;
         const before = own(state.budgets, budgetKey(event.data));
-        const kept = before?.period === period ? before : { spent: 0, window: '' };
+        const kept: Pick<Budget, 'spent' | 'window' | 'earlier'> =
+          before?.period === period ? before : { spent: 0, window: '' };
         const budget = { kind, name, limit, period, by, reason, since: before?.since ?? place.at };
-        const { spent, window } = kept;
-        const after = { ...budget, reserved: before?.reserved ?? 0, spent, window };
+        const { spent, window, earlier } = kept;
+        const after = {
+          ...budget,
+          reserved: before?.reserved ?? 0,
+          spent,
+          window,
+          ...(earlier !== undefined && { earlier }),
+        };
         return { ...state, budgets: { ...state.budgets, [budgetKey(event.data)]: after } };
       }
       case 'BudgetRemoved': {

@@ -11,9 +11,27 @@ export function heldBy({ amount, spent, drawn, settled }: Reservation): number {
   return Math.max(amount, spent + drawn + settled);
 }
 
-/** What was spent of a budget in the day or month of `now`. */
-export function spentAt({ spent, window, period }: Pick<Budget, 'spent' | 'window' | 'period'>, now: Time): number {
-  return window === windowOf(period, now) ? spent : 0;
+type Windows = Pick<Budget, 'spent' | 'window' | 'earlier' | 'period'>;
+
+/**
+ * What was spent of a budget in the day or month of `now`, and in later ones: a process whose clock is ahead has begun
+ * one sooner.
+ */
+export function spentAt({ spent, window, earlier, period }: Windows, now: Time): number {
+  const at = windowOf(period, now);
+  return (window >= at ? spent : 0) + (earlier !== undefined && earlier.window >= at ? earlier.spent : 0);
+}
+
+/** With what was spent at `now` in its own day or month, of which the last two are known: clocks differ. */
+function withSpent(budget: Budget, amount: number, now: Time): Budget {
+  const at = windowOf(budget.period, now);
+  const { window, spent, earlier } = budget;
+  if (at === window) return { ...budget, spent: spent + amount };
+  if (at > window)
+    return { ...budget, window: at, spent: amount, ...(window !== '' && { earlier: { window, spent } }) };
+  if (earlier !== undefined && at < earlier.window) return budget;
+  const before = earlier?.window === at ? earlier.spent : 0;
+  return { ...budget, earlier: { window: at, spent: before + amount } };
 }
 
 /** What is left of a budget; below 0 where more was spent than its limit is. */
@@ -111,9 +129,7 @@ export function settled(state: BudgetState, key: string, cost: number, now: Time
   let { budgets } = next;
   for (const charge of closed.charges) {
     const budget = own(budgets, charge);
-    if (budget === undefined) continue;
-    const spent = spentAt(budget, now) + total;
-    budgets = { ...budgets, [charge]: { ...budget, spent, window: windowOf(budget.period, now) } };
+    if (budget !== undefined) budgets = { ...budgets, [charge]: withSpent(budget, total, now) };
   }
   const { [key]: _, ...reservations } = next.reservations;
   next = { budgets, reservations };
@@ -122,19 +138,26 @@ export function settled(state: BudgetState, key: string, cost: number, now: Time
     : revised(next, closed.part_of, (whole) => ({ ...whole, settled: whole.settled + total }));
 }
 
-/** Gives what is a part of a reservation to those that it was charged to itself. */
+/**
+ * Gives what is a part of a reservation to those that it was charged to itself: all parts at once, since there may be
+ * thousands.
+ */
 function orphaned(state: BudgetState, key: string, whole: Reservation): BudgetState {
-  let next = state;
-  for (const [child, part] of Object.entries(state.reservations)) {
-    if (part.part_of !== key) continue;
+  let moved = 0;
+  const inherited = new Map<string, number>();
+  const reservations = Object.entries(state.reservations).map(([child, part]): [string, Reservation] => {
+    if (part.part_of !== key) return [child, part];
     const held = heldBy(part);
-    const inherited = whole.charges.filter((budget) => !part.charges.includes(budget));
-    // Taken from the whole first, so that nothing is counted twice on the way.
-    next = charged(next, { charges: [], part_of: key }, -held);
-    next = charged(next, { charges: inherited, part_of: whole.part_of }, held);
-    const charges = [...part.charges, ...inherited];
-    next = { ...next, reservations: { ...next.reservations, [child]: { ...part, charges, part_of: whole.part_of } } };
-  }
+    const budgets = whole.charges.filter((budget) => !part.charges.includes(budget));
+    for (const budget of budgets) inherited.set(budget, (inherited.get(budget) ?? 0) + held);
+    moved += held;
+    return [child, { ...part, charges: [...part.charges, ...budgets], part_of: whole.part_of }];
+  });
+  let next: BudgetState = { ...state, reservations: Object.fromEntries(reservations) };
+  // Taken from the whole first, so that nothing is counted twice on the way.
+  next = charged(next, { charges: [], part_of: key }, -moved);
+  next = charged(next, { charges: [], part_of: whole.part_of }, moved);
+  for (const [budget, amount] of inherited) next = charged(next, { charges: [budget] }, amount);
   return next;
 }
 

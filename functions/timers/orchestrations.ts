@@ -5,13 +5,16 @@
  */
 import * as df from 'durable-functions';
 import { connectOrchestrations } from '../orchestrations/client';
-import { runtime } from '../runtime';
+import { openedColony, runtime } from '../runtime';
+
+const SHARED = process.env.FORMICARY_PROFILE === 'azure';
 
 df.app.client.timer('orchestrations', {
   schedule: '0 */5 * * * *',
-  runOnStartup: process.env.FORMICARY_PROFILE !== 'azure',
+  runOnStartup: !SHARED,
   async handler(_, client) {
-    const { colony } = await runtime();
+    // On Azure this runs on instances of its own, which nothing else keeps awake: it needs no books, so it reads none.
+    const colony = SHARED ? await openedColony() : (await runtime()).colony;
     await connectOrchestrations(colony, client).heal(colony.decisions.waiting());
   },
 });

@@ -82,6 +82,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   const oversight = oversightModule(engine, {
     ...market.services,
     ...notices.services,
+    ...tenants.services,
     agents: market.services.market.agents,
     publicUrl: options.publicUrl,
   });

@@ -13,6 +13,7 @@ import type { Principal } from '../domain/kernel/principal';
 import { type ActionState, actionStream } from '../domain/oversight/action';
 import type { Voter } from '../domain/oversight/consensus';
 import { type RoundState, roundStream } from '../domain/oversight/round';
+import { APPROVALS_PER_REQUESTER } from '../domain/tenants/tenant';
 import { freePort, HostProcess } from '../samples/demo/host-process';
 import { readLog, Verification } from '../samples/demo/log';
 import { agentId, agentOf, openBenchColony, POSTER, TENANT } from './colony';
@@ -185,7 +186,9 @@ async function approvalsInProcess(
     const approval = await approvalCost(colony, approvals);
     await colony.feed.settled();
     const before = memory();
-    await forEachOf(waiting, 50, async (n) => void (await propose(colony, `waiting-${n}`)));
+    // Each asks about as many as it may have waiting.
+    const by = (n: number) => agentId(Math.floor(n / APPROVALS_PER_REQUESTER));
+    await forEachOf(waiting, 50, async (n) => void (await propose(colony, `waiting-${n}`, by(n))));
     await colony.feed.settled();
     const after = memory();
     await colony.stop();
@@ -271,8 +274,8 @@ async function approvalCost(colony: Colony, count: number): Promise<DecisionRepo
 }
 
 /** Proposes an action of a kind without rules, which a person decides on. */
-async function propose(colony: Colony, id: string): Promise<ActionState> {
-  const proposed = await colony.actions.propose(agentOf(agentId(0)), id, {
+async function propose(colony: Colony, id: string, by = agentId(0)): Promise<ActionState> {
+  const proposed = await colony.actions.propose(agentOf(by), id, {
     kind: KIND,
     action: { order: id, item: 'bolts', amount: 40 },
     why: 'stock is low',

@@ -3,8 +3,6 @@
  * what they say is carried out. `nextStep` says which step follows from the states of the streams; here they are
  * loaded, and the step is taken. So a step that was lost, or is taken twice, changes nothing.
  */
-import type { Action } from '../../contract/oversight/actions';
-import type { Shown } from '../../contract/route';
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
 import { commitRef, idOf, parseStream, reservedId } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
@@ -27,12 +25,12 @@ import {
   extendChallenge,
   hold,
   type Instead,
+  isAsked,
   notCarriedOut,
   type OfRound,
   type OpenChallenge,
   openVetoWindow,
   override,
-  type PolicyAtGate,
   type Proposal,
   propose,
   refuseAction,
@@ -61,6 +59,7 @@ import type { HeldCommands } from './held-commands';
 import type { Judgement } from './judgement';
 import { factsOf, isForGate, type OfGate, wanted } from './of-gate';
 import type { Oversight } from './oversight';
+import type { PendingDecisions } from './pending-decisions';
 import type { Rounds } from './rounds';
 
 export type ActionOutcome = Outcome<ActionState, ActionEvent>;
@@ -78,50 +77,6 @@ const NOT_ITS_OWN = new Rejection(
 /** More steps than any way through the gate has, or any turn on it. */
 const MAX_STEPS = 12;
 
-/** An action as the API shows it. */
-export function actionAnswer(
-  id: string,
-  { state, version }: Pick<Loaded<ActionState>, 'state' | 'version'>,
-): Shown<typeof Action> {
-  const { kind, action, proposed_by, why, confidence, impact, risk, features, oversight, target, command } =
-    state.proposal as Proposal;
-  return {
-    id,
-    version,
-    kind,
-    action,
-    why,
-    confidence,
-    impact,
-    risk,
-    features,
-    proposed_by,
-    oversight,
-    policy: state.policy as PolicyAtGate,
-    target,
-    status: state.status as Shown<typeof Action>['status'],
-    proposed_hash: state.proposed_hash,
-    hash: state.hash,
-    held: state.held,
-    refs: state.refs,
-    veto_until: state.veto_until,
-    veto_from: state.veto_from,
-    cleared: state.cleared,
-    stopped: state.stopped,
-    command: command?.operation,
-    given: state.given,
-    challenge: state.challenge,
-    challenges: state.challenges,
-    executed: state.executed,
-    override: state.override,
-    overrides: state.overrides,
-    asked_people: state.asked_people,
-    proposed_at: state.proposed_at as Time,
-    decided_at: state.decided_at,
-    compensation: state.compensation,
-  };
-}
-
 export interface ActionsDeps {
   readonly actions: Aggregate<ActionState, ActionEvent, ActionDoc>;
   readonly transactor: Transactor;
@@ -133,6 +88,7 @@ export interface ActionsDeps {
   readonly commands: HeldCommands;
   readonly clock: Clock;
   readonly watchdog: Watchdog;
+  readonly pending: PendingDecisions;
 }
 
 export class Actions {
@@ -170,7 +126,10 @@ export class Actions {
     }
   }
 
-  /** Brings an action to the gate, and takes it as far as it goes without waiting for anybody. */
+  /**
+   * Brings an action to the gate, and takes it as far as it goes without waiting for anybody. Refused as
+   * `too-many-approvals` while too much of its proposer waits for a decision.
+   */
   async propose(context: RequestContext, id: string, input: ProposalInput, of: OfGate = {}): Promise<ActionOutcome> {
     const { principal } = context;
     const { tenant } = principal;
@@ -197,8 +156,19 @@ export class Actions {
     );
     const proposer = { proposed_by: principal.id, proposed_via: principal.via };
     const proposal: Proposal = { ...input, ...proposer, oversight, policy: { bundle, decision }, ...of };
-    const asked = { ...context, creates: true, receiptOfRefusal: true, attributes };
-    const outcome = await this.actions.decide(asked, id, 'action.propose', propose(proposal));
+    // A task without room is brought again: it is not refused, and leaves no receipt each time.
+    const waits = of.target !== undefined;
+    const asked = { ...context, creates: true, receiptOfRefusal: !waits, attributes };
+    const one = {
+      stream,
+      asker: { id: principal.id, via: principal.via },
+      decide: propose(proposal),
+      waits,
+      asks: ({ type }: ActionEvent) => type === 'ActionProposed' && isAsked(proposal),
+    };
+    const outcome = await this.deps.pending.admit(one, (decide) =>
+      this.actions.decide(asked, id, 'action.propose', decide),
+    );
     return await this.advanced(stream, outcome);
   }
 
@@ -220,7 +190,16 @@ export class Actions {
         : NOT_ITS_OWN;
     const { proposal } = (await this.transactor.load(actionDecider, stream)).state;
     const asked = { ...context, receiptOfRefusal: true, attributes: proposal && factsOf(proposal) };
-    const outcome = await this.actions.decide(asked, id, 'action.execute', decision);
+    const one = {
+      stream,
+      asker: { id: principal.id, via: principal.via },
+      decide: decision,
+      waits: false,
+      asks: ({ type }: ActionEvent) => type === 'ActionReturned',
+    };
+    const outcome = await this.deps.pending.admit(one, (decide) =>
+      this.actions.decide(asked, id, 'action.execute', decide),
+    );
     if (!outcome.ok) return outcome;
     const returned = outcome.events.find((event) => event.type === 'ActionReturned');
     const advanced = await this.advanced(stream, outcome);

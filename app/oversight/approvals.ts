@@ -14,6 +14,7 @@ import {
   type ApprovalState,
   approve,
   ask,
+  askerOf,
   claim,
   type Consent,
   extend,
@@ -38,6 +39,7 @@ import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import { partiesAsked } from './parties';
+import type { PendingDecisions } from './pending-decisions';
 
 export type ApprovalCommandOutcome = Outcome<ApprovalState, ApprovalEvent>;
 
@@ -109,6 +111,7 @@ export interface ApprovalsDeps {
   readonly transactor: Transactor;
   readonly clock: Clock;
   readonly watchdog: Watchdog;
+  readonly pending: PendingDecisions;
 }
 
 /** Hears that somebody has closed an approval. */
@@ -130,14 +133,19 @@ export class Approvals {
     this.closed = hear;
   }
 
+  /** Asks people. About an action they are asked in any case: its proposer had room for it when it was let in. */
   request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalCommandOutcome> {
-    const attributes = { kind: asked.kind, impact: asked.impact };
-    return this.approvals.decide(
-      { ...context, creates: true, attributes },
-      id,
-      'approval.request',
-      request(asked, this.now()),
-    );
+    const { kind, impact, requester, parties } = asked;
+    const full = { ...context, creates: true, attributes: { kind, impact } };
+    const one = {
+      stream: this.approvals.name(context.principal.tenant, id),
+      asker: askerOf(requester, parties),
+      decide: request(asked, this.now()),
+      waits: true,
+      asks: ({ type }: ApprovalEvent) =>
+        type === 'ApprovalRequested' && parseStream(asked.action).category === roundDecider.category,
+    };
+    return this.deps.pending.admit(one, (decide) => this.approvals.decide(full, id, 'approval.request', decide));
   }
 
   async claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalCommandOutcome> {

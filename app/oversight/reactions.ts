@@ -57,7 +57,7 @@ export class OversightReactions implements Consumer {
     private readonly engine: Pick<Engine, 'deadlines' | 'standstill' | 'clock'>,
   ) {
     const { transactor, book, rounds, approvals, actions } = services;
-    const afterRound = new RoundReactions(services);
+    const afterRound = new RoundReactions(services, engine);
     const afterApproval = new ApprovalReactions(services, afterRound);
     const afterAction = new ActionReactions(services);
     this.waiters = new Map([
@@ -79,7 +79,7 @@ export class OversightReactions implements Consumer {
     ]);
     this.reactions = {
       ...Object.fromEntries(this.waiters),
-      [taskDecider.category]: new TaskReactions(services),
+      [taskDecider.category]: new TaskReactions(services, engine),
       [deliveryDecider.category]: deliveries,
     };
     // Nobody has to wait for the feed, which finds nothing left to do then.

@@ -1,9 +1,10 @@
 /** What follows from a round: whoever waits for it goes on, and what agents could not settle goes to people. */
 import { parseStream } from '../../domain/kernel/ids';
 import { cut } from '../../domain/kernel/text';
+import type { Time } from '../../domain/kernel/time';
 import { taskDecider } from '../../domain/market/task';
 import { actionDecider, actionHash } from '../../domain/oversight/action';
-import { type ApprovalState, MAX_SUMMARY } from '../../domain/oversight/approval';
+import { type ApprovalState, askerOf, MAX_SUMMARY, TOO_MANY_APPROVALS } from '../../domain/oversight/approval';
 import { inputsOf } from '../../domain/oversight/next-step';
 import {
   choiceOf,
@@ -14,6 +15,8 @@ import {
 } from '../../domain/oversight/round';
 import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import { type Cause, causeOf } from '../engine/command';
+import type { Reason } from '../engine/deadlines';
+import type { Engine } from '../engine/engine';
 import { type Change, typesOf } from '../engine/reacting';
 import { asGate, asPerson, gatekeeper, outcomeApproval } from './gatekeeper';
 import type { OversightServices } from './services';
@@ -22,7 +25,18 @@ import type { OversightServices } from './services';
 export const OUTCOME_KIND = 'round.outcome';
 
 export class RoundReactions {
-  constructor(private readonly services: OversightServices) {}
+  private readonly again: Reason;
+
+  constructor(
+    private readonly services: OversightServices,
+    engine: Pick<Engine, 'deadlines'>,
+  ) {
+    this.again = engine.deadlines.on('round-decision', async (stream) => {
+      const { state, version } = await services.transactor.load(roundDecider, stream);
+      const last = await services.transactor.commit(stream, version);
+      return await this.askPeople(stream, state, last && causeOf(last));
+    });
+  }
 
   async react(change: Change): Promise<void> {
     const { stream, tenant, id, cause } = change;
@@ -36,7 +50,7 @@ export class RoundReactions {
     if (types.has('RoundExtended')) await challenges.extended(stream, state, cause);
     if (ended) await challenges.judged(stream, state, cause);
     if (state.status === 'closed' || state.status === 'cancelled')
-      await this.ended(stream, state, types.has('OutcomeOverridden'), cause);
+      change.wish(this.again, await this.ended(stream, state, types.has('OutcomeOverridden'), cause));
   }
 
   /** What people answered who were asked because the agents could not agree. */
@@ -44,7 +58,10 @@ export class RoundReactions {
     const { rounds, report } = this.services;
     const { tenant, id } = parseStream(stream);
     const { state: round } = await rounds.load(tenant, id);
-    if (answer.outcome !== 'approved') return await this.ended(stream, round, false, cause);
+    if (answer.outcome !== 'approved') {
+      await this.ended(stream, round, false, cause);
+      return;
+    }
     const given = answer.given.at(-1);
     // An approval of before there were choices said nothing: its summary named the leader, else the last of them.
     const choice = given?.choice ?? round.tally?.leader ?? round.spec?.choices.at(-1);
@@ -61,11 +78,14 @@ export class RoundReactions {
     else report('a round could not be decided by people', { stream: approval, reason: decided.rejection.message });
   }
 
-  /** Whoever waits for the round goes on; what agents could not agree on goes to people. */
-  private async ended(stream: string, state: RoundState, overridden: boolean, cause: Cause): Promise<void> {
+  /**
+   * Whoever waits for the round goes on; what agents could not agree on goes to people, at once or at the time that
+   * this answers.
+   */
+  private async ended(stream: string, state: RoundState, overridden: boolean, cause: Cause): Promise<Time | undefined> {
     const { actions } = this.services;
     const { tenant, id } = parseStream(stream);
-    const { spec, escalation } = state;
+    const { spec } = state;
     const choice = choiceOf(state);
     const waiting = spec?.waits === undefined ? undefined : parseStream(spec.waits);
     if (waiting?.category === actionDecider.category) {
@@ -75,9 +95,8 @@ export class RoundReactions {
         await actions.upheld(spec.waits as string, id, cause);
     }
     if (waiting?.category === taskDecider.category) await this.settleAward(tenant, waiting.id, id, cause);
-    if (spec?.action !== undefined) return;
-    if (overridden) await this.askNoMore(stream, state, cause);
-    if (escalation !== undefined && choice === undefined) await this.askPeople(stream, state, cause);
+    if (overridden && spec?.action === undefined) await this.askNoMore(stream, state, cause);
+    return await this.askPeople(stream, state, cause);
   }
 
   /**
@@ -123,12 +142,16 @@ export class RoundReactions {
     await tasks.settleChallenge(asGate(tenant, cause), task, round, verdict === UPHOLD, reasonOf(verdict, round));
   }
 
-  /** A question that agents could not settle: people confirm the leading choice, or override the round with another. */
-  private async askPeople(stream: string, state: RoundState, cause: Cause): Promise<void> {
-    const { transactor, oversight, approvals, report } = this.services;
+  /**
+   * A question that agents could not settle: people confirm the leading choice, or override the round with another. It
+   * was acknowledged, so it waits while its opener has too much waiting for people: answers when to ask again.
+   */
+  private async askPeople(stream: string, state: RoundState, cause: Cause | undefined): Promise<Time | undefined> {
+    const { transactor, oversight, approvals, pending, report } = this.services;
     const { tenant, id } = parseStream(stream);
     const { spec, tally, escalation, opened_by, parties } = state;
-    if (spec === undefined) return;
+    if (spec === undefined || spec.action !== undefined || escalation === undefined) return undefined;
+    if (choiceOf(state) !== undefined) return undefined;
     const { kind, impact, risk = 0, choices, question = '' } = spec;
     const leader = tally?.leader;
     const approving =
@@ -146,7 +169,7 @@ export class RoundReactions {
       leader,
       requester: opened_by,
       parties,
-      why: escalation?.reason ?? 'the agents could not agree',
+      why: escalation.reason,
       impact,
       risk,
       policy: { bundle, decision },
@@ -154,6 +177,10 @@ export class RoundReactions {
       safe_default: 'refuse',
       ladder: rules.approvers,
     });
-    if (!asked.ok) report('people could not be asked about a round', { stream, reason: asked.rejection.message });
+    if (asked.ok) return undefined;
+    if (asked.rejection.code === TOO_MANY_APPROVALS)
+      return pending.wait(stream, askerOf(opened_by, parties), this.again);
+    report('people could not be asked about a round', { stream, reason: asked.rejection.message });
+    return undefined;
   }
 }

@@ -9,6 +9,7 @@ import type { Judgement } from './judgement';
 import type { Notifier } from './notifier';
 import type { Orchestrated } from './orchestrated';
 import type { Oversight } from './oversight';
+import type { PendingDecisions } from './pending-decisions';
 import type { Rounds } from './rounds';
 
 export interface OversightServices {
@@ -21,6 +22,7 @@ export interface OversightServices {
   readonly judgement: Judgement;
   readonly challenges: Challenges;
   readonly oversight: Oversight;
+  readonly pending: PendingDecisions;
   readonly notifier: Notifier;
   readonly orchestrated: Orchestrated;
   readonly report: Report;

@@ -1,6 +1,8 @@
 /** What follows for oversight from a task: one that is held comes to the gate, and doubt of an award is judged. */
 import type { Commit } from '../../domain/kernel/commit';
+import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
+import type { Time } from '../../domain/kernel/time';
 import {
   isAlive,
   taskDecider,
@@ -9,7 +11,11 @@ import {
   type TaskSpec,
   type TaskState,
 } from '../../domain/market/task';
-import { actionStream } from '../../domain/oversight/action';
+import { actionDecider, actionStream } from '../../domain/oversight/action';
+import { TOO_MANY_APPROVALS } from '../../domain/oversight/approval';
+import { type Cause, causeOf } from '../engine/command';
+import type { Reason } from '../engine/deadlines';
+import type { Engine } from '../engine/engine';
 import { type Change, eventsOf, type Reaction, typesOf } from '../engine/reacting';
 import { gateOf } from '../market/module';
 import { asGate } from './gatekeeper';
@@ -27,7 +33,22 @@ const CONCERNING: ReadonlySet<string> = new Set([
 ]);
 
 export class TaskReactions implements Reaction {
-  constructor(private readonly services: OversightServices) {}
+  private readonly again: Reason;
+
+  constructor(
+    private readonly services: OversightServices,
+    engine: Pick<Engine, 'deadlines'>,
+  ) {
+    this.again = engine.deadlines.on('task-decision', async (stream) => {
+      const { state, version } = await services.transactor.load(taskDecider, stream);
+      if (state.status !== 'held' || state.blocked) return undefined;
+      const gate = actionStream(parseStream(stream).tenant, await gateOf(services.transactor, stream));
+      const isThere = (await services.transactor.load(actionDecider, gate)).state.proposal !== undefined;
+      if (isThere) return undefined;
+      const last = await services.transactor.commit(stream, version);
+      return await this.bring(stream, state, last && causeOf(last), []);
+    });
+  }
 
   /** Most tasks never need a decision. */
   concerns({ events }: Commit): boolean {
@@ -37,16 +58,15 @@ export class TaskReactions implements Reaction {
   }
 
   async react(change: Change): Promise<void> {
-    const { stream, tenant, id, cause } = change;
-    const { transactor, tasks, actions, challenges } = this.services;
+    const { stream, tenant, cause } = change;
+    const { transactor, actions, challenges } = this.services;
     const { state } = await transactor.load(taskDecider, stream);
     const gate = await gateOf(transactor, stream);
     const overseen = state.spec?.oversight !== undefined;
     if (state.status === 'held') {
       // Whoever decides on it sees the results in it.
       if (state.blocked) return;
-      const impossible = await this.propose(change, gate, state);
-      if (impossible !== undefined) await tasks.cancel(asGate(tenant, cause), id, impossible);
+      change.wish(this.again, await this.bring(stream, state, cause, change.commits));
     } else if (!isAlive(state) && overseen)
       await actions.abandon(actionStream(tenant, gate), endOf(change) ?? `the task is ${state.status}`, cause);
     const types = typesOf<TaskEvent>(change);
@@ -63,26 +83,36 @@ export class TaskReactions implements Reaction {
     }
   }
 
-  /** Brings a held task to the gate; answers why it can't come there, if it can't. */
-  private async propose(
-    { stream, tenant, cause, commits }: Change,
-    id: string,
+  /**
+   * Brings a held task to the gate, or cancels it where it can't come there. It was acknowledged, so it waits while its
+   * poster has too much waiting there: answers when to bring it again.
+   */
+  private async bring(
+    stream: string,
     state: TaskState,
-  ): Promise<string | undefined> {
+    cause: Cause | undefined,
+    commits: readonly Commit[],
+  ): Promise<Time | undefined> {
+    const { tenant, id } = parseStream(stream);
+    const { transactor, actions, tasks, pending } = this.services;
+    const gate = await gateOf(transactor, stream);
     const { oversight, requester, requester_via, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
     const { kind, why, confidence, impact, risk, features } = oversight;
     // Of a task that is older than this field its first receipt says it, which is here where it was posted just now.
-    const posted = async () =>
-      commits.find(({ index }) => index === 0) ?? (await this.services.transactor.commit(stream, 0));
+    const posted = async () => commits.find(({ index }) => index === 0) ?? (await transactor.commit(stream, 0));
     const via = requester_via ?? (await posted())?.meta.actor.via;
     const poster: Principal = { tenant, id: requester, kind: 'service', level: 'execute', via };
-    const outcome = await this.services.actions.propose(
+    const outcome = await actions.propose(
       { principal: poster, cause, reaction: true },
-      id,
+      gate,
       { kind, action: spec, why, confidence, impact, risk, features },
       { target: stream },
     );
-    return outcome.ok ? undefined : `it can't be decided on: ${outcome.rejection.message}`;
+    if (outcome.ok) return undefined;
+    const { code, message } = outcome.rejection;
+    if (code === TOO_MANY_APPROVALS) return pending.wait(stream, poster, this.again);
+    await tasks.cancel(asGate(tenant, cause), id, `it can't be decided on: ${message}`);
+    return undefined;
   }
 }
 

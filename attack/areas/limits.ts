@@ -1,14 +1,22 @@
 /** Limits of tenants: gone beyond by many at once and by other doors, raised by who may not, spent by others. */
 import { asks, type Attempt, family, tries } from '../attempt';
-import { itemsSay, type Reply, type Sent } from '../http';
+import { itemsSay, type Reply, saidBy, type Sent } from '../http';
 import { GAMMA, STAYS, type World } from '../world';
 
-const LIMITS = { agents: 2, tasks: 3, signals_per_minute: 5 };
+const LIMITS = { agents: 2, tasks: 3, signals_per_minute: 5, approvals_per_requester: 3 };
 const FULL = '409 tenant-limit';
 const HIDDEN = '403 platform-only';
 const INVALID = ['400 invalid-request', '422 limit-invalid'];
 
 const task = (world: World, more: object = {}) => ({ id: world.fresh('one'), task_type: 'attack.nobody', ...more });
+const order = (world: World) =>
+  world.ask('/v1/actions', {
+    as: 'guest',
+    json: {
+      ...{ id: world.fresh('order'), kind: 'attack.order', action: { item: 'bolts' }, why: 'stock is low' },
+      ...{ confidence: 0.9, impact: 'high', risk: 0.1 },
+    },
+  });
 const limit = (world: World, limits: object) =>
   world.done(`/v1/tenants/${GAMMA}/limit`, { as: 'pia', json: { limits, reason: 'as agreed' } });
 const has = async (world: World): Promise<{ readonly agents: number; readonly tasks: number }> =>
@@ -134,6 +142,20 @@ const full = family<void>('limits', 'full', {
         return count <= LIMITS.signals_per_minute ? 'no more than five' : `${count} of 12`;
       },
       ['trail'],
+    ),
+    tries<void>(
+      'approvals',
+      'ask people twenty times at once where three may wait',
+      '3 of 20, the others 409 too-many-approvals',
+      async (world) => {
+        const replies = await Promise.all(Array.from({ length: 20 }, () => order(world)));
+        const others = new Set(replies.filter(({ status }) => status >= 300).map(saidBy));
+        return `${replies.length - replies.filter(({ status }) => status >= 300).length} of 20, the others ${[...others].join()}`;
+      },
+      ['action', 'approval'],
+    ),
+    tries<void>('approvals-one', 'ask people once more', '409 too-many-approvals', async (world) =>
+      saidBy(await order(world)),
     ),
     tries<void>('signals-batch', 'emit six signals in a request', FULL, async (world) => {
       const signals = Array.from({ length: 6 }, (_, n) => ({

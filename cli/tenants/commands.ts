@@ -101,5 +101,6 @@ function limits(of: Command, { most: read, spend, bytes, also }: Reading): Comma
     .option('--signals <n>', `signals a minute, in each process${also}`, read)
     .option('--requests <n>', `requests a second, in each process${also}`, read)
     .option('--spend <usd>', `what its work may cost in a month, in US dollars${also}`, spend)
-    .option('--storage <bytes>', `what is stored of it from then on, for example 10GB${also}`, bytes);
+    .option('--storage <bytes>', `what is stored of it from then on, for example 10GB${also}`, bytes)
+    .option('--approvals <n>', `approvals of one requester that wait at once${also}`, read);
 }

@@ -8,7 +8,20 @@ export async function list({ client, json }: Context): Promise<void> {
   const { rows: value } = await firstOf(client.tenants.all(), Infinity);
   if (json) return printJson({ value });
   printTable(
-    ['TENANT', 'AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'BYTES', 'CREATED', 'IS', 'BY', 'REASON'],
+    [
+      'TENANT',
+      'AGENTS',
+      'TASKS',
+      'SIGNALS/MIN',
+      'REQUESTS/S',
+      'SPEND/MONTH',
+      'BYTES',
+      'APPROVALS',
+      'CREATED',
+      'IS',
+      'BY',
+      'REASON',
+    ],
     value.map(({ name, limits, created_at, by, reason, closed, erased }) => [
       bold(said(name)),
       shown(limits.agents),
@@ -17,12 +30,13 @@ export async function list({ client, json }: Context): Promise<void> {
       shown(limits.requests_per_second),
       money(limits.spend_micro_usd),
       shown(limits.storage_bytes),
+      shown(limits.approvals_per_requester, 'usual'),
       created_at === undefined ? '–' : ago(created_at),
       erased !== undefined ? 'erased' : closed !== undefined ? 'closed' : 'open',
       said(by ?? '–'),
       said(reason ?? '–'),
     ]),
-    ['AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'BYTES'],
+    ['AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'BYTES', 'APPROVALS'],
     'No tenant was created.',
   );
 }
@@ -46,6 +60,7 @@ export async function show({ client, json }: Context, { name }: ShowInput): Prom
       ['requests a second, in each process', shown(found.limits.requests_per_second), '–'],
       ['spend in a month', money(found.limits.spend_micro_usd), '–'],
       ['bytes stored', shown(found.limits.storage_bytes), shown(found.has?.storage_bytes, '–')],
+      ['approvals of one requester that wait', shown(found.limits.approvals_per_requester, 'usual'), '–'],
     ],
     ['MOST', 'HAS'],
     '',
@@ -76,6 +91,7 @@ export interface LimitInput<T extends number | 'none'> {
   readonly requests?: T;
   readonly spend?: T;
   readonly storage?: T;
+  readonly approvals?: T;
   readonly reason: string;
 }
 
@@ -102,6 +118,7 @@ export async function limit({ client, json }: Context, input: LimitInput<number 
     `${shown(limits.requests_per_second)} requests a second`,
     `${money(limits.spend_micro_usd)} to spend in a month`,
     `${shown(limits.storage_bytes)} bytes stored`,
+    `${shown(limits.approvals_per_requester, 'as many as usual')} approvals of one requester that wait`,
   ];
   print(`${bold(said(name))} may have ${all.join(', ')}: here now, everywhere within a second.`);
 }
@@ -147,6 +164,7 @@ function limitsIn<T extends number | 'none', U>(input: LimitInput<T>, read: (mos
     requests_per_second: read(input.requests),
     spend_micro_usd: read(input.spend),
     storage_bytes: read(input.storage),
+    approvals_per_requester: read(input.approvals),
   };
 }
 

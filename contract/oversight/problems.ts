@@ -79,6 +79,11 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
     'task-over',
     'the action was stopped, and its task is cancelled with it, and not redriven: have the task posted anew',
   ],
+  [
+    409,
+    'too-many-approvals',
+    '… has … decisions waiting, and may have …: wait until some are decided, or withdraw some',
+  ],
   [409, 'too-many-challenges', '… challenges of yours are undecided: wait for the first of them'],
   [409, 'too-many-changes', 'a vote can be changed … times in a pass: the last one stands'],
   [409, 'vote-late', 'votes were taken until …: the round is being closed'],

@@ -21,6 +21,8 @@ const SAYS: Readonly<Record<Limited, string>> = {
     'What its work may cost in a month of the calendar in UTC, in millionths of a US dollar: a budget of the kind `platform`',
   storage_bytes:
     'Bytes of receipts and large payloads that are written from when it is limited on; nothing takes them away again',
+  approvals_per_requester:
+    'Decisions of people, or of agents first, that one requester may have waiting; ten times as many those together for whom one speaks. 100 where nothing is said',
 };
 
 /** One field for each limit. */

@@ -365,6 +365,17 @@ export function actionDue(state: ActionState): Time | undefined {
   return earliest(state.status === 'veto_window' ? state.veto_until : undefined, state.challenge?.until);
 }
 
+/** Whether the action waits for a decision of people or agents, or is on its way there. */
+export function awaitsDecision({ status, proposal }: ActionState): boolean {
+  return status === 'held' || status === 'returned' || (status === 'proposed' && isAsked(proposal));
+}
+
+/** Whether agents or people are asked before it is let go. */
+export function isAsked(proposal: Pick<Proposal, 'oversight'> | undefined): boolean {
+  const path = proposal?.oversight.path;
+  return path === 'round' || path === 'approval';
+}
+
 /** True until the action was taken or stopped. */
 export function isPending(state: ActionState): boolean {
   return (PENDING_ACTIONS as readonly string[]).includes(state.status);

@@ -8,7 +8,7 @@
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { isId, streamsOf } from '../kernel/ids';
 import { type Difference, differences } from '../kernel/json-diff';
-import { isSameActor } from '../kernel/principal';
+import { isSameActor, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time } from '../kernel/time';
 import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './action';
@@ -325,6 +325,22 @@ export function claimsEnd(state: ApprovalState, now: Time): Time {
   const level = levelAt(state, now);
   const begins = level === 0 ? (state.opened_at as Time) : (state.ends[level - 1] as Time);
   return plusSeconds(begins, Math.max(0, secondsBetween(begins, state.ends[level] as Time)) / 2);
+}
+
+export const TOO_MANY_APPROVALS = 'too-many-approvals';
+
+/** Why nothing more is asked for `who` now, for itself or for those it speaks for. */
+export function tooManyApprovals(who: string, most: number, has: number): Rejection {
+  return refuse(
+    TOO_MANY_APPROVALS,
+    `${who} has ${has} decisions waiting, and may have ${most}: wait until some are decided, or withdraw some`,
+    { limit: 'approvals_per_requester', most, has },
+  );
+}
+
+/** Who asks, and who speaks for them. */
+export function askerOf(id: string, parties: readonly Party[] = []): Pick<Principal, 'id' | 'via'> {
+  return { id, via: parties.find(({ speaks_for }) => speaks_for === id)?.id };
 }
 
 /** Whether it may be decided in one go with others: only what changes little. */

@@ -19,8 +19,12 @@ export const LIMITED = [
   'requests_per_second',
   'spend_micro_usd',
   'storage_bytes',
+  'approvals_per_requester',
 ] as const;
 export type Limited = (typeof LIMITED)[number];
+
+/** Decisions that one requester may have waiting where nothing is said of the tenant: what is decided in one go. */
+export const APPROVALS_PER_REQUESTER = 100;
 
 /** How much of everything; what is left out has no limit of the tenant's own. */
 export type TenantLimits = Readonly<Partial<Record<Limited, number>>>;
@@ -302,6 +306,7 @@ export const NAMES: Readonly<Record<Limited, string>> = {
   requests_per_second: 'requests a second',
   spend_micro_usd: 'micro-USD to spend in a month',
   storage_bytes: 'bytes stored',
+  approvals_per_requester: 'decisions of people that wait, of one requester',
 };
 
 /** The least that a limit can be: who may send nothing at all is stopped. */
@@ -312,6 +317,7 @@ const LEAST: Readonly<Record<Limited, number>> = {
   requests_per_second: 1,
   spend_micro_usd: 0,
   storage_bytes: 0,
+  approvals_per_requester: 1,
 };
 
 function changed(limits: TenantLimits, changes: LimitChanges): TenantLimits {

@@ -83,6 +83,20 @@ test('without an approval it is refused, and nothing is done', async () => {
   expect(await tool()).toBe('unknown');
 });
 
+test('no more commands of one caller wait for people than its tenant lets one have', async () => {
+  const pia = as('human:pia', undefined, 'human').principal;
+  const platform = { principal: { ...pia, tenant: 'platform', level: 'critical' } } as const;
+  const limits = { approvals_per_requester: 1 };
+  expect(await stage.colony.tenants.create(platform, TENANT, limits, 'a customer')).toMatchObject({ ok: true });
+  await propose();
+  expect(await stage.colony.actions.propose(BOT, 'another', COMMAND, HELD)).toMatchObject({
+    ok: false,
+    rejection: { code: 'too-many-approvals', details: { most: 1, has: 1 } },
+  });
+  await approves();
+  expect(await stage.colony.actions.propose(BOT, 'another', COMMAND, HELD)).toMatchObject({ ok: true });
+});
+
 test('approved, it is done once, by itself, in the name of whoever asked; its receipt names the action', async () => {
   await propose();
   expect(await action()).toMatchObject({ status: 'held', policy: { decision: 'needs_approval' } });

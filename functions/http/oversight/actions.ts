@@ -1,5 +1,6 @@
 /** `/v1/actions`: what may be done only when it is cleared. */
-import { actionAnswer, type ActionOutcome } from '../../../app/oversight/actions';
+import { actionAnswer } from '../../../app/oversight/action-answer';
+import type { ActionOutcome } from '../../../app/oversight/actions';
 import { actions } from '../../../contract/oversight/actions';
 import { bind } from '../../bind';
 import { commanded, createdId, existing, listed } from '../../edge/answers';

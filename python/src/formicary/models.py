@@ -2582,6 +2582,9 @@ class TenantLimits(TypedDict):
     storage_bytes: NotRequired[int]
     """Bytes of receipts and large payloads that are written from when it is limited on; nothing takes them away again"""
 
+    approvals_per_requester: NotRequired[int]
+    """Decisions of people, or of agents first, that one requester may have waiting; ten times as many those together for whom one speaks. 100 where nothing is said"""
+
 
 TenantEnded = TypedDict(
     'TenantEnded',
@@ -3265,6 +3268,9 @@ class TenantLimitChanges(TypedDict):
 
     storage_bytes: NotRequired[int | None]
     """Bytes of receipts and large payloads that are written from when it is limited on; nothing takes them away again"""
+
+    approvals_per_requester: NotRequired[int | None]
+    """Decisions of people, or of agents first, that one requester may have waiting; ten times as many those together for whom one speaks. 100 where nothing is said"""
 
 
 class Ask(TypedDict):

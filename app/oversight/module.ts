@@ -1,8 +1,7 @@
 /**
  * Oversight: what agents may do alone, and whom they have to ask: the gate, rounds, approvals, challenges, corrections.
  * Owns the rules, actions, rounds, approvals and corrections.
- * Calls the market (who may be asked, what a task waits for), notices (people are told) and tenants (how much may
- * wait).
+ * Calls the market (whom to ask, what a task waits for), notices (people are told) and tenants (how much may wait).
  */
 import type { Event } from '../../domain/kernel/decider';
 import { actionDecider } from '../../domain/oversight/action';

@@ -67,6 +67,8 @@ const MAX_TENANTS = 1_000;
 const OTHERS = '';
 /** Whoever has asked for less than this in a second is forgotten. */
 const FORGOTTEN_BELOW = 0.01;
+/** What a request of the plainest kind costs, in units. */
+const PLAIN = 1;
 /** Weight of the last request in what a request is expected to cost. */
 const LAST_SIZE = 0.1;
 
@@ -80,7 +82,10 @@ interface Asker {
   demand: number;
   /** What those who were refused will come back for. */
   owed: number;
-  /** What a request of it is expected to cost: it is known only when its body has been read. */
+  /**
+   * What a request of it is expected to cost: it is known only when its body has been read. It begins as one of the
+   * plainest kind: what is known of others says nothing of it.
+   */
   size: number;
 }
 
@@ -93,8 +98,6 @@ export class AdaptiveLimit {
   private taken = 0;
   private usual = 0;
   private best = LEAST_BEST;
-  /** What a request is expected to cost. */
-  private size = 1;
   /** Units that the host can do in a second; undefined until it was late and something was done. */
   private capacity: number | undefined;
   /** What was let in, and what was done, lately: their ratio is what is done for a unit. */
@@ -162,13 +165,12 @@ export class AdaptiveLimit {
    */
   giveBack(tenant: string): void {
     const asker = this.askers.get(tenant) ?? this.askers.get(OTHERS);
-    this.taken -= asker?.size ?? this.size;
+    this.taken -= asker?.size ?? 0;
   }
 
   /** What a request that was let in has cost in the end. */
   charge(tenant: string, cost: number): void {
     const asker = this.askers.get(tenant) ?? this.askers.get(OTHERS);
-    this.size += (cost - this.size) * LAST_SIZE;
     if (asker === undefined) return;
     const more = cost - asker.size;
     this.taken += more;
@@ -258,7 +260,7 @@ export class AdaptiveLimit {
     const known = this.askers.get(tenant);
     if (known !== undefined) return known;
     if (this.askers.size >= MAX_TENANTS && tenant !== OTHERS) return this.askerOf(OTHERS, now);
-    const asker = { tokens: this.burst(this.size), at: now, asked: 0, demand: 0, owed: 0, size: this.size };
+    const asker = { tokens: this.burst(PLAIN), at: now, asked: 0, demand: 0, owed: 0, size: PLAIN };
     this.askers.set(tenant, asker);
     return asker;
   }

@@ -305,6 +305,17 @@ describe('tenants', () => {
     expect(batches / singly).toBeLessThan(1.4);
   });
 
+  test('what the requests of one have cost says nothing of what those of another will', () => {
+    const host = new Host(600);
+    host.run(20, [{ tenant: 'flood', rate: 2_000 }]);
+    expect(host.limit.perSecond).toBeLessThan(2_000);
+    // Five hundred tasks that come after 32 others each.
+    host.limit.ask('odd', host.now);
+    host.limit.charge('odd', 16_500);
+    // Several at once, before the body of any is read.
+    expect(Array.from({ length: 5 }, () => host.limit.ask('new', host.now))).toEqual([0, 0, 0, 0, 0]);
+  });
+
   test('any number of them takes a bounded number of places', () => {
     const limit = new AdaptiveLimit(1, HALF);
     for (let now = 0; now < 20_000; now += LOOK_MS) {

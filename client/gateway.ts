@@ -118,6 +118,8 @@ interface Held {
   /** Resolves when the host has said whether the agent may begin. */
   accepted: Promise<unknown>;
   isAccepted: boolean;
+  /** Whether its work was begun. */
+  isBegun: boolean;
   /** What came of its work: its command, once that has ended. */
   outcome: Written | undefined;
   /** Its work, once it is accepted. */
@@ -196,11 +198,14 @@ export class Gateway {
   }
 
   /**
-   * Takes nothing new, waits `graceMs` for what is under way, and gives back what is not done then. The agents stay
-   * registered: by and by they count as lost. Throws what `onError` threw, when all that is done.
+   * Takes and begins nothing new, waits `graceMs` for the work that is under way, and gives back what is not done then;
+   * at once what is about to be accepted. The agents stay registered: by and by they count as lost. Throws what
+   * `onError` threw, when all that is done.
    */
   async stop({ graceMs = GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
     this.polling.abort();
+    // No acceptance that comes from now on begins work, however long there is to wait for what has begun.
+    const unbegun = this.giveBack([...this.held].filter(([, { isBegun }]) => !isBegun));
     await this.loop;
     const works = [...this.held.values()].flatMap(({ work }) => (work === undefined ? [] : [work]));
     const over = new AbortController();
@@ -210,16 +215,20 @@ export class Gateway {
     ]);
     over.abort();
     clearInterval(this.beating);
-    const left = [...this.held];
-    for (const [task] of left) this.drop(task);
+    await Promise.all([unbegun, this.giveBack([...this.held])]);
+    if (this.thrown !== undefined) throw this.thrown.error;
+  }
+
+  /** Drops these claims, and gives them back. */
+  private async giveBack(claims: readonly (readonly [task: string, held: Held])[]): Promise<void> {
+    for (const [task] of claims) this.drop(task);
     await Promise.allSettled(
-      left.map(async ([task, { agent, award, accepted }]) => {
+      claims.map(async ([task, { agent, award, accepted }]) => {
         // An acceptance that is under way comes first.
         await accepted;
         await this.do({ agent, do: 'release', task, award, reason: 'the gateway stops' });
       }),
     );
-    if (this.thrown !== undefined) throw this.thrown.error;
   }
 
   /**
@@ -281,6 +290,7 @@ export class Gateway {
     for (let failures = 0; !signal.aborted;) {
       try {
         const page = await this.api.inbox({ waitSeconds: this.pollSeconds, after, holding, signal });
+        if (isAborted(signal)) return;
         failures = 0;
         ({ after } = page);
         holding &&= page.more;
@@ -338,6 +348,7 @@ export class Gateway {
       abort,
       accepted: Promise.resolve(),
       isAccepted: false,
+      isBegun: refused !== undefined,
       outcome: refused,
       work: undefined,
       beatAt: performance.now(),
@@ -378,6 +389,7 @@ export class Gateway {
     const accept = () => (accepted ??= this.accept(claim, held));
     if (!atOnce) await accept();
     if (signal.aborted) return 'dropped';
+    held.isBegun = true;
     held.beatAt = performance.now();
     const outcome = (held.outcome ??= await this.outcomeOf(award, held, work, accept));
     if (signal.aborted) return 'dropped';

@@ -42,6 +42,8 @@ const MOST_PAUSE_MS = 1_000;
 const FIRST_PAUSE_MS = 20;
 /** After this an award that could not be accepted is looked at again. */
 const AFTER_REFUSAL_MS = 5_000;
+/** Why what is not done, or not begun, is given back. */
+const STOPS = 'the worker stops';
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 /** Gives the session of a client. */
@@ -160,7 +162,10 @@ export class Worker {
     return Math.min(presenceSeconds / 3, leases.everyMs / 1_000);
   }
 
-  /** Takes nothing new, waits for what is under way, gives back what is not done, and deregisters the agent. */
+  /**
+   * Takes and begins nothing new, waits for the work that is under way, gives back what is not done, and deregisters
+   * the agent.
+   */
   async stop({ graceSeconds = this.graceSeconds }: { readonly graceSeconds?: number } = {}): Promise<void> {
     this.stopping.abort();
     await (this.stopped ??= this.end(graceSeconds));
@@ -171,7 +176,7 @@ export class Worker {
     const { formicary } = this.door;
     await this.polling;
     if (leases === undefined || agent === undefined) return;
-    const reason = 'the worker stops';
+    const reason = STOPS;
     try {
       if (this.profile.standing_offer !== false)
         await this.quietly('that nothing new is taken', () =>
@@ -226,6 +231,7 @@ export class Worker {
         try {
           const options = { waitSeconds: this.pollSeconds, offersAfter, holding, signal };
           const { items, offers_after } = await formicary.agents.inbox(agent, options);
+          signal.throwIfAborted();
           failures = 0;
           offersAfter = offers_after;
           holding = false;
@@ -310,6 +316,12 @@ export class Worker {
         return;
       }
       await say(door, claim, (options) => door.formicary.tasks.accept(claim.task, claim.body, options));
+      if (this.stopping.signal.aborted) {
+        // Told to stop while the host had the acceptance.
+        const body = { ...claim.body, reason: STOPS };
+        await say(door, claim, (options) => door.formicary.tasks.release(claim.task, body, options));
+        return;
+      }
       leases.begin(claim);
       await done(door, claim, new WorkerTask(door, claim, item), work);
     };

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Host, Process, eventually
 
@@ -400,6 +401,27 @@ def test_stops_in_good_order(host: Host, formicary: Formicary) -> None:
         left = formicary.tasks.get(endless)
         assert (left["history"][0]["end"], left["history"][0]["reason"]) == ("released", "the worker stops")
         assert formicary.agents.get("gone-1")["status"] == "gone"
+
+
+def test_told_to_stop_while_the_host_has_the_acceptance_it_begins_nothing(host: Host, formicary: Formicary) -> None:
+    with host.formicary("leaving-1") as client:
+        worker = Worker(client=client, agent_type="leaving")
+        begun = threading.Event()
+        stopping = threading.Thread(target=worker.stop, args=(60,))
+
+        def told(response: httpx.Response) -> None:
+            if response.request.url.path.endswith("/accept") and not worker._stopping.is_set():
+                stopping.start()
+                eventually(worker._stopping.is_set)
+
+        client._http.event_hooks = {"response": [told]}
+        worker.start(lambda task: begun.set())
+        task = formicary.tasks.post({"task_type": "leaving", "lease_seconds": 3_600, "retry_seconds": 0})["task"]["id"]
+        eventually(worker._stopping.is_set)
+        stopping.join()
+        assert not begun.is_set()
+        left = formicary.tasks.get(task)
+        assert (left["history"][0]["end"], left["history"][0]["reason"]) == ("released", "the worker stops")
 
 
 def test_who_is_refused_hears_why(host: Host) -> None:

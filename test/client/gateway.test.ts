@@ -380,23 +380,26 @@ test('stops: waits for what is under way, gives back the rest, and takes nothing
   expect(requests.length).toBe(before);
 });
 
-test('gives back what it was about to accept, and begins nothing after it has stopped', async () => {
-  const gateway = open();
-  let begun = 0;
-  await gateway.register(clerks(1), { work: async () => void (begun += 1) });
-  gateway.start();
-  let stopped: Promise<void> | undefined;
-  // It is told to stop while the host has the acceptance.
-  onRequest = (request) => {
-    if (!request.body?.includes('"accept"')) return;
-    stopped ??= gateway.stop({ graceMs: 0 });
-  };
-  await post(1, { lease_seconds: 3_600, max_attempts: 1 });
-  await eventually(() => stopped !== undefined);
-  await stopped;
-  expect(begun).toBe(0);
-  expect((await client.tasks.get('task-0')).history).toMatchObject([{ end: 'released' }]);
-});
+test.each([0, 60_000])(
+  'told to stop within %d ms, it gives back at once what it was about to accept',
+  async (graceMs) => {
+    const gateway = open();
+    let begun = 0;
+    await gateway.register(clerks(1), { work: async () => void (begun += 1) });
+    gateway.start();
+    let stopped: Promise<void> | undefined;
+    // It is told to stop while the host has the acceptance.
+    onRequest = (request) => {
+      if (!request.body?.includes('"accept"')) return;
+      stopped ??= gateway.stop({ graceMs });
+    };
+    await post(1, { lease_seconds: 3_600, max_attempts: 1 });
+    await eventually(() => stopped !== undefined);
+    await stopped;
+    expect(begun).toBe(0);
+    expect((await client.tasks.get('task-0')).history).toMatchObject([{ end: 'released' }]);
+  },
+);
 
 test('goes on and gives back what it holds also when who hears of errors throws', async () => {
   const fault = new Error('nobody wants to know');

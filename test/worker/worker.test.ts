@@ -380,6 +380,26 @@ test('a worker that was killed gives back what it held when it is started again'
   expect((await client.tasks.get(task)).history).toMatchObject([{ reason: 'the worker was started again' }]);
 });
 
+test('told to stop while the host has the acceptance, it begins nothing, and gives the task back', async () => {
+  let stopped: Promise<void> | undefined;
+  class StoppingTransport extends NodeTransport {
+    override async send(request: TransportRequest): Promise<TransportResponse> {
+      const response = await super.send(request);
+      if (request.path.endsWith('/accept')) stopped ??= leaving.stop({ graceSeconds: 60 });
+      return response;
+    }
+  }
+  const formicary = new Formicary({ transport: new StoppingTransport(host.url), principal: 'leaving' });
+  const leaving = worker('leaving', { formicary, agent_type: 'leaving' });
+  let begun = 0;
+  await leaving.start(() => void (begun += 1));
+  const task = await posted('leaving', { lease_seconds: 3_600 });
+  await eventually(() => stopped !== undefined);
+  await stopped;
+  expect(begun).toBe(0);
+  expect((await client.tasks.get(task)).history).toMatchObject([{ end: 'released', reason: 'the worker stops' }]);
+});
+
 test('the host is killed, and the work goes on', async () => {
   const { promise: goesOn, resolve: goOn } = Promise.withResolvers<void>();
   const own = await startTestHost();

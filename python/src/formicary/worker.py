@@ -34,6 +34,8 @@ _PRESENCE_SECONDS = 60.0
 """For how long an agent counts as there after a sign of life, unless it says otherwise."""
 _MOST_PAUSE = 1.0
 """Seconds between two looks at an inbox that shows nothing new."""
+_STOPS = "the worker stops"
+"""Why what is not done, or not begun, is given back."""
 _AFTER_REFUSAL = 5.0
 """Seconds after which an award that could not be accepted is looked at again."""
 
@@ -170,7 +172,10 @@ class Worker:
         return min((self._presence_seconds or _PRESENCE_SECONDS) / 3, self._leases.beat())
 
     def stop(self, grace_seconds: float | None = None) -> None:
-        """Takes nothing new, waits for what is under way, gives back what is not done, and deregisters the agent."""
+        """Takes and begins nothing new, gives back what is not done, and deregisters the agent.
+
+        Waits for the work that is under way, for at most `grace_seconds`.
+        """
         grace = self._grace_seconds if grace_seconds is None else grace_seconds
         self._stopping.set()
         with self._lock:
@@ -187,8 +192,8 @@ class Worker:
                 self._quietly("that nothing new is taken", _agents.put(self._session, self.agent, profile))
             for claim in leases.left(grace, lambda: self._signals > 1):
                 claim.cancel()
-                self._quietly("that a task is given back", self._released(claim.task, claim.award, "the worker stops"))
-            gone = _agents.deregister(self._session, self.agent, reason="the worker stops")
+                self._quietly("that a task is given back", self._released(claim.task, claim.award, _STOPS))
+            gone = _agents.deregister(self._session, self.agent, reason=_STOPS)
             self._quietly("that the worker stops", gone)
         finally:
             leases.close()
@@ -391,6 +396,10 @@ class Worker:
             say(self.formicary, claim, partial(_tasks.decline, reason=reason))
             return
         say(self.formicary, claim, _tasks.accept)
+        if self._signals or self._stopping.is_set():
+            # Told to stop while the host had the acceptance.
+            say(self.formicary, claim, partial(_tasks.release, reason=_STOPS))
+            return
         leases.begin(claim)
         do(self.formicary, claim, Task(claim, item, self.formicary), work)
 

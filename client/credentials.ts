@@ -128,7 +128,7 @@ abstract class Renewing implements Credentials {
       type: 'application/x-www-form-urlencoded',
       body: new URLSearchParams(this.form(this.current)).toString(),
     });
-    if (response.status === 408 || response.status === 429 || response.status >= 500)
+    if (response.status === 408 || response.status >= 500)
       throw new ConnectionError(`the host gives no token at the moment: ${response.status}`);
     const given = response.status === 200 ? givenBy(response.body) : undefined;
     if (given === undefined)
@@ -218,7 +218,10 @@ export class OwnerKey extends Renewing {
         if (this.dpop !== undefined) this.dpop.ahead = ahead;
         return await super.renew();
       }
-      if (error.status !== 401 || typeof this.own.key === 'string') throw error;
+      if (typeof this.own.key === 'string') throw error;
+      // It may be this host's, which does not look at it now: the host says whether it has to be shown.
+      if (error.status === 429) return undefined;
+      if (error.status !== 401) throw error;
       this.keys.shift();
       return await this.renew();
     }

@@ -416,7 +416,7 @@ export class Session {
         if (last || waitMs > this.retry.maxWaitMs || !TRIED_AGAIN.includes(response.status))
           throw refused(response.status, response.body, waitMs);
       } catch (error) {
-        if (last || !(error instanceof ConnectionError)) throw inOurTerms(error);
+        if (last || !isForNow(error)) throw inOurTerms(error);
       }
       await this.again(tries, waitMs, { signal: request.signal, signOfLife });
     }
@@ -561,6 +561,11 @@ function problemIn(body: string): Readonly<Record<string, unknown>> {
       : !['type', 'title', 'detail'].includes(name) || typeof value === 'string',
   );
   return Object.fromEntries(given);
+}
+
+/** Whether no whole answer came, or the host looks at no credentials at the moment. */
+function isForNow(error: unknown): boolean {
+  return error instanceof ConnectionError || (error instanceof CredentialsRefused && error.status === 429);
 }
 
 /** What went wrong on the way, as callers of this client know it. */

@@ -16,12 +16,16 @@ export interface Run {
 
 export interface RunOptions {
   readonly input?: string;
+  /** By default one in which no host has kept anything: keys that are found in a folder are tried. */
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs `formicary ARGS` to its end. */
-export async function formicary(args: readonly string[], { input = '', cwd, env }: RunOptions = {}): Promise<Run> {
+export async function formicary(
+  args: readonly string[],
+  { input = '', cwd = compiledApp(), env }: RunOptions = {},
+): Promise<Run> {
   // Settings of whoever runs the tests don't count.
   const { FORMICARY_URL, FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, npm_command, ...rest } =
     process.env;

@@ -9,6 +9,7 @@ import {
 } from '../../client/client';
 import type { Session } from '../../client/session';
 import type { receipts } from '../../contract/audit/receipts';
+import { ownersKeyTextOf } from '../../domain/kernel/identity-secret';
 import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
@@ -484,3 +485,33 @@ function whoGot(task: string): Promise<{ agent: string; award: number }> {
 async function settled(): Promise<void> {
   await eventually(async () => ((await client.status()).feed.every(({ lag }) => lag === 0) ? true : undefined));
 }
+
+describe('keys that the host does not know', () => {
+  const others = ownersKeyTextOf('that of another colony, on this machine');
+  /** More than are looked at. */
+  const OFTEN = 40;
+  /** What so many clients that begin with the key are answered, one after the other. */
+  async function answered(key: string | readonly string[]): Promise<(string | undefined)[]> {
+    const answers: (string | undefined)[] = [];
+    for (let i = 0; i < OFTEN; i += 1) {
+      const stranger = new Formicary({ url: host.url, credentials: { key }, retry: { attempts: 1 } });
+      answers.push(
+        await stranger.status().then(
+          () => undefined,
+          (error: FormicaryError) => error.code,
+        ),
+      );
+      stranger.close();
+    }
+    return answers;
+  }
+
+  test('keep nobody out who only may have to show them, however often they are tried', async () => {
+    expect(await answered([others])).toEqual(Array.from({ length: OFTEN }, () => undefined));
+  });
+
+  test('are looked at no more after a while, and the client says that, not that nobody answers', async () => {
+    const codes = new Set(await answered(others));
+    expect([...codes].filter((code) => code !== 'unauthenticated')).toEqual(['too-many-requests']);
+  });
+});

@@ -65,6 +65,7 @@ export const CONTAINERS = {
         { path: '/doc/operations/[]/?' },
         { path: '/doc/outcome/?' },
         { path: '/doc/pool/?' },
+        { path: '/doc/proposed_on/?' },
         { path: '/doc/requester/?' },
         { path: '/doc/severity/?' },
         { path: '/doc/status/?' },

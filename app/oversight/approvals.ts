@@ -271,7 +271,7 @@ export class Approvals {
     limit: number,
     continuation?: string,
   ): Promise<Page<ApprovalDoc>> {
-    const usual = filter.outcome === undefined ? 'waiting' : 'closed';
+    const usual = filter.outcome === undefined && filter.ended_on === undefined ? 'waiting' : 'closed';
     const where = { ...filter, status: status === 'all' ? undefined : (status ?? usual) };
     return await this.approvals.list(tenant, { where }, limit, continuation);
   }

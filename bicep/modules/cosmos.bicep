@@ -126,6 +126,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
               { path: '/doc/operations/[]/?' }
               { path: '/doc/outcome/?' }
               { path: '/doc/pool/?' }
+              { path: '/doc/proposed_on/?' }
               { path: '/doc/requester/?' }
               { path: '/doc/severity/?' }
               { path: '/doc/status/?' }

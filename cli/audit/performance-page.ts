@@ -33,7 +33,7 @@ export interface Performance {
   readonly before: PeriodFigures;
   readonly now: Now;
   readonly measurements: readonly Measurement[];
-  /** False where there are more rows than were read. */
+  /** False where the two periods have more rows than were counted. */
   readonly complete: boolean;
 }
 
@@ -57,7 +57,7 @@ export function performancePage(report: Performance): string {
     `${TITLES[kind]} of ${tenant}, ${from} to ${to}`,
     markup`<h1>${TITLES[kind]}</h1>
 <p>Tenant <b>${tenant}</b>, from <b>${from}</b> until before <b>${to}</b>${to > now.at ? ', which is not over' : ''}</p>
-${complete ? '' : markup`<div class="fails"><p><b>Not everything was read.</b> There are more rows than a report is made of: give a shorter period.</p></div>`}
+${complete ? '' : markup`<div class="fails"><p><b>Not everything was counted.</b> The period and the one before have more rows than a report is made of: give a shorter one.</p></div>`}
 ${tiles([
   [grouped(figures.ended.completed), 'tasks completed'],
   [grouped(figures.ended.expired + figures.ended.dead), 'expired or dead'],

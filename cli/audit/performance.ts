@@ -1,6 +1,6 @@
 /**
- * `formicary report daily` and `weekly`: how a colony worked, beside the period before. Read from the lists of a host:
- * of tasks, those that ended on each day; of actions, approvals and rounds, all.
+ * `formicary report daily` and `weekly`: how a colony worked, beside the period before. Read from the lists of a host,
+ * day by day: tasks, approvals and rounds that ended, actions that were proposed.
  */
 import { resolve } from 'node:path';
 import type { Formicary } from '../../client/client';
@@ -25,7 +25,10 @@ export interface PerformanceInput {
   readonly csv?: string;
 }
 
-/** Rows that are read at most; what is beyond them is in no figure, and the report says so. */
+/**
+ * Rows of the period and of the one before that are counted at most; what is beyond them is in no figure, and the
+ * report says so. Rows of their days that lie outside of both are passed over, so that a shorter period always helps.
+ */
 const MOST_ROWS = 1_000_000;
 
 /** Writes what is asked for: a page, a table, JSON; or prints the metrics. */
@@ -40,37 +43,40 @@ export async function performance(context: Context, kind: PerformanceKind, input
   tell(context, report, input);
 }
 
-/** What a period came to, and the one before it. Rejects with the reason of the signal when that aborts. */
+/**
+ * What a period came to, and the one before it. Rejects with the reason of the signal when that aborts.
+ *
+ * @param most rows that are counted
+ */
 export async function readPerformance(
   client: Formicary,
   { from, to }: Period,
   signal: AbortSignal,
+  most = MOST_ROWS,
 ): Promise<Omit<Performance, 'kind' | 'tenant'>> {
   const first = new Date(2 * Date.parse(from) - Date.parse(to)).toISOString();
   const [counter, earlier] = [new PeriodCounter(from, to), new PeriodCounter(first, from)];
   const both = [counter, earlier];
   const now = await readNow(client, signal);
   const days = labelsOf(first, to, DAY);
-  const progress = bar('Reading', days.length + 3);
-  let [read, done, waiting, complete] = [0, 0, 0, true];
-  const each = async <T>(rows: AsyncIterable<T>, add: (row: T) => void): Promise<void> => {
+  const progress = bar('Reading', days.length);
+  let [counted, complete] = [0, true];
+  const each = async <T>(rows: AsyncIterable<T>, count: (counter: PeriodCounter, row: T) => boolean): Promise<void> => {
     for await (const row of rows) {
-      complete = read < MOST_ROWS;
-      if (!complete) break;
-      add(row);
-      read += 1;
+      if (counted === most) complete = false;
+      if (!complete) return;
+      if (both.some((of) => count(of, row))) counted += 1;
     }
-    progress.update((done += 1));
   };
   try {
-    for (const day of days)
-      await each(client.tasks.all({ ended_on: day }, { signal }), (row) => both.forEach((of) => of.task(row)));
-    await each(client.actions.all({}, { signal }), (row) => both.forEach((of) => of.action(row)));
-    await each(client.approvals.all({}, { signal }), (row) => {
-      if (row.status === 'waiting') waiting += 1;
-      both.forEach((of) => of.approval(row));
-    });
-    await each(client.rounds.all({}, { signal }), (row) => both.forEach((of) => of.round(row)));
+    for (const [i, day] of days.entries()) {
+      await each(client.tasks.all({ ended_on: day }, { signal }), (of, row) => of.task(row));
+      await each(client.actions.all({ proposed_on: day }, { signal }), (of, row) => of.action(row));
+      await each(client.approvals.all({ ended_on: day }, { signal }), (of, row) => of.approval(row));
+      await each(client.rounds.all({ ended_on: day }, { signal }), (of, row) => of.round(row));
+      if (!complete) break;
+      progress.update(i + 1);
+    }
   } finally {
     progress.stop();
   }
@@ -79,7 +85,7 @@ export async function readPerformance(
   return {
     figures,
     before,
-    now: { ...now, approvals: waiting },
+    now,
     measurements: measure({ period: figures, load }, { period: before }),
     complete,
   };
@@ -90,8 +96,10 @@ async function readNow(client: Formicary, signal: AbortSignal) {
   const at = new Date().toISOString();
   const { feed, open_tasks: open, waiting } = await client.status({ signal });
   const [stops, pools] = [await client.stops.list({ signal }), await client.pools.list({ signal })];
+  let approvals = 0;
+  for await (const _ of client.approvals.all({ status: 'waiting' }, { signal })) approvals += 1;
   const behind = feed.find(({ consumer }) => consumer === 'views')?.lag ?? 0;
-  return { at, open, waiting: waiting.groups, stops, pools, behind };
+  return { at, open, waiting: waiting.groups, stops, pools, approvals, behind };
 }
 
 // --------------------------------------------------------------------------------------------------------- telling
@@ -100,7 +108,8 @@ function tell(context: Context, report: Performance, { html, csv }: PerformanceI
   const { kind, tenant, figures, before, measurements, now, complete } = report;
   const { from, to, ended } = figures;
   if (to > now.at) note(dim(`The period is not over: until ${to} more may come.`));
-  if (!complete) note(dim(`Only the first ${MOST_ROWS.toLocaleString('en')} rows were read: give a shorter period.`));
+  if (!complete)
+    note(dim(`Only the first ${MOST_ROWS.toLocaleString('en')} rows were counted: give a shorter period.`));
   if (now.behind > 0) note(dim(`The lists are ${count(now.behind, 'receipt')} behind.`));
   const metrics = measurements.map(({ metric: { id, unit, of, goal }, ...values }) => ({
     id,

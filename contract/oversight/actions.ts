@@ -15,6 +15,7 @@ import {
   At,
   CommandOf,
   Count,
+  Day,
   Hash,
   Id,
   List,
@@ -175,6 +176,7 @@ export const ActionSummary = Action.pick({
     challenged: z.boolean(),
     compensation: Compensation.nullable(),
     target: z.string().nullable().meta({ description: 'The stream that waits for the action' }),
+    proposed_on: Day.meta({ description: 'The day of `proposed_at`, in UTC' }),
     decided_at: At.nullable().meta({ description: 'When it was cleared or stopped last' }),
     executed_at: At.nullable(),
   })
@@ -186,6 +188,7 @@ const ActionFilter = z.object({
   status: ActionStatus.optional(),
   kind: Id.optional(),
   compensation: Compensation.optional(),
+  proposed_on: Day.optional().meta({ description: 'Those that were proposed on this day, in UTC' }),
   ...Paged,
 });
 

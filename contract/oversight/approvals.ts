@@ -16,6 +16,7 @@ import {
   At,
   CommandOf,
   Count,
+  Day,
   Hash,
   Id,
   List,
@@ -163,6 +164,7 @@ export const ApprovalSummary = Approval.pick({
     decided_by: z.string().nullable().meta({ description: 'Who decided last' }),
     edited: z.boolean(),
     closed_at: At.nullable(),
+    ended_on: Day.nullable().meta({ description: 'The day of `closed_at`, in UTC' }),
   })
   .meta({ id: 'ApprovalSummary', description: 'An approval as the queue shows it' });
 
@@ -174,12 +176,13 @@ const ApprovalFilter = z.object({
   status: z
     .enum([...APPROVAL_STATUSES, 'all'])
     .optional()
-    .meta({ description: 'waiting by default; with an outcome: closed' }),
+    .meta({ description: 'waiting by default; with an outcome or a day: closed' }),
   kind: Id.optional(),
   severity: Impact.optional(),
   requester: Id.optional(),
   outcome: ApprovalOutcome.optional(),
   group: Id.optional().meta({ description: 'One that was asked' }),
+  ended_on: Day.optional().meta({ description: 'Those that were closed on this day, in UTC' }),
   ...Paged,
 });
 

@@ -12,7 +12,7 @@ import {
   ROUND_OUTCOMES,
 } from '../../domain/oversight/round';
 import { ROUND_STATUSES } from '../../domain/oversight/statuses';
-import { AsOf, At, CommandOf, Count, Flag, Hash, Id, List, OwnId, Paged, Text, Unit } from '../common';
+import { AsOf, At, CommandOf, Count, Day, Flag, Hash, Id, List, OwnId, Paged, Text, Unit } from '../common';
 import { contract } from '../route';
 import { Electorate, Impact, Party } from './common';
 import { OVERSIGHT_REFUSALS } from './problems';
@@ -213,6 +213,7 @@ export const RoundSummary = z
     opened_by: z.string(),
     opened_at: At.nullable(),
     finished_at: At.nullable(),
+    ended_on: Day.nullable().meta({ description: 'The day of `finished_at`, in UTC' }),
   })
   .meta({ id: 'RoundSummary', description: 'A round as lists show it' });
 
@@ -235,6 +236,7 @@ const RoundFilter = z.object({
   kind: Id.optional(),
   voter: Id.optional(),
   escalated: Flag.optional(),
+  ended_on: Day.optional().meta({ description: 'Those that ended on this day, in UTC' }),
   ...Paged,
 });
 

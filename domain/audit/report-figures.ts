@@ -4,7 +4,7 @@
  */
 import { type Budget, budgetDecider, type BudgetEvent, type BudgetState, reservationKey } from '../budgets/budget';
 import { coveredBy } from '../budgets/ledger';
-import { labelsOf, MOST_COLUMNS, type Unit, unitOf, YEAR } from '../kernel/columns';
+import { Columns } from '../kernel/columns';
 import type { Commit, PolicyReceipt } from '../kernel/commit';
 import { foldCommit } from '../kernel/fold';
 import { parseStream } from '../kernel/ids';
@@ -77,10 +77,6 @@ class DecisionTally {
     this.counts.set(key, count);
   }
 
-  get(name: string): Decisions {
-    return this.counts.get(name) ?? NONE;
-  }
-
   get ranked(): (readonly [string, Decisions])[] {
     const all = ({ allow, deny, needs_approval }: Decisions) => allow + deny + needs_approval;
     return [...this.counts].sort(([a, x], [b, y]) => all(y) - all(x) || (a < b ? -1 : 1));
@@ -120,7 +116,6 @@ export class ReportCounter {
   private receipts = 0;
   private readonly decisions = { ...NONE };
   private readonly statuses: Record<AuditStatus, number> = { started: 0, success: 0, failed: 0, denied: 0 };
-  private readonly byTime = new DecisionTally();
   private readonly actions = new DecisionTally();
   private readonly rules = new DecisionTally();
   private readonly bundles = new Tally();
@@ -138,14 +133,11 @@ export class ReportCounter {
   private denials = 0;
   /** Says which budgets what is settled was reserved in. */
   private ledger: BudgetState = budgetDecider.initial;
-  private readonly unit: Unit;
+  private readonly byTime: Columns<Record<Decision, number>>;
 
   /** @param from the first time of the period, and `to` the first one after it */
-  constructor(
-    private readonly from: string,
-    private readonly to: string,
-  ) {
-    this.unit = unitOf(from, to);
+  constructor(from: string, to: string) {
+    this.byTime = new Columns(from, to, () => ({ ...NONE }));
   }
 
   /** A receipt from before the period. */
@@ -161,7 +153,7 @@ export class ReportCounter {
     this.statuses[entry.status] += 1;
     if (entry.events.includes('CommandDenied')) this.denials += 1;
     else if (decision === 'deny') this.againstPolicy += 1;
-    this.byTime.add(entry.timestamp.slice(0, this.unit.length), decision);
+    this.byTime.at(entry.timestamp)[decision] += 1;
     this.actions.add(entry.action, decision);
     this.rules.add(rule ?? 'no rule was asked', decision);
     this.bundles.add(bundle);
@@ -217,15 +209,6 @@ export class ReportCounter {
     rows.add({ at, receipt, what, who: by ?? user ?? acted ?? actor_kind, reason });
   }
 
-  /** Of more years than a chart has room for, those from the first to the last in which anything was decided. */
-  private labels(): readonly string[] {
-    const all = labelsOf(this.from, this.to, this.unit);
-    if (this.unit !== YEAR || all.length <= MOST_COLUMNS) return all;
-    const isFilled = (label: string) => this.byTime.get(label) !== NONE;
-    const first = all.findIndex(isFilled);
-    return first < 0 ? [] : all.slice(first, all.findLastIndex(isFilled) + 1);
-  }
-
   get figures(): ReportFigures {
     return {
       receipts: this.receipts,
@@ -233,7 +216,7 @@ export class ReportCounter {
       statuses: this.statuses,
       againstPolicy: this.againstPolicy,
       denials: this.denials,
-      columns: this.labels().map((label) => ({ label, decisions: this.byTime.get(label) })),
+      columns: this.byTime.all.map(({ label, counts: decisions }) => ({ label, decisions })),
       actions: this.actions.ranked,
       rules: this.rules.ranked,
       bundles: this.bundles.ranked,

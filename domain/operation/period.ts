@@ -2,7 +2,7 @@
  * What the work and the decisions of a period come to. Counted from rows of the lists, each of which follows from the
  * receipts of one task, action, approval or round: nothing is in here that no receipt says.
  */
-import { labelsOf, type Unit, unitOf } from '../kernel/columns';
+import { Columns } from '../kernel/columns';
 import { type Quantiles, quantilesOf } from '../kernel/number';
 import { Tally } from '../kernel/tally';
 import { secondsBetween, type Time } from '../kernel/time';
@@ -93,10 +93,9 @@ export interface PeriodFigures {
   readonly agreed: { readonly all: number; readonly upheld: number };
 }
 
-/** Counts the rows of a period; those of other times are passed over. */
+/** Counts the rows of a period; those of other times are passed over, and said to be (`false`). */
 export class PeriodCounter {
   private readonly ended: Record<TaskEnd, number> = { ...NONE };
-  private readonly byTime = new Map<string, Record<TaskEnd, number>>();
   private readonly deadlines = { all: 0, met: 0 };
   private readonly seconds: number[] = [];
   private readonly cost = { micro_usd: 0, tasks: 0 };
@@ -112,66 +111,70 @@ export class PeriodCounter {
   private readonly approvalSeconds: number[] = [];
   private readonly rounds = new Tally();
   private readonly agreed = { all: 0, upheld: 0 };
-  private readonly unit: Unit;
+  private readonly byTime: Columns<Record<TaskEnd, number>>;
 
   /** @param from the first time of the period, and `to` the first one after it */
   constructor(
     private readonly from: Time,
     private readonly to: Time,
   ) {
-    this.unit = unitOf(from, to);
+    this.byTime = new Columns(from, to, () => ({ ...NONE }));
   }
 
   /** A task, which counts when it ended. */
-  task(row: TaskRow): void {
+  task(row: TaskRow): boolean {
     const { finished_at: at, posted_at, deadline, cost_micro_usd: cost, task_type, agent } = row;
     const end = TASK_ENDS.find((status) => status === row.status);
-    if (!this.isWithin(at) || end === undefined) return;
+    if (!this.isWithin(at) || end === undefined) return false;
     this.ended[end] += 1;
-    const label = at.slice(0, this.unit.length);
-    const column = this.byTime.get(label) ?? { ...NONE };
-    column[end] += 1;
-    this.byTime.set(label, column);
+    this.byTime.at(at)[end] += 1;
     if (cost !== null) {
       this.cost.micro_usd += cost;
       this.cost.tasks += 1;
       this.costByType.add(task_type, cost);
     }
-    if (end === 'cancelled') return;
+    if (end === 'cancelled') return true;
     if (deadline !== null) {
       this.deadlines.all += 1;
       if (end === 'completed' && at <= deadline) this.deadlines.met += 1;
     }
-    if (end !== 'completed') return this.fails(row, at);
+    if (end !== 'completed') {
+      this.fails(row, at);
+      return true;
+    }
     this.completedByType.add(task_type);
     if (agent !== null) this.completedByAgent.add(agent);
     if (posted_at !== null) take(this.seconds, posted_at, at);
+    return true;
   }
 
   /** An action, which counts when it was proposed. */
-  action({ human, proposed_at }: ActionRow): void {
-    if (!this.isWithin(proposed_at)) return;
+  action({ human, proposed_at }: ActionRow): boolean {
+    if (!this.isWithin(proposed_at)) return false;
     this.actions.all += 1;
     if (human) this.actions.human += 1;
+    return true;
   }
 
   /** An approval, which counts when it ended. */
-  approval({ outcome, edited, requested_at, closed_at: at }: ApprovalRow): void {
-    if (!this.isWithin(at) || outcome === null) return;
+  approval({ outcome, edited, requested_at, closed_at: at }: ApprovalRow): boolean {
+    if (!this.isWithin(at) || outcome === null) return false;
     this.approvals.add(outcome);
     take(this.approvalSeconds, requested_at, at);
-    if (outcome !== 'approved' && outcome !== 'rejected') return;
+    if (outcome !== 'approved' && outcome !== 'rejected') return true;
     this.decided.all += 1;
     if (outcome === 'approved' && !edited) this.decided.asProposed += 1;
+    return true;
   }
 
   /** A round, which counts when it ended. */
-  round({ outcome, overridden, finished_at: at }: RoundRow): void {
-    if (!this.isWithin(at)) return;
+  round({ outcome, overridden, finished_at: at }: RoundRow): boolean {
+    if (!this.isWithin(at)) return false;
     this.rounds.add(outcome ?? 'cancelled');
-    if (outcome !== 'agreed') return;
+    if (outcome !== 'agreed') return true;
     this.agreed.all += 1;
     if (!overridden) this.agreed.upheld += 1;
+    return true;
   }
 
   private fails({ id, task_type, status, ended_by }: TaskRow, at: Time): void {
@@ -189,10 +192,7 @@ export class PeriodCounter {
       from: this.from,
       to: this.to,
       ended: this.ended,
-      columns: labelsOf(this.from, this.to, this.unit).map((label) => ({
-        label,
-        ended: this.byTime.get(label) ?? NONE,
-      })),
+      columns: this.byTime.all.map(({ label, counts: ended }) => ({ label, ended })),
       deadlines: this.deadlines,
       seconds: quantilesOf(this.seconds),
       cost: this.cost,

@@ -9,12 +9,12 @@ export type ActionDoc = Shown<typeof ActionSummary>;
 
 export const actions: Projection<ActionState, ActionDoc> = {
   name: 'actions',
-  version: 1,
+  version: 2,
   category: actionDecider.category,
-  fields: ['status', 'kind', 'compensation'],
+  fields: ['status', 'kind', 'compensation', 'proposed_on'],
   row({ tenant, id, stream, version }, state) {
-    const { proposal, compensation } = state;
-    if (proposal === undefined) return undefined;
+    const { proposal, proposed_at, compensation } = state;
+    if (proposal === undefined || proposed_at === undefined) return undefined;
     const doc: ActionDoc = {
       id,
       status: state.status as ActionDoc['status'],
@@ -33,7 +33,8 @@ export const actions: Projection<ActionState, ActionDoc> = {
       compensation: compensation === undefined ? null : compensation.due ? 'due' : 'done',
       target: proposal.target ?? null,
       features: proposal.features,
-      proposed_at: state.proposed_at as string,
+      proposed_at,
+      proposed_on: proposed_at.slice(0, 10),
       decided_at: state.decided_at ?? null,
       executed_at: state.executed?.at ?? null,
     };

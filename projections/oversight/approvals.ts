@@ -8,9 +8,9 @@ export type ApprovalDoc = Shown<typeof ApprovalSummary>;
 
 export const approvals: Projection<ApprovalState, ApprovalDoc> = {
   name: 'approvals',
-  version: 2,
+  version: 3,
   category: approvalDecider.category,
-  fields: ['status', 'kind', 'severity', 'requester', 'outcome', 'group[]'],
+  fields: ['status', 'kind', 'severity', 'requester', 'outcome', 'group[]', 'ended_on'],
   row({ tenant, id, stream, version }, state) {
     const { request, claim } = state;
     if (request === undefined) return undefined;
@@ -42,6 +42,7 @@ export const approvals: Projection<ApprovalState, ApprovalDoc> = {
       level: state.level,
       requested_at: state.requested_at as string,
       closed_at: state.closed_at ?? null,
+      ended_on: state.closed_at?.slice(0, 10) ?? null,
     };
     // Rows are read in order of their keys, and a row keeps its key: severity and deadline as they were asked for.
     const order = Math.round((100 - request.score) * 10);

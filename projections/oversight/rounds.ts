@@ -9,9 +9,9 @@ export type RoundDoc = Shown<typeof RoundSummary>;
 
 export const rounds: Projection<RoundState, RoundDoc> = {
   name: 'rounds',
-  version: 2,
+  version: 3,
   category: roundDecider.category,
-  fields: ['status', 'kind', 'escalated', 'voter[]'],
+  fields: ['status', 'kind', 'escalated', 'voter[]', 'ended_on'],
   row({ tenant, id, stream, version }, state) {
     const { spec, electorate } = state;
     if (spec === undefined || electorate === undefined) return undefined;
@@ -37,6 +37,7 @@ export const rounds: Projection<RoundState, RoundDoc> = {
       opened_by: state.opened_by,
       opened_at: state.opened_at ?? null,
       finished_at: state.finished_at ?? null,
+      ended_on: state.finished_at?.slice(0, 10) ?? null,
     };
     return { tenant, key: ALL, source: stream, index: version, doc };
   },

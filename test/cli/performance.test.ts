@@ -1,6 +1,9 @@
 /** Reports of how a host worked: what they say, where they go, and that nothing in them acts. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import type { ClientRequest } from 'node:http';
 import { join } from 'node:path';
+import { readPerformance } from '../../cli/audit/performance';
 import { performanceTable } from '../../cli/audit/performance-csv';
 import { type Performance, performancePage } from '../../cli/audit/performance-page';
 import { periodOf } from '../../cli/audit/performance-period';
@@ -9,7 +12,7 @@ import type { Stop } from '../../client/stops';
 import { measure } from '../../domain/operation/metrics';
 import { PeriodCounter } from '../../domain/operation/period';
 import { eventually } from '../support/eventually';
-import { client, folder, run } from './worked-host';
+import { client, folder, host, run } from './worked-host';
 
 const HOSTILE = '=HYPERLINK("https://evil.example")\r\n<script>alert(1)</script>\u202Egpj;@SUM(A1)';
 const place = (name: string) => join(folder, name);
@@ -32,6 +35,19 @@ beforeAll(async () => {
   }
   await client.tasks.post({ id: 'waits', task_type: 'nobody.does' });
   await client.stops.stop('agent', 'nobody', { reason: HOSTILE });
+  for (const id of ['asked', 'waits'])
+    await client
+      .as(id)
+      .actions.propose({ id, kind: 'erp.order', action: {}, why: 'low', confidence: 0.9, impact: 'low' });
+  const [{ id, hash }] = await eventually(async () => {
+    const { value } = await client.approvals.list({ requester: 'asked' });
+    return value.length === 1 && (value as [(typeof value)[0]]);
+  });
+  await client.as('human:ada').approvals.reject(id, { hash, reason: 'no' });
+  const voters = [{ id: 'cli-1', why: 'asked by name' }];
+  const electorate = { algorithm: 'simple_majority', quorum: 0.6, voters } as const;
+  await client.rounds.open({ id: 'asked', question: 'Ship?', kind: 'release', impact: 'low', electorate });
+  await client.rounds.cancel('asked', 'not needed');
   await eventually(async () => (await client.status()).feed.every(({ lag }) => lag === 0));
   // The first sample of the pools is taken a while after the start.
   await eventually(async () => (await client.pools.list()).length > 0);
@@ -52,6 +68,38 @@ test('a list of tasks is of those that ended on a day', async () => {
   await expect(client.tasks.list({ ended_on: today(), sort: 'waiting' })).rejects.toThrow('ended_on');
 });
 
+test('lists of decisions are of one day: actions when they were proposed, approvals and rounds when they ended', async () => {
+  const rows = async (day: string) =>
+    [
+      (await client.actions.list({ proposed_on: day })).value.map(({ id }) => id).sort(),
+      (await client.approvals.list({ ended_on: day })).value.map(({ outcome }) => outcome),
+      (await client.rounds.list({ ended_on: day })).value.map(({ id }) => id),
+    ] as const;
+  expect(await rows(today())).toEqual([['asked', 'waits'], ['rejected'], ['asked']]);
+  expect(await rows('2020-01-01')).toEqual([[], [], []]);
+  await expect(client.actions.list({ proposed_on: 'today' })).rejects.toThrow('proposed_on');
+});
+
+test('a report asks for the days of its period and of the one before, and a shorter one is whole again', async () => {
+  const asked: URL[] = [];
+  const heard = (sent: unknown) => asked.push(new URL((sent as { request: ClientRequest }).request.path, host.url));
+  subscribe('http.client.request.start', heard);
+  const { signal } = new AbortController();
+  const to = new Date(Date.now() + 60_000).toISOString();
+  const read = (from: string, until: string) => readPerformance(client, { from, to: until }, signal, 3);
+  const hour = new Date(Date.now() - 3_600_000).toISOString();
+  expect(await read(hour, to)).toMatchObject({ complete: false, now: { approvals: 1 } });
+  // Of the same day, on which nothing was done that early: what lies outside is passed over.
+  const begins = new Date(Date.parse(hour) - 60_000).toISOString();
+  expect(await read(begins, hour)).toMatchObject({ complete: true, figures: { actions: { all: 0 } } });
+  unsubscribe('http.client.request.start', heard);
+  const ofDay = ({ searchParams: query }: URL) =>
+    query.has('ended_on') || query.has('proposed_on') || query.get('status') === 'waiting';
+  const lists = asked.filter(({ pathname }) => /^\/v1\/(?:tasks|actions|approvals|rounds)$/.test(pathname));
+  expect(lists.length).toBeGreaterThan(8);
+  expect(lists.filter((url) => !ofDay(url))).toEqual([]);
+});
+
 test('daily says how the work of a period went, and what is the matter now', async () => {
   const { code, json, stderr } = await run(['report', 'daily', '--from', '1h', '--json']);
   expect([code, stderr]).toEqual([0, '']);
@@ -66,7 +114,7 @@ test('daily says how the work of a period went, and what is the matter now', asy
       failed: { rows: [{ id: 'lost', status: 'dead' }], more: 0 },
     },
     before: { ended: { completed: 0, cancelled: 0, expired: 0, dead: 0 } },
-    now: { open: 1, waiting: [{ example: 'waits' }], stops: [{ name: 'nobody' }], approvals: 0 },
+    now: { open: 1, waiting: [{ example: 'waits' }], stops: [{ name: 'nobody' }], approvals: 1 },
   });
   const metrics = json.metrics as { id: string; value: number | null; before: number | null }[];
   const of = (id: string) => metrics.find((metric) => metric.id === id);
@@ -173,7 +221,7 @@ test('whatever names others have given, the page has no markup of theirs, and th
   };
   const page = performancePage(report);
   expect(page).not.toMatch(/<script|<img|<link|javascript:| on\w+=| style=|\u202E|\r/iu);
-  expect(page).toContain('Not everything was read.');
+  expect(page).toContain('Not everything was counted.');
   expect(page).toContain('3 receipts behind');
   const table = performanceTable(report);
   expect(table).not.toMatch(/[\u202E\u0000-\u0009\u000b\u000c]/u);

@@ -5,6 +5,9 @@ import { aimText } from '../../cli/audit/measurements';
 import { measure, type Measured, METRICS } from '../../domain/operation/metrics';
 import { PeriodCounter, type TaskRow } from '../../domain/operation/period';
 import { tasks } from '../../projections/market/tasks';
+import { actions } from '../../projections/oversight/actions';
+import { approvals } from '../../projections/oversight/approvals';
+import { rounds } from '../../projections/oversight/rounds';
 
 const ROOT = join(__dirname, '../..');
 const FROM = '2026-11-21T00:00:00.000Z';
@@ -129,6 +132,7 @@ test('the load of pools is weighed by their agents, and held against its goals',
   expect(valuesOf({ load })).toEqual({ gini: [0.25, true], utilisation: [0.6, true], idle: [0.2, false] });
 });
 
-test('a task tells the day on which it ended, and a list is looked up by it', () => {
-  expect(tasks.fields).toContain('ended_on');
+test('rows tell the day of which they are counted, and a list is looked up by it', () => {
+  for (const { fields } of [tasks, approvals, rounds]) expect(fields).toContain('ended_on');
+  expect(actions.fields).toContain('proposed_on');
 });

@@ -42,13 +42,15 @@ class RoundAnswer(TypedDict):
 
 
 class ApprovalFilter(TypedDict, total=False):
-    """Which approvals; those that wait by default."""
+    """Which approvals; those that wait by default, those that are closed with a day."""
 
     status: Literal["waiting", "closed", "all"]
     kind: str
     requester: str
     group: str
     """One that was asked."""
+    ended_on: str
+    """Those that were closed on this day, in UTC."""
     limit: int
     """Approvals in a page, 1 to 1,000; 100 by default."""
 

@@ -1364,6 +1364,9 @@ class ActionSummary(TypedDict):
     target: str | None
     """The stream that waits for the action"""
 
+    proposed_on: str
+    """The day of `proposed_at`, in UTC"""
+
     decided_at: str | None
     """When it was cleared or stopped last"""
 
@@ -1420,6 +1423,8 @@ class ApprovalSummary(TypedDict):
 
     edited: bool
     closed_at: str | None
+    ended_on: str | None
+    """The day of `closed_at`, in UTC"""
 
 
 class Input1(TypedDict):
@@ -1726,6 +1731,7 @@ RoundSummary = TypedDict(
         'opened_by': str,
         'opened_at': str | None,
         'finished_at': str | None,
+        'ended_on': str | None,
     },
 )
 

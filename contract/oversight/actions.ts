@@ -177,6 +177,7 @@ export const ActionSummary = Action.pick({
     compensation: Compensation.nullable(),
     target: z.string().nullable().meta({ description: 'The stream that waits for the action' }),
     proposed_on: Day.meta({ description: 'The day of `proposed_at`, in UTC' }),
+    veto_until: At.nullable().meta({ description: 'Until when it can be vetoed, while it waits for that' }),
     decided_at: At.nullable().meta({ description: 'When it was cleared or stopped last' }),
     executed_at: At.nullable(),
   })

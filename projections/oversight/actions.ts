@@ -9,7 +9,7 @@ export type ActionDoc = Shown<typeof ActionSummary>;
 
 export const actions: Projection<ActionState, ActionDoc> = {
   name: 'actions',
-  version: 2,
+  version: 3,
   category: actionDecider.category,
   fields: ['status', 'kind', 'compensation', 'proposed_on'],
   row({ tenant, id, stream, version }, state) {
@@ -35,6 +35,7 @@ export const actions: Projection<ActionState, ActionDoc> = {
       features: proposal.features,
       proposed_at,
       proposed_on: proposed_at.slice(0, 10),
+      veto_until: state.status === 'veto_window' ? (state.veto_until ?? null) : null,
       decided_at: state.decided_at ?? null,
       executed_at: state.executed?.at ?? null,
     };

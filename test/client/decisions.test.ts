@@ -91,7 +91,13 @@ test('actions and approvals', async () => {
 
   await ada.oversight.set('erp.order', { ...RULES, mode: 'human_on_the_loop', veto_seconds: 600 });
   expect((await buyer.actions.propose({ ...ORDER, id: 'a2' })).action.status).toBe('veto_window');
+  const { veto_until } = await buyer.actions.get('a2');
+  expect(veto_until).toBeDefined();
+  const row = (of: 'veto_window' | 'vetoed') =>
+    eventually(async () => (await buyer.actions.list({ status: of })).value[0]);
+  expect(await row('veto_window')).toMatchObject({ id: 'a2', veto_until });
   expect((await ada.actions.veto('a2', 'not now')).action.status).toBe('vetoed');
+  expect(await row('vetoed')).toMatchObject({ id: 'a2', veto_until: null });
 
   expect(
     (

@@ -478,7 +478,7 @@ test('a notice of what happens unless it is vetoed leads there: what, by whom, u
   // The list has those that can be vetoed still; nothing can be done to what was.
   await done(host, '/v1/actions', { id: 'watched-2', confidence: 0.9, impact: 'low', ...action }, 'buyer');
   await page.goto('/window/decisions/actions');
-  await page.getByRole('link', { name: /stock\.order.*watched-2/s }).tap();
+  await page.getByRole('link', { name: /stock\.order.*watched-2.*in 9 min/s }).tap();
   await shows('Veto this action');
   await page.goto(`/window/decisions/actions/watched-2?asOf=${new Date().toISOString()}`);
   await shows(/^As it was at/);

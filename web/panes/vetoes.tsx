@@ -67,7 +67,7 @@ interface RowProps {
   readonly page: string | undefined;
 }
 
-function VetoRow({ row: { id, kind, impact, proposed_by, proposed_at }, shown, page }: RowProps) {
+function VetoRow({ row: { id, kind, impact, proposed_by, proposed_at, veto_until: until }, shown, page }: RowProps) {
   return (
     <li>
       <a
@@ -86,6 +86,7 @@ function VetoRow({ row: { id, kind, impact, proposed_by, proposed_at }, shown, p
             <Said text={proposed_by} most={120} /> · <Away at={proposed_at} />
           </span>
         </span>
+        {until !== null && <Away at={until} />}
       </a>
     </li>
   );

@@ -1367,6 +1367,9 @@ class ActionSummary(TypedDict):
     proposed_on: str
     """The day of `proposed_at`, in UTC"""
 
+    veto_until: str | None
+    """Until when it can be vetoed, while it waits for that"""
+
     decided_at: str | None
     """When it was cleared or stopped last"""
 

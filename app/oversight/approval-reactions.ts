@@ -4,9 +4,11 @@ import { actionDecider } from '../../domain/oversight/action';
 import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/oversight/approval';
 import { roundDecider } from '../../domain/oversight/round';
 import type { Cause } from '../engine/command';
-import { type Change, typesOf } from '../engine/reacting';
+import { causeIn, type Change, typesOf } from '../engine/reacting';
 import type { RoundReactions } from './round-reactions';
 import type { OversightServices } from './services';
+
+const CLOSES: ReadonlySet<ApprovalEvent['type']> = new Set(['ApprovalClosed']);
 
 export class ApprovalReactions {
   constructor(
@@ -28,7 +30,8 @@ export class ApprovalReactions {
       await notifier.approvalWaits(stream, event, state, cause);
     }
     if (types.has('ApprovalExtended')) await this.extended(state, cause);
-    if (types.has('ApprovalClosed') && state.status === 'closed') await this.answered(stream, state, cause);
+    const closed = causeIn<ApprovalEvent>(change, CLOSES);
+    if (closed !== undefined && state.status === 'closed') await this.answered(stream, state, closed);
   }
 
   /** People who are asked about the round of a challenge were given time back. */

@@ -132,10 +132,10 @@ export class Asking {
     const asked = new Set(state.refs.map((ref) => parseCommitRef(ref)?.stream as string));
     for (const other of asked) {
       const { category, id } = parseStream(other);
-      // Both refuse when they are over already, which is as well.
+      // An approval refuses when it is over already, which is as well.
       if (category === approvalDecider.category)
         await this.deps.approvals.supersede(context, id, cut(reason, 1_000), askings);
-      else await this.deps.rounds.cancel(context, id, cut(reason, MAX_ROUND_REASON));
+      else await this.deps.rounds.supersede(context, id, cut(reason, MAX_ROUND_REASON));
     }
   }
 }

@@ -37,7 +37,7 @@ export function endsWithTenant({ actionsOf, approvalsOf, roundsOf }: Asking): re
       aggregate: roundsOf,
       statuses: ['open'],
       end: (context, id, reason) =>
-        roundsOf.decide(context, id, 'round.cancel', abandonRound(context.principal.id, reason)),
+        roundsOf.decide(context, id, 'round.supersede', abandonRound(context.principal.id, reason)),
     },
   ];
 }

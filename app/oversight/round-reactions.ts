@@ -17,12 +17,16 @@ import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import { type Cause, causeOf } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
-import { type Change, typesOf } from '../engine/reacting';
+import { causeIn, type Change, typesOf } from '../engine/reacting';
 import { asGate, asPerson, gatekeeper, outcomeApproval } from './gatekeeper';
 import type { OversightServices } from './services';
 
 /** Kind of the approvals that decide a round which the agents could not. */
 export const OUTCOME_KIND = 'round.outcome';
+
+/** What ends a round, and what gives it an outcome. */
+const ENDS: ReadonlySet<RoundEvent['type']> = new Set(['RoundClosed', 'RoundCancelled']);
+const OUTCOMES: ReadonlySet<RoundEvent['type']> = new Set([...ENDS, 'OutcomeOverridden']);
 
 export class RoundReactions {
   private readonly again: Reason;
@@ -44,13 +48,15 @@ export class RoundReactions {
     const { state, version } = await transactor.load(roundDecider, stream);
     book.update(tenant, id, stream, state, version);
     const types = typesOf<RoundEvent>(change);
-    const ended = types.has('RoundClosed') || types.has('RoundCancelled');
+    const end = causeIn<RoundEvent>(change, ENDS);
     if (types.has('RoundOpened') && state.status === 'open') orchestrated.start(stream);
-    else if (types.has('ImprovementOpened') || ended) orchestrated.wake(stream);
+    else if (types.has('ImprovementOpened') || end !== undefined) orchestrated.wake(stream);
     if (types.has('RoundExtended')) await challenges.extended(stream, state, cause);
-    if (ended) await challenges.judged(stream, state, cause);
-    if (state.status === 'closed' || state.status === 'cancelled')
-      change.wish(this.again, await this.ended(stream, state, types.has('OutcomeOverridden'), cause));
+    if (end !== undefined) await challenges.judged(stream, state, end);
+    // A vote that is heard of late finds a round that is over: what follows from that, its end leads to.
+    const outcome = causeIn<RoundEvent>(change, OUTCOMES);
+    if (outcome !== undefined && (state.status === 'closed' || state.status === 'cancelled'))
+      change.wish(this.again, await this.ended(stream, state, types.has('OutcomeOverridden'), outcome));
   }
 
   /** What people answered who were asked because the agents could not agree. */

@@ -18,6 +18,7 @@ import {
 } from '../../domain/oversight/consensus';
 import { openerRole, partOf, type Party, withoutParties } from '../../domain/oversight/parties';
 import {
+  abandon as abandonRound,
   cancel,
   castVote,
   countAgain,
@@ -238,6 +239,11 @@ export class Rounds {
       'round.cancel',
       cancel(context.principal, reason, now, await this.partiesSince(context, id)),
     );
+  }
+
+  /** What was asked has nobody who waits for the answer any more; nothing where it is over already. */
+  supersede(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
+    return this.rounds.decide(context, id, 'round.supersede', abandonRound(context.principal.id, reason));
   }
 
   async override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {

@@ -9,7 +9,7 @@ const ENDING: ReadonlySet<string> = new Set([
   'budget.settle',
   'job.cancel',
   'job.task-ended',
-  'round.cancel',
+  'round.supersede',
   'schedule.delete',
   'task.cancel',
   'task.give-back',

@@ -1,9 +1,13 @@
 /** Actions at the gate and questions to agents and people, in a whole colony. */
 import type { RequestContext } from '../../app/engine/command';
 import type { ProposalInput } from '../../app/oversight/actions';
+import type { Commit } from '../../domain/kernel/commit';
+import { commitRef } from '../../domain/kernel/ids';
 import { toTime } from '../../domain/kernel/time';
+import { actionStream } from '../../domain/oversight/action';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
-import { roundDecider } from '../../domain/oversight/round';
+import { roundDecider, roundStream } from '../../domain/oversight/round';
+import { types } from '../support/stage';
 import {
   action,
   agent,
@@ -106,6 +110,35 @@ describe('an action at the gate', () => {
     await stage.settled();
     expect(await action('a2')).toMatchObject({ status: 'cleared', cleared: { by: 'round' } });
     expect(await colony.rounds.recompute(TENANT, round)).toMatchObject({ agrees: true, faults: [] });
+  });
+
+  test('what follows from their vote stands under the receipt of its end, though an earlier vote is heard of later', async () => {
+    await known();
+    await configure({ round: voting });
+    await propose({}, 'a2');
+    const round = await openRound();
+    for (const id of ['voter-0', 'voter-1', 'voter-2']) await vote(round, id, 'approve');
+    const commits = stage.stream(roundStream(TENANT, round));
+    expect(types(commits.slice(-1))).toContain('RoundClosed');
+    await colony.decisions.handle(commits.slice(0, 2));
+    await stage.settled();
+    const [after] = stage.stream(actionStream(TENANT, 'a2')).slice(-1);
+    expect(after?.meta.causationId).toBe(commitRef(roundStream(TENANT, round), (commits.at(-1) as Commit).index));
+  });
+
+  test('refused by a person while they vote, their round is over: nobody is asked any more', async () => {
+    await known();
+    await configure({ round: voting });
+    await propose({}, 'a2');
+    const round = await openRound();
+    await colony.actions.override(person('human:bob'), 'a2', 'refuse', 'nobody needs it');
+    await stage.settled();
+    expect((await action('a2')).status).toBe('refused');
+    expect((await colony.rounds.load(TENANT, round)).state).toMatchObject({
+      status: 'cancelled',
+      cancellation: { by: 'oversight' },
+    });
+    expect(await vote(round, 'voter-0', 'approve')).toMatchObject({ ok: false });
   });
 
   test('who may vote is fixed when the round opens: a voter that is gone counts as one that did not vote', async () => {

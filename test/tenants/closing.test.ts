@@ -291,7 +291,7 @@ test('what the colony does by itself ends something, or is not done in a closed 
   );
   expect(actions.flatMap(([action]) => (bringsToAnEnd(action) ? [action] : [])).sort()).toEqual([
     ...['action.refuse', 'agent.confirm', 'agent.deregister', 'agent.release', 'agent.release-challenge'],
-    ...['approval.supersede', 'budget.confirm', 'budget.settle', 'job.cancel', 'job.task-ended', 'round.cancel'],
+    ...['approval.supersede', 'budget.confirm', 'budget.settle', 'job.cancel', 'job.task-ended', 'round.supersede'],
     'schedule.delete',
     ...['task.cancel', 'task.give-back', 'task.time-passed', 'task.void-award', 'task.withdraw', 'token.revoke'],
     'tool.answer',

@@ -112,7 +112,7 @@ param signalPartitions int = 32
 
 @minValue(1)
 @maxValue(5000)
-@description('The most signals of one batch: a batch is taken in as a whole, each trail with one commit.')
+@description('The most messages that the trigger hands over at once. They are taken in 256 signals at a time: for each 256 a commit of the intake, and one of each trail that is among them.')
 param signalBatch int = 500
 
 @description('Keeps signals as they came, as files in the archive.')

@@ -10,6 +10,7 @@ import { CONTAINERS } from '../../adapters/azure/cosmos';
 import { HUB } from '../../adapters/azure/web-pubsub';
 import { MIN_KEPT_DAYS } from '../../domain/audit/retention';
 import { CONSUMERS } from '../../domain/kernel/consumers';
+import { MAX_ARRIVING } from '../../domain/signals/intake';
 import { readSettings, SETTING_NAMES } from '../../host/config';
 import { ROLES as ITEM_ROLES } from '../servers/cosmos/roles';
 
@@ -537,6 +538,17 @@ describe('stores', () => {
       for (const { body } of resources.filter(({ type }) => /(^|\/)queues$/.test(type)))
         expect(body).toMatch(/^ +properties: (queue|union\(queue, .*\))$/m);
     });
+  });
+});
+
+describe('what is told of sizes and prices', () => {
+  const costs = read('docs/cost.md');
+  const deploy = read('docs/deploy.md');
+
+  test('signals cost a commit for as many as the intake takes at once', () => {
+    expect(main).toContain(`${MAX_ARRIVING} signals at a time`);
+    expect(deploy).toContain(`${MAX_ARRIVING} signals at a time`);
+    expect(costs).toContain(`**${MAX_ARRIVING} signals are one commit of the intake`);
   });
 });
 

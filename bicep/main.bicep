@@ -125,7 +125,7 @@ param durableTaskUnits int = 0
 
 @minValue(40)
 @maxValue(1000)
-@description('The most instances of the app.')
+@description('The most instances of the app. More than 250, for all apps of the subscription in the region, take a quota that Azure has to raise.')
 param maximumInstances int = 100
 
 @description('Instances that never sleep, by group, for example http=1,durable=1,function:reactions=1,function:deadlines=1. Empty: the app goes to zero when nothing happens.')

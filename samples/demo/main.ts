@@ -210,7 +210,7 @@ Examples
   npm run demo                                                     about a minute and a half, on two cores that
                                                                    nothing else uses
   npm run demo -- --kill                                           with a kill -9 of the host in between
-  npm run demo -- --profile azure-local                            about eight minutes: Cosmos DB, Service Bus and Event
+  npm run demo -- --profile azure-local                            some four minutes: Cosmos DB, Service Bus and Event
                                                                    Hubs are test servers on this machine, not Azure
   npm run demo -- --trace AzureLLMInferenceTrace_code.csv          the trace as Microsoft publishes it
   npm run demo -- --profile-file samples/demand/conversation.json --speed 120 --busy 3 --lease 30

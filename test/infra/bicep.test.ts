@@ -550,6 +550,31 @@ describe('what is told of sizes and prices', () => {
     expect(deploy).toContain(`${MAX_ARRIVING} signals at a time`);
     expect(costs).toContain(`**${MAX_ARRIVING} signals are one commit of the intake`);
   });
+
+  test('a private network costs as many endpoints and zones as it makes, without models and Web PubSub', () => {
+    const [, always = ''] = /targets: concat\(\n {6}\[\n([\s\S]*?)\n {6}\],/.exec(main) ?? [];
+    const endpoints = matches(always, /\{ name: '([\w-]+)'/g).length;
+    const zones = new Set(matches(always, /zones: \['(.+?)'\]/g)).size;
+    expect([endpoints, zones]).toEqual([10, 7]);
+    expect(costs).toContain(`ten endpoints: ${endpoints} × 0.01 × 730 = ${(endpoints * 7.3).toFixed(2)}`);
+    expect(costs).toContain(`seven zones: ${(zones / 2).toFixed(2)}`);
+  });
+
+  test('zones cost two instances for each group of functions', () => {
+    const groups = matches(read('docs/decisions/scale-groups.md'), /^\| `([\w:]+)` \| /gm).length;
+    expect(groups).toBeGreaterThan(6);
+    const price = 2 * groups * 2 * 2.628 * 4;
+    expect(costs).toContain(
+      `for each of ${groups} groups: ${2 * groups} × 2 GB × 2.628 million s × 0.000004 = ${price.toFixed(2)}`,
+    );
+  });
+
+  test('the regions that are offered are those that the guide names', () => {
+    const [, list = ''] = /@allowed\(\[\n([^\]]*)\]\)\n@description\('Region of everything/.exec(main) ?? [];
+    const regions = matches(list, /'(\w+)'/g);
+    expect(regions.length).toBeGreaterThan(5);
+    expect(deploy).toContain(`${regions.map((region) => `\`${region}\``).join(', ')}.`);
+  });
 });
 
 describe('what is watched', () => {

@@ -82,6 +82,8 @@ type Session = Headers;
 
 class Visit implements ToolVisit {
   private session: Session | undefined;
+  /** What names the session that the server has opened, also where the greeting fails later. */
+  private opened: Session | undefined;
 
   /** @param credentials what the server is shown; rejects where it may not be asked at all */
   constructor(
@@ -112,8 +114,9 @@ class Visit implements ToolVisit {
   }
 
   async end(): Promise<void> {
-    if (this.session?.['mcp-session-id'] === undefined) return;
-    const ended = this.send(this.session, { method: 'DELETE', body: '' }, AbortSignal.timeout(END_MS), () => undefined);
+    if (this.opened === undefined) return;
+    const headers = { ...this.opened, ...this.session };
+    const ended = this.send(headers, { method: 'DELETE', body: '' }, AbortSignal.timeout(END_MS), () => undefined);
     // Who is not told lets the session go by itself in the end.
     await ended.catch(() => undefined);
   }
@@ -141,16 +144,15 @@ class Visit implements ToolVisit {
   private async begun(): Promise<Session> {
     const params = { protocolVersion: SESSION_REVISIONS[0], capabilities: CAPABILITIES, clientInfo: CLIENT };
     const session = await this.post({}, { id: ID, method: 'initialize', params }, async (response) => {
-      const { protocolVersion } = resultIn(await messageIn(response, MAX_BEGIN_BYTES));
-      if (!SESSION_REVISIONS.includes(protocolVersion))
-        throw new ToolServerError('the server speaks no revision that is spoken here');
       const { 'mcp-session-id': name } = response.headers;
       if (name !== undefined && !(typeof name === 'string' && SESSION_NAME.test(name)))
         throw new ToolServerError('the server gives its session a name that is none');
-      return {
-        'mcp-protocol-version': protocolVersion as string,
-        ...(name !== undefined && { 'mcp-session-id': name }),
-      };
+      // From here on it is open, whatever follows.
+      if (name !== undefined) this.opened = { 'mcp-session-id': name };
+      const { protocolVersion } = resultIn(await messageIn(response, MAX_BEGIN_BYTES));
+      if (!SESSION_REVISIONS.includes(protocolVersion))
+        throw new ToolServerError('the server speaks no revision that is spoken here');
+      return { 'mcp-protocol-version': protocolVersion as string, ...this.opened };
     });
     await this.post(session, { method: 'notifications/initialized' }, () => undefined);
     return session;

@@ -222,7 +222,7 @@ describe('a server that begins with initialize', () => {
     ['speaks a revision that is no text', (response) => greeted(response, { protocolVersion: { a: 1 } })],
     ['names its session by a blank', (response) => greeted(response.setHeader('mcp-session-id', 'a b'))],
     ['names its session at length', (response) => greeted(response.setHeader('mcp-session-id', 'x'.repeat(1_001)))],
-    ['greets with more than is read', (response) => greeted(response, { instructions: 'x'.repeat(100_000) })],
+    ['greets with more than is read', (response) => greeted(response, { instructions: FULL })],
     ['sends its guests elsewhere', (response) => response.writeHead(307, { location: META }).end()],
     ['refuses all of them', (response) => response.writeHead(400).end()],
   ])('that %s is not called', async (_, greets) => {
@@ -233,6 +233,26 @@ describe('a server that begins with initialize', () => {
     };
     expect(ended(await called())).toMatchObject({ outcome: 'error', called: false });
     expect(server.asked.map(({ method }) => method)).toEqual(['tools/list', 'initialize']);
+  });
+
+  test.each<[string, string, (response: ServerResponse) => void]>([
+    ['speaks a revision of its own', 'initialize', (response) => greeted(response, { protocolVersion: '2030-01-01' })],
+    ['greets with more than is read', 'initialize', (response) => greeted(response, { instructions: FULL })],
+    ['greets with an error', 'initialize', (response) => response.end('{"jsonrpc":"2.0","id":1,"error":{"code":1}}')],
+    ['never ends its greeting', 'initialize', (response) => response.writeHead(200, SSE).write(': wait\n\n')],
+    ['is not told that it was understood', 'notifications/initialized', (response) => response.writeHead(500).end()],
+  ])('that %s has the session that it has opened ended', async (_, at, greets) => {
+    await accepted({ timeout_seconds: 1 });
+    server.misdeed = ({ method }, response) => {
+      if (!['initialize', at].includes(method)) return false;
+      if (method === 'initialize') response.setHeader('mcp-session-id', 'opened');
+      if (method === at) greets(response);
+      else greeted(response);
+      return true;
+    };
+    expect(ended(await called())).toMatchObject({ called: false });
+    const last = server.asked.at(-1);
+    expect([last?.method, last?.headers['mcp-session-id']]).toEqual(['DELETE', 'opened']);
   });
 
   test('that has forgotten the session is not called in another one: nobody knows what it has done', async () => {
@@ -248,6 +268,8 @@ describe('a server that begins with initialize', () => {
     ]);
   });
 });
+
+const FULL = 'x'.repeat(100_000);
 
 const greeted = (response: ServerResponse, result: object = {}) => {
   const body = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'x', version: '1' }, ...result };

@@ -48,15 +48,19 @@ function patternOf(cron: string): Cron {
 /** The days that months have at most. */
 const LONGEST = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const NAMES = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
+const NAME = new RegExp(NAMES.join('|'), 'g');
 
 /** Whether a sound expression names only days that none of its months has. */
 function neverComes(cron: string): boolean {
   const [, , days = '', months = '', weekdays] = cron.toUpperCase().split(' ');
   // Where both days are given, either is enough.
   if (weekdays !== '*') return false;
-  const first = Math.min(...days.split(',').map((item) => (/^\d/.test(item) ? Number.parseInt(item) : 1)));
+  // An L, wherever it stands, is the last day, which each month has.
+  const first = Math.min(...days.split(',').map((item) => (/^\d+(?!.*L)/.test(item) ? Number.parseInt(item) : 1)));
   const longest = Math.max(
     ...months
+      // As croner does, also within what is no name: 0FEB is 02.
+      .replace(NAME, (name) => String(NAMES.indexOf(name) + 1))
       .split(',')
       .flatMap(monthsOf)
       .map((month) => LONGEST[month - 1] as number),
@@ -67,7 +71,7 @@ function neverComes(cron: string): boolean {
 /** The months of one item: `*`, a month, or a range, also in steps. */
 function monthsOf(item: string): number[] {
   const [range = '', step = '1'] = item.split('/');
-  const [from, to = from] = range.split('-').map((month) => NAMES.indexOf(month) + 1 || Number(month));
+  const [from, to = from] = range.split('-').map(Number);
   const [begin, end] = range === '*' ? [1, 12] : [from as number, to as number];
   const months: number[] = [];
   for (let month = begin; month <= end; month += Number(step)) months.push(month);

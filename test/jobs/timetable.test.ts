@@ -1,4 +1,5 @@
 /** When the times of a cron expression are: the same ones, wherever one begins to look, on every day of the year. */
+import { Cron } from 'croner';
 import fc from 'fast-check';
 import { timetableOf } from '../../app/jobs/timetable';
 import { toMillis, toTime } from '../../domain/kernel/time';
@@ -77,6 +78,7 @@ test.each([
   ['0 0 0 * * *', 'UTC', /five fields/],
   ['@daily', 'UTC', /five fields/],
   ['2027-01-01T00:00:00', 'UTC', /five fields/],
+  ['0 0 31 2/2 *', 'UTC', /five fields/],
   ['0 0 30 2 *', 'UTC', /never comes/],
   ['0 0 31 2,4,6,9,11 *', 'UTC', /never comes/],
   ['0 0 30W feb *', 'UTC', /never comes/],
@@ -199,5 +201,45 @@ test('an expression comes exactly where one of its months has one of its days', 
       // Either day is enough.
       expect(() => timetableOf(`0 0 ${days.join(',')} ${months.join(',')} MON`, 'UTC')).not.toThrow();
     }),
+  );
+});
+
+/** Whether croner finds a time within its eight thousand years; some that never come overflow its stack. */
+function comes(pattern: Cron): boolean {
+  try {
+    return pattern.nextRun(new Date(at('2026-11-21T10:00Z'))) !== null;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+test('what croner takes comes exactly where croner finds a time of it', () => {
+  const some = (...items: fc.Arbitrary<string>[]) =>
+    fc.array(fc.oneof(...items), { minLength: 1, maxLength: 3 }).map((list) => list.join(','));
+  const noise = (letters: string) => fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 4 });
+  const days = fc.constantFrom('28', '29', '30', '031', '30-31', '30-31/2', '*/31', '29W', '31W', 'L', '30L', 'L30');
+  const months = fc.constantFrom('2', '02', 'FEB', 'feb', '0FEB', '1FEB', '2-4/2', 'APR-jun/2', '2-NOV', '11', '2/2');
+  const weekdays = fc.constantFrom('*', '*/1', 'MON', 'MON#5', '*,1', 'FRI#L');
+  fc.assert(
+    fc.property(
+      some(days, noise('0123*/-,LW')),
+      some(months, noise('0124*/-,FEBJUN')),
+      fc.oneof({ weight: 3, arbitrary: fc.constant('*') }, weekdays),
+      (day, month, weekday) => {
+        const cron = `0 0 ${day} ${month} ${weekday}`;
+        const read = () => timetableOf(cron, 'UTC');
+        let pattern: Cron;
+        try {
+          pattern = new Cron(cron, { paused: true, timezone: 'UTC', mode: '5-part' });
+        } catch {
+          expect(read).toThrow(/five fields/);
+          return;
+        }
+        if (comes(pattern)) expect(read).not.toThrow();
+        else expect(read).toThrow(/never comes/);
+      },
+    ),
+    { numRuns: 500 },
   );
 });

@@ -144,6 +144,7 @@ function declareWork(program: Command): void {
     .requiredOption('-t, --type <agent_type>', 'what it is here; it gets the tasks of this type')
     .option('--capacity <n>', 'tasks that it has at once; 1 by default', whole)
     .option('--timeout <seconds>', 'a task has failed without an end by then; an hour by default', seconds)
+    .option('--card-keys <file>', 'a JWK or a JWK Set: one of these keys has to have signed its card')
     .action(runs<RemoteCommand.RemoteInput>(() => (require('./remote') as typeof RemoteCommand).remote));
 
   command(program, 'deregister', 'Take an agent off; its tasks go to others', [

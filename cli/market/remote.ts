@@ -5,11 +5,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as Wire from '@a2a-js/sdk' with { 'resolution-mode': 'import' };
 import type * as Sdk from '@a2a-js/sdk/client' with { 'resolution-mode': 'import' };
-import { Fail, type TaskFunction, Worker } from '../../client/index';
+import { Fail, Release, type TaskFunction, Worker } from '../../client/index';
 import { reasonOf } from '../../client/reason';
 import { HOPS_KEY } from '../../domain/kernel/hops';
 import { cut } from '../../domain/kernel/text';
 import { bold, type Context, note, said, UsageError } from '../terminal';
+import { pinnedKeys, signedPart } from './signed-card';
 
 export interface RemoteInput {
   readonly agent: string;
@@ -17,6 +18,8 @@ export interface RemoteInput {
   readonly type: string;
   readonly capacity?: number;
   readonly timeout?: number;
+  /** File of the keys of which one has to have signed its card. */
+  readonly cardKeys?: string;
 }
 
 /** The token of the remote agent, which is nobody's here. */
@@ -39,35 +42,76 @@ const MAX_REASON = 1_000;
 /** Works for as long as the process runs. */
 export async function remote(
   { client }: Context,
-  { agent, url, type, capacity = 1, timeout = TASK_SECONDS }: RemoteInput,
+  { agent, url, type, capacity = 1, timeout = TASK_SECONDS, cardKeys }: RemoteInput,
 ): Promise<void> {
   const address = URL.parse(url);
   if (address === null || !['https:', 'http:'].includes(address.protocol))
     throw new UsageError('the address of the remote agent must be an http or https URL');
-  const peer = await connected(address, process.env[TOKEN_VARIABLE]);
-  const { name, supportedInterfaces } = await peer.getAgentCard();
-  if (!supportedInterfaces.some((offered) => URL.parse(offered.url)?.origin === address.origin))
-    throw new UsageError('the card of the remote agent leads to other hosts than its own, which are not asked');
+  const connect = await connecting(address, process.env[TOKEN_VARIABLE], cardKeys);
+  const { card, peer } = await connect();
   note(
-    `${bold(said(name))} (${said(address.origin)}, A2A ${said(peer.protocolVersion)}) works as ${bold(said(agent))}.`,
+    `${bold(said(card.name))} (${said(address.origin)}, A2A ${said(peer.protocolVersion)}) works as ${bold(said(agent))}.`,
   );
   const worker = new Worker({ formicary: client.as(agent), agent, agent_type: type, capacity });
-  await worker.run(relaying(peer, timeout));
+  let refused: UsageError | undefined;
+  // Without a pinned key the card says what it has said at the start; with one it is looked at before each task.
+  const current = async (signal: AbortSignal): Promise<Connection> => {
+    if (cardKeys === undefined) return { card, peer };
+    try {
+      return await heard(connect, signal);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      refused = error;
+      // Nothing was sent: others may do it, and this one gets no more.
+      void worker.stop();
+      throw new Release(error.message);
+    }
+  };
+  await worker.run(relaying(current, timeout));
+  if (refused !== undefined) throw refused;
 }
 
-/** Reads the card, of 1.0 or of 0.3, and takes the first interface that is understood. */
-async function connected(address: URL, token: string | undefined): Promise<Sdk.Client> {
+/** A remote agent, and the card by which it is reached. */
+interface Connection {
+  readonly card: Wire.AgentCard;
+  readonly peer: Sdk.Client;
+}
+
+/**
+ * What reads the card, of 1.0 or of 0.3, and takes the first interface that is understood. It rejects with `UsageError`
+ * where the card leads elsewhere, or is not signed by a key that is pinned.
+ */
+async function connecting(
+  address: URL,
+  token: string | undefined,
+  cardKeys: string | undefined,
+): Promise<() => Promise<Connection>> {
   const sdk = await import('@a2a-js/sdk/client');
+  const keys = cardKeys === undefined ? undefined : pinnedKeys(cardKeys);
   const fetchImpl = boundedFetch(address.origin, token);
   const options = { fetchImpl, legacyCompat: { enabled: true } };
+  const resolver = new sdk.DefaultAgentCardResolver({
+    ...options,
+    fetchImpl: async (...asked) => {
+      const response = await fetchImpl(...asked);
+      return keys === undefined || !response.ok
+        ? response
+        : Response.json(await signedPart(await response.json(), keys));
+    },
+  });
   const factory = new sdk.ClientFactory({
     transports: [new sdk.JsonRpcTransportFactory(options), new sdk.RestTransportFactory(options)],
-    cardResolver: new sdk.DefaultAgentCardResolver(options),
+    cardResolver: resolver,
     clientConfig: { polling: true },
   });
-  return await (address.pathname === '/'
-    ? factory.createFromUrl(address.origin)
-    : factory.createFromUrl(address.href, ''));
+  return async () => {
+    const card = await (address.pathname === '/'
+      ? resolver.resolve(address.origin)
+      : resolver.resolve(address.href, ''));
+    if (!card.supportedInterfaces.some((offered) => URL.parse(offered.url)?.origin === address.origin))
+      throw new UsageError('the card of the remote agent leads to other hosts than its own, which are not asked');
+    return { card, peer: await factory.createFromAgentCard(card) };
+  };
 }
 
 /**
@@ -96,16 +140,17 @@ export function boundedFetch(origin: string, token: string | undefined): typeof 
 }
 
 /** Has the remote agent do a task: its artifacts are the result. */
-function relaying(peer: Sdk.Client, seconds: number): TaskFunction {
+function relaying(connect: (signal: AbortSignal) => Promise<Connection>, seconds: number): TaskFunction {
   return async (task) => {
     const { TaskState, Artifact, Part, SendMessageRequest } = await import('@a2a-js/sdk');
     const until = AbortSignal.timeout(seconds * 1_000);
     const signal = AbortSignal.any([task.signal, until]);
     const payload = await task.payload();
+    const { card, peer } = await connect(signal);
     const message = {
       messageId: `${task.id}.${task.attempt}`,
       role: 'ROLE_USER',
-      parts: await partsOf(peer, payload),
+      parts: partsOf(card, payload),
       metadata: { [HOPS_KEY]: hopsOf(payload) + 1 },
     };
     const asked = { message, configuration: { returnImmediately: true } };
@@ -151,7 +196,7 @@ async function heard<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> 
     try {
       return await ask();
     } catch (error) {
-      if (signal.aborted || tries === MOST_TRIES) throw error;
+      if (signal.aborted || tries === MOST_TRIES || error instanceof UsageError) throw error;
       await sleep(pause, undefined, { signal });
     }
 }
@@ -160,11 +205,10 @@ async function heard<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> 
  * What is sent: the parts of a message where the task came as one, else its payload, as text, or as data where the
  * remote agent takes that.
  */
-async function partsOf(peer: Sdk.Client, payload: unknown): Promise<readonly object[]> {
+function partsOf({ defaultInputModes }: Wire.AgentCard, payload: unknown): readonly object[] {
   const { message } = (payload ?? {}) as { readonly message?: { readonly parts?: unknown } };
   if (Array.isArray(message?.parts)) return message.parts as readonly object[];
   if (typeof payload === 'string') return [{ text: payload }];
-  const { defaultInputModes } = await peer.getAgentCard();
   const takesData = defaultInputModes.some((mode) => mode === JSON_TYPE || mode === '*/*');
   return takesData && payload != null
     ? [{ data: payload, mediaType: JSON_TYPE }]

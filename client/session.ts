@@ -6,6 +6,7 @@ import type { Problem, Receipt as ReceiptSchema } from '../contract/common';
 import type { AnswerOf, KeyOf, Method, RequestOf, RouteSpec, Shown } from '../contract/route';
 import { type Credentials, CredentialsRefused, type Refusal } from './credentials';
 import type { Proven } from './dpop';
+import { currentTraceparent } from './tracing';
 import {
   ConnectionError,
   type Transport,
@@ -27,7 +28,7 @@ export interface Page<T> {
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
-  /** W3C trace context. */
+  /** W3C trace context; that of the current span where it is left out and the program uses OpenTelemetry. */
   readonly traceparent?: string;
 }
 
@@ -430,7 +431,8 @@ export class Session {
   }
 
   private headersOf(options: ReadOptions | undefined): string[] {
-    return options?.traceparent === undefined ? [] : ['traceparent', options.traceparent];
+    const traceparent = options?.traceparent ?? currentTraceparent();
+    return traceparent === undefined ? [] : ['traceparent', traceparent];
   }
 
   /** The headers that say who calls. */

@@ -1,6 +1,7 @@
 /** One task under one award: it is done, and what came of it is said. */
 import { reasonOf } from '../reason';
 import { type CommandOptions, FormicaryError } from '../session';
+import { inSpan } from '../tracing';
 import { type Claim, say } from './claim';
 import { Fail, Release } from './errors';
 import type { Door, WorkerTask } from './task';
@@ -29,8 +30,10 @@ export async function done(door: Door, claim: Claim, task: WorkerTask, work: Tas
 /** Has the task done; what is to be said of it. */
 async function outcomeOf(door: Door, claim: Claim, task: WorkerTask, work: TaskFunction): Promise<Said> {
   const { tasks } = door.formicary;
+  const attributes = { 'formicary.task': task.id, 'formicary.task_type': task.type, 'formicary.award': task.award };
   try {
-    const result = await work(task);
+    const parent = () => parentOf(door, task);
+    const result = await inSpan(`work ${task.type}`, attributes, parent, async () => await work(task));
     claim.signal.throwIfAborted();
     // What can't be written, a circle for example, fails the attempt.
     JSON.stringify(result);
@@ -45,6 +48,17 @@ async function outcomeOf(door: Door, claim: Claim, task: WorkerTask, work: TaskF
     if (error instanceof Fail) return failed(door, claim, task, reasonOf(error), error.retryable);
     door.log(`${task.id}: the attempt has failed`, error);
     return failed(door, claim, task, reasonOf(error));
+  }
+}
+
+/** Whose span the work is below; none where that can't be found out: the work is done all the same. */
+async function parentOf({ log }: Door, task: WorkerTask): Promise<string | undefined> {
+  try {
+    return await task.traceparent();
+  } catch (error) {
+    task.signal.throwIfAborted();
+    log(`${task.id}: the trace that it was posted in is not known`, error);
+    return undefined;
   }
 }
 

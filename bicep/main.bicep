@@ -93,6 +93,10 @@ param cosmosMaxThroughput int = 4000
 @description('Autoscale: physical partitions that the event container is made with. As many instances at most react to what happens, and fill the views; each partition has its part of the throughput. Fixed once it is made.')
 param eventsPartitions int = 4
 
+@minValue(1000)
+@description('Autoscale: the most request units a second of the views, and as many of the state, in steps of 1000.')
+param viewsMaxThroughput int = 1000
+
 @description('A second region that receipts are copied to before they are acknowledged. Empty: none. Autoscale only.')
 param secondaryLocation string = ''
 
@@ -260,6 +264,7 @@ module cosmos 'modules/cosmos.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     maxThroughput: cosmosMaxThroughput
     eventsPartitions: eventsPartitions
+    viewsMaxThroughput: viewsMaxThroughput
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: principalId
   }

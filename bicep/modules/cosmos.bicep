@@ -13,6 +13,7 @@ param isLocked bool
 param workspaceId string
 param maxThroughput int
 param eventsPartitions int
+param viewsMaxThroughput int
 param appPrincipalId string
 param operatorPrincipalId string
 
@@ -20,8 +21,11 @@ var places = concat([location], empty(secondaryLocation) ? [] : [secondaryLocati
 // A container gets a physical partition for each 10,000 RU/s that it is made with, and keeps them when that is lowered:
 // to a tenth at the least. A trigger on the feed has as many instances as there are partitions.
 var madeWith = eventsPartitions * 10000
-// Serverless containers have no throughput of their own. The small ones rest at 100 RU/s.
+// Serverless containers have no throughput of their own. The small ones rest at 100 RU/s; views, and the presence in the
+// state, grow with what is done.
 var eventsOptions = isServerless ? {} : { autoscaleSettings: { maxThroughput: madeWith } }
+var growing = { autoscaleSettings: { maxThroughput: viewsMaxThroughput } }
+var growingOptions = isServerless ? {} : growing
 var smallOptions = isServerless ? {} : { autoscaleSettings: { maxThroughput: 1000 } }
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
@@ -145,7 +149,12 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
             ]
           }
         }
-        options: smallOptions
+        options: growingOptions
+      }
+
+      resource throughput 'throughputSettings' = if (!isServerless) {
+        name: 'default'
+        properties: { resource: growing }
       }
     }
 
@@ -164,7 +173,12 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
             excludedPaths: [{ path: '/*' }]
           }
         }
-        options: smallOptions
+        options: growingOptions
+      }
+
+      resource throughput 'throughputSettings' = if (!isServerless) {
+        name: 'default'
+        properties: { resource: growing }
       }
     }
 

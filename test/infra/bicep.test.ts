@@ -487,6 +487,16 @@ describe('stores', () => {
     );
   });
 
+  test('views and state have as much throughput as is asked for, also later on', () => {
+    for (const name of ['views', 'state']) {
+      expect(container(name)).toContain('options: growingOptions');
+      expect(container(name)).toMatch(
+        /resource throughput 'throughputSettings' = if \(!isServerless\) \{\n[\s\S]*growing/,
+      );
+    }
+    expect(cosmos).toMatch(/^var growing = \{ autoscaleSettings: \{ maxThroughput: viewsMaxThroughput \} \}$/m);
+  });
+
   test('leases expire when the host says so, and are found by their ids alone', () => {
     expect(definitionOf('leases')).toEqual({
       id: 'leases',

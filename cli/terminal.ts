@@ -216,6 +216,11 @@ export function shortRef(ref: string): string {
   return ref.slice(ref.indexOf('/') + 1);
 }
 
+/** A receipt as it is stored, where it was copied from a table as `shortRef` shows it; anything else as it is. */
+export function fullRef(tenant: string | undefined, ref: string): string {
+  return /^[^/@]+\/[^/@]+@\d+$/.test(ref) ? `${tenant ?? 'default'}/${ref}` : ref;
+}
+
 /** `480 ms`, `3.2 s`, `12 min`, `5.0 h`, `3.1 d` */
 export function duration(milliseconds: number): string {
   const ms = Math.abs(milliseconds);

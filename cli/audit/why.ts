@@ -16,6 +16,7 @@ import {
   count,
   dim,
   duration,
+  fullRef,
   note,
   print,
   printJson,
@@ -33,7 +34,8 @@ export interface WhyInput {
 /** Prints what led to something and what followed, as a tree; `further` are aggregates that the domain's list lacks. */
 export const why =
   (further: readonly Causal[]) =>
-  async ({ client, globals, json }: Context, { id, data }: WhyInput): Promise<void> => {
+  async ({ client, globals, json }: Context, { id: given, data }: WhyInput): Promise<void> => {
+    const id = fullRef(globals.tenant, given);
     const categories = causalCategories([...AGGREGATES, ...further]);
     const chain =
       data === undefined ? await client.why(id) : await offline(dataFolder(data), globals.tenant, id, categories);

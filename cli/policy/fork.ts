@@ -7,6 +7,7 @@ import {
   type Context,
   count,
   dim,
+  fullRef,
   good,
   note,
   print,
@@ -35,7 +36,8 @@ export async function fork({ globals, json, client }: Context, input: ForkInput)
   const from = timeOf(input.from, -1);
   const folder = input.data === undefined ? undefined : dataFolder(input.data);
   const tenant = globals.tenant ?? 'default';
-  const forked = new Fork(await changeOf(input, folder), from);
+  const change = await changeOf(input, folder);
+  const forked = new Fork('receipt' in change ? { ...change, receipt: fullRef(tenant, change.receipt) } : change, from);
   if (folder === undefined) {
     for await (const commit of client.receipts.all()) forked.next(commit);
   } else {
@@ -126,5 +128,5 @@ function show({ from, receipts, otherwise, examples, counts, costs, gone, unknow
     );
   }
   if (not_asked > 0)
-    note(dim(`${count(not_asked, 'receipt')} keep nothing of what was asked, and could not be asked again.`));
+    note(dim(`Of ${count(not_asked, 'receipt')} nothing is kept of what was asked, so that could not be asked again.`));
 }

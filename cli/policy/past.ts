@@ -14,6 +14,7 @@ import {
   type Context,
   count,
   dim,
+  fullRef,
   good,
   note,
   print,
@@ -46,7 +47,7 @@ export async function diff(context: Context, { new: typed, last, data }: DiffInp
   printCompared(answer);
   const unknown = answer.receipts - answer.asked;
   if (unknown > 0)
-    note(dim(`${count(unknown, 'receipt')} keep nothing of what was asked, and could not be asked again.`));
+    note(dim(`Of ${count(unknown, 'receipt')} nothing is kept of what was asked, so that could not be asked again.`));
   if (answer.left_out > 0)
     note(dim(`${count(answer.left_out, 'refusal')} left no receipt, since there were too many in a second.`));
 }
@@ -88,10 +89,11 @@ export interface ExplainInput {
 /** Makes the decision behind a receipt again; ends with 1 unless it agrees. */
 export async function explain(context: Context, { receipt, data }: ExplainInput): Promise<void> {
   const { client, globals, json } = context;
+  const ref = fullRef(globals.tenant, receipt);
   const found =
     data === undefined
-      ? await client.policy.explain(receipt)
-      : await explanationIn(dataFolder(data), globals.tenant ?? 'default', receipt);
+      ? await client.policy.explain(ref)
+      : await explanationIn(dataFolder(data), globals.tenant ?? 'default', ref);
   if (found.outcome !== 'agrees') context.foundWrong();
   if (json) return printJson(found);
   printExplanation(found);

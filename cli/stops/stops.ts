@@ -32,7 +32,10 @@ export async function stop({ client, json }: Context, { kind, name, reason, quar
         ? `Whatever calls as ${bold(said(name))} is refused, and what it says in the name of agents. They themselves go on.`
         : `No agent is registered as ${bold(said(name))}: look at the spelling; a service is stopped as service:NAME. The stop stands all the same.`,
     );
-  print(dim(`\`${call()} lift ${what} --reason …\` ends that; \`${call()} stops\` shows all of them.`));
+  const lift = `\`${call()} lift ${what} --reason …\``;
+  const ending =
+    kind === 'global' ? `${lift} by two people ends that, who each sign in by an issuer of yours` : `${lift} ends that`;
+  print(dim(`${ending}; \`${call()} stops\` shows all of them.`));
 }
 
 async function isRegistered(client: Formicary, agent: string): Promise<boolean> {

@@ -105,6 +105,9 @@ if (PROFILE === 'embedded')
       bundle: name,
       actions: expect.arrayContaining([expect.objectContaining({ action: 'task.post' })]),
     });
+    // As the tables show it.
+    const short = (await done(offline('policy', 'explain', 'task/t1@0', '--json'))).json;
+    expect(short).toMatchObject({ outcome: 'agrees', receipt: 'default/task/t1@0' });
     expect((await done(offline('policy', 'explain', 'default/task/t1@0', '--json'))).json).toMatchObject({
       outcome: 'agrees',
     });

@@ -46,6 +46,11 @@ export function dayOf(time: Time, zone = 'UTC'): string {
   return wall(clockOf(zone), Date.parse(time)).slice(0, 10);
 }
 
+/** A zone by its one name, however it was spelt: `europe/berlin` is `Europe/Berlin`. */
+export function zoneOf(zone: string): string {
+  return clockOf(zone).resolvedOptions().timeZone;
+}
+
 function clockOf(zone: string): Intl.DateTimeFormat {
   try {
     return new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });

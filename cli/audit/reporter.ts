@@ -10,7 +10,7 @@ import { type Context, lineOf, note, UsageError } from '../terminal';
 import { readPerformance } from './performance';
 import { performanceTable } from './performance-csv';
 import { performancePage } from './performance-page';
-import { dayOf, type PerformanceKind, periodOf } from './performance-period';
+import { dayOf, type PerformanceKind, periodOf, zoneOf } from './performance-period';
 
 export interface ReporterInput {
   /** The folder that reports are written into. */
@@ -43,7 +43,7 @@ async function write({ client, globals }: Context, folder: string, task: WorkerT
   const performance = await readPerformance(client, period, task.signal);
   const report = { ...performance, kind, tenant: globals.tenant ?? 'default' };
   // The days of two places are not the same.
-  const place = zone === undefined ? '' : `-${zone.replaceAll(/[^\w+-]/g, '-')}`;
+  const place = zone === undefined ? '' : `-${zoneOf(zone).replaceAll(/[^\w+-]/g, '-')}`;
   const name = `${kind}-${dayOf(period.from, zone)}${place}`;
   const files = [`${name}.html`, `${name}.csv`] as const;
   putFile(join(folder, files[0]), performancePage(report));

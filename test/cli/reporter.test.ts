@@ -40,6 +40,10 @@ test('what a task asks for lies in the folder, whole and private, and its result
   for (const file of files) expect(statSync(join(out(), file)).mode & 0o777).toBe(0o600);
   expect(readFileSync(join(out(), files[0]!), 'utf8')).toContain('<h1>Daily operation report</h1>');
   expect(metrics).toHaveProperty('completed_within_sla');
+  // A zone has one name, however it is spelt.
+  const again = await asked({ report: 'daily', zone: 'eUROPE/berlin' });
+  expect(again.completion!.result).toMatchObject({ files });
+  expect(readdirSync(out()).sort()).toEqual([...files].sort());
 }, 90_000);
 
 test.each([

@@ -115,6 +115,11 @@ abstract class Renewing implements Credentials {
     this.due = performance.now() + 1_000 * seconds * RENEWED_AFTER;
   }
 
+  /** The last one, whether it holds still or not. */
+  protected get held(): string | undefined {
+    return this.current;
+  }
+
   protected forget(): void {
     this.current = undefined;
   }
@@ -161,6 +166,8 @@ export class OwnerKey extends Renewing {
   private asked = -Infinity;
   /** Whether its tokens are bound to it. */
   private isBound: boolean;
+  /** That the host looked at no keys when it was asked last. */
+  private putOff: CredentialsRefused | undefined;
   private prover: { readonly of: string; readonly dpop: DpopKey } | undefined;
 
   constructor(
@@ -180,9 +187,15 @@ export class OwnerKey extends Renewing {
 
   /**
    * The host may have another clock by now, or have taken it back: the key gets another one. Where tokens have to be
-   * bound to a key, it is bound to this one.
+   * bound to a key, it is bound to this one. Throws where the host looks at no keys for now: it is to be asked later.
    */
   refused({ challenge = '', date }: Refusal): boolean {
+    const { putOff } = this;
+    this.putOff = undefined;
+    if (putOff !== undefined) {
+      this.forget();
+      throw putOff;
+    }
     const isDemanded = /^dpop\b/i.test(challenge) && !this.isBound;
     const isLate = this.isBound && this.dpop !== undefined && isOtherTime(this.dpop, date);
     const lately = performance.now() - this.asked < ASKED_AGAIN_AFTER_MS;
@@ -219,8 +232,12 @@ export class OwnerKey extends Renewing {
         return await super.renew();
       }
       if (typeof this.own.key === 'string') throw error;
-      // It may be this host's, which does not look at it now: the host says whether it has to be shown.
-      if (error.status === 429) return undefined;
+      // It may be this host's, which does not look at it now. A token that it got before may hold still; else the host
+      // says whether it has to be shown.
+      if (error.status === 429) {
+        this.putOff = error;
+        return this.held;
+      }
       if (error.status !== 401) throw error;
       this.keys.shift();
       return await this.renew();
@@ -228,6 +245,7 @@ export class OwnerKey extends Renewing {
   }
 
   protected override given(token: string, seconds: number): void {
+    this.putOff = undefined;
     this.own.kept?.put(this.tenant, this.principal, token, seconds);
   }
 

@@ -373,8 +373,12 @@ export class Session {
       if (stream.status < 300) return stream;
       const chunks: Buffer[] = [];
       for await (const chunk of stream.body) chunks.push(chunk);
-      // The stream before it may have ended because the token was taken back.
-      if (stream.status === 401 && this.caller.credentials?.refused(refusalIn(stream)) === true) continue;
+      try {
+        // The stream before it may have ended because the token was taken back.
+        if (stream.status === 401 && this.caller.credentials?.refused(refusalIn(stream)) === true) continue;
+      } catch (error) {
+        throw inOurTerms(error);
+      }
       throw refused(stream.status, Buffer.concat(chunks).toString());
     }
   }

@@ -96,7 +96,10 @@ export function runtime(): Promise<Runtime> {
   return starting.get().catch(unavailable);
 }
 
-/** Only opened, for who is handed projections: these need no books, no stop holds them. Rejects as `runtime` does. */
+/**
+ * Only opened, for who is handed projections, and for who looks after orchestrations: these need no books, no stop
+ * holds them. Rejects as `runtime` does.
+ */
 export async function openedColony(): Promise<Colony> {
   return (await opening.get().catch(unavailable)).colony;
 }

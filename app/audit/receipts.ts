@@ -130,12 +130,15 @@ export class Receipts {
   /** What matches in the page that all who follow from a place are given: found once for all of them. */
   private async followed(before: Checkpoint, tenant: string, filter: ReceiptFilter): Promise<FollowedPage> {
     const feed = await this.shared.read(before === BEGINNING ? undefined : before);
+    const isWanted = (commit: Commit) => matches(commit, tenant, filter);
+    // Of correlations there are as many as callers like.
+    if (filter.correlation !== undefined) return await this.fitting(feed, before, isWanted);
     const known = this.matching.get(feed) ?? new Map<string, Promise<FollowedPage>>();
     this.matching.set(feed, known);
-    const key = JSON.stringify([tenant, filter.category, filter.correlation]);
+    const key = JSON.stringify([tenant, filter.category]);
     let followed = known.get(key);
     if (followed === undefined) {
-      known.set(key, (followed = this.fitting(feed, before, (commit) => matches(commit, tenant, filter))));
+      known.set(key, (followed = this.fitting(feed, before, isWanted)));
       followed.catch(() => known.delete(key));
     }
     return await followed;

@@ -2,13 +2,14 @@
  * The feed as many follow it: those that have come to the same place are given the same page, which is read once. What
  * is appended rings for all of them together, a moment later.
  */
+import { roughSize } from '../../domain/kernel/size';
 import { Doorbells, type Wait } from '../engine/doorbells';
 import type { Checkpoint, EventStore, FeedPage } from '../engine/ports';
 
 interface SharedPage {
   readonly page: Promise<FeedPage>;
   readonly at: number;
-  /** It ended before the end of the feed: so it will be, whatever comes. */
+  /** It ended before the end of the feed, and so it will, whatever comes; and it is not too large to be kept. */
   isWhole: boolean;
 }
 
@@ -23,6 +24,8 @@ const FRESH_MS = LOOK_EVERY_MS / 2;
 const SIZE = 250;
 /** Pages that are kept for those who are behind. */
 const KEPT = 16;
+/** Roughly, of what is kept when more comes. */
+const KEPT_BYTES = 1_000_000;
 
 export class SharedFeed {
   private readonly bells = new Doorbells();
@@ -63,7 +66,10 @@ export class SharedFeed {
       this.pages.delete(place);
     }
     page.then(
-      ({ end }) => (shared.isWhole = !end),
+      // What was altered may be repaired.
+      ({ commits, end, altered }) => {
+        shared.isWhole = !end && altered === undefined && roughSize(commits) <= KEPT_BYTES;
+      },
       () => this.pages.delete(from),
     );
     return page;

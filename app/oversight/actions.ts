@@ -157,13 +157,12 @@ export class Actions {
     const proposer = { proposed_by: principal.id, proposed_via: principal.via };
     const proposal: Proposal = { ...input, ...proposer, oversight, policy: { bundle, decision }, ...of };
     // A task without room is brought again: it is not refused, and leaves no receipt each time.
-    const waits = of.target !== undefined;
-    const asked = { ...context, creates: true, receiptOfRefusal: !waits, attributes };
+    const asked = { ...context, creates: true, receiptOfRefusal: of.target === undefined, attributes };
     const one = {
       stream,
       asker: { id: principal.id, via: principal.via },
       decide: propose(proposal),
-      waits,
+      waitsAs: of.target,
       asks: ({ type }: ActionEvent) => type === 'ActionProposed' && isAsked(proposal),
     };
     const outcome = await this.deps.pending.admit(one, (decide) =>
@@ -194,7 +193,7 @@ export class Actions {
       stream,
       asker: { id: principal.id, via: principal.via },
       decide: decision,
-      waits: false,
+      waitsAs: undefined,
       asks: ({ type }: ActionEvent) => type === 'ActionReturned',
     };
     const outcome = await this.deps.pending.admit(one, (decide) =>

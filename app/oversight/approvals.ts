@@ -133,17 +133,25 @@ export class Approvals {
     this.closed = hear;
   }
 
-  /** Asks people. About an action they are asked in any case: its proposer had room for it when it was let in. */
-  request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalCommandOutcome> {
+  /**
+   * Asks people. About an action they are asked in any case, as its proposer had room for it when it was let in; and so
+   * they are `always`, whatever waits for them already.
+   */
+  request(
+    context: RequestContext,
+    id: string,
+    asked: ApprovalRequest,
+    { always = false }: { readonly always?: boolean } = {},
+  ): Promise<ApprovalCommandOutcome> {
     const { kind, impact, requester, parties } = asked;
     const full = { ...context, creates: true, attributes: { kind, impact } };
     const one = {
       stream: this.approvals.name(context.principal.tenant, id),
       asker: askerOf(requester, parties),
       decide: request(asked, this.now()),
-      waits: true,
+      waitsAs: asked.action,
       asks: ({ type }: ApprovalEvent) =>
-        type === 'ApprovalRequested' && parseStream(asked.action).category === roundDecider.category,
+        !always && type === 'ApprovalRequested' && parseStream(asked.action).category === roundDecider.category,
     };
     return this.deps.pending.admit(one, (decide) => this.approvals.decide(full, id, 'approval.request', decide));
   }

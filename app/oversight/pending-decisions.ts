@@ -22,6 +22,8 @@ const LIMIT = 'approvals_per_requester';
 const TOGETHER = 10;
 /** When what waits in line is looked at in any case, in seconds: nothing else tells of a limit that was raised. */
 const LOOK_SECONDS = 300;
+/** For how long room is kept for whose turn it is, in milliseconds: one that is stopped does not come. */
+const TURN_MS = 30_000;
 /** When it is looked at if there is room again by the time it comes to the line, in seconds. */
 const SOON_SECONDS = 1;
 
@@ -33,8 +35,8 @@ export interface Asking<S, E extends Event> {
   readonly stream: string;
   readonly asker: Asker;
   readonly decide: Decision<S, E>;
-  /** Whether it comes again when there is room, and so is not refused. */
-  readonly waits: boolean;
+  /** The stream that waits in line for it where there is no room; undefined: it is refused. */
+  readonly waitsAs: string | undefined;
   /** Whether this event has somebody asked. */
   readonly asks: (event: E) => boolean;
 }
@@ -49,6 +51,10 @@ export class PendingDecisions {
   private readonly lines = new Map<string, Map<string, Reason>>();
   /** By stream in a line: the key of that line. */
   private readonly inLine = new Map<string, string>();
+  /** By key: the streams whose turn it is, for which room is kept, and until when. */
+  private readonly turns = new Map<string, Map<string, number>>();
+  /** By stream whose turn it is: the key of the line that it was in. */
+  private readonly called = new Map<string, string>();
 
   constructor(
     private readonly tenants: Pick<TenantBook, 'limit' | 'limited' | 'refused'>,
@@ -57,7 +63,7 @@ export class PendingDecisions {
 
   /** Hears how a stream stands now. */
   update({ category, stream, state }: Pick<Committed, 'category' | 'stream' | 'state'>): void {
-    if (this.inLine.has(stream) && needsNobody(category, state)) this.leave(stream);
+    if (needsNobody(category, state)) this.pass(stream);
     if (category === actionDecider.category) this.set(stream, ofAction(state as ActionState));
     else if (category === approvalDecider.category) this.set(stream, ofApproval(state as ApprovalState));
   }
@@ -67,7 +73,7 @@ export class PendingDecisions {
    * come at once: what is under way counts. Refused as `too-many-approvals`.
    */
   async admit<S, E extends Event, O>(
-    { stream, asker, decide, waits, asks }: Asking<S, E>,
+    { stream, asker, decide, waitsAs, asks }: Asking<S, E>,
     run: (decide: Decision<S, E>) => Promise<O>,
   ): Promise<O> {
     // So that its limit is known: what comes of itself after a start may be the first of this tenant.
@@ -76,13 +82,17 @@ export class PendingDecisions {
       return await run((state) => {
         const decided = decide(state);
         if (decided instanceof Rejection || !decided.some(asks) || this.keys.has(stream)) return decided;
-        const full = this.full(stream, asker);
+        const full = this.full(waitsAs ?? stream, asker);
         if (full !== undefined) {
-          if (!waits) this.tenants.refused(LIMIT);
+          if (waitsAs === undefined) this.tenants.refused(LIMIT);
           return tooManyApprovals(full.who, full.most, full.has);
         }
         this.set(stream, asker);
         this.entering.add(stream);
+        if (waitsAs !== undefined) {
+          this.leave(waitsAs);
+          this.endTurn(waitsAs);
+        }
         return decided;
       });
     } finally {
@@ -99,11 +109,21 @@ export class PendingDecisions {
     const now = toTime(this.engine.clock.now());
     const full = this.full(stream, asker);
     if (full === undefined) return plusSeconds(now, SOON_SECONDS);
-    // Who has its place already keeps it.
-    if (this.inLine.get(stream) !== full.key) this.leave(stream);
-    this.inLine.set(stream, full.key);
-    this.lines.set(full.key, (this.lines.get(full.key) ?? new Map<string, Reason>()).set(stream, reason));
+    const { key } = full;
+    const line = this.lines.get(key) ?? new Map<string, Reason>();
+    const wasCalled = this.endTurn(stream) === key;
+    // Who has its place already keeps it; who was called for nothing is the first again.
+    if (this.inLine.get(stream) !== key) this.leave(stream);
+    this.inLine.set(stream, key);
+    this.lines.set(key, wasCalled ? new Map([[stream, reason], ...line]) : line.set(stream, reason));
     return plusSeconds(now, LOOK_SECONDS);
+  }
+
+  /** A stream that may wait in line has nothing to wait for: if it was its turn, that is the next one's. */
+  pass(stream: string): void {
+    this.leave(stream);
+    const key = this.endTurn(stream);
+    if (key !== undefined) this.wake(key);
   }
 
   private full(
@@ -119,9 +139,33 @@ export class PendingDecisions {
     ] as const) {
       if (who === undefined || key === undefined) continue;
       const has = this.streams.get(key)?.size ?? 0;
-      if (has >= most) return { key, who, most, has };
+      if (has + this.kept(key, stream) >= most) return { key, who, most, has };
     }
     return undefined;
+  }
+
+  /** For how many others than this stream room is kept. */
+  private kept(key: string, stream: string): number {
+    const turns = this.turns.get(key);
+    if (turns === undefined) return 0;
+    const now = this.engine.clock.now();
+    // In the order in which they end.
+    for (const [called, until] of turns) {
+      if (until > now) break;
+      this.endTurn(called);
+    }
+    return turns.size - (turns.has(stream) ? 1 : 0);
+  }
+
+  /** Keeps no room for a stream any more; answers the key of its line, if it was its turn. */
+  private endTurn(stream: string): string | undefined {
+    const key = this.called.get(stream);
+    if (key === undefined) return undefined;
+    this.called.delete(stream);
+    const turns = this.turns.get(key);
+    turns?.delete(stream);
+    if (turns?.size === 0) this.turns.delete(key);
+    return key;
   }
 
   /** There is room for one more: whoever is the first in line has its turn. */
@@ -130,7 +174,10 @@ export class PendingDecisions {
     if (first === undefined) return;
     const [stream, reason] = first;
     this.leave(stream);
-    const due = toTime(this.engine.clock.now());
+    const now = this.engine.clock.now();
+    this.called.set(stream, key);
+    this.turns.set(key, (this.turns.get(key) ?? new Map<string, number>()).set(stream, now + TURN_MS));
+    const due = toTime(now);
     this.engine.deadlines.schedule([{ stream, reason, due }]).catch((error: unknown) => {
       this.engine.report('what waits for room is looked at later', { stream, error: String(error) });
     });

@@ -4,7 +4,13 @@ import { cut } from '../../domain/kernel/text';
 import type { Time } from '../../domain/kernel/time';
 import { taskDecider } from '../../domain/market/task';
 import { actionDecider, actionHash } from '../../domain/oversight/action';
-import { type ApprovalState, askerOf, MAX_SUMMARY, TOO_MANY_APPROVALS } from '../../domain/oversight/approval';
+import {
+  type ApprovalRequest,
+  type ApprovalState,
+  askerOf,
+  MAX_SUMMARY,
+  TOO_MANY_APPROVALS,
+} from '../../domain/oversight/approval';
 import { inputsOf } from '../../domain/oversight/next-step';
 import {
   choiceOf,
@@ -166,7 +172,7 @@ export class RoundReactions {
         : `Approving decides: ${leader}, where nothing else is said.`;
     const rules = await oversight.rules(tenant, kind);
     const { bundle, decision } = await transactor.ask(gatekeeper(tenant), 'round.override', stream, { kind, impact });
-    const asked = await approvals.request(asGate(tenant, cause), outcomeApproval(tenant, id), {
+    const asking: ApprovalRequest = {
       action: stream,
       kind: OUTCOME_KIND,
       hash: actionHash(OUTCOME_KIND, leader === undefined ? { round: id, choices } : { round: id, choice: leader }),
@@ -182,7 +188,10 @@ export class RoundReactions {
       inputs: inputsOf(state),
       safe_default: 'refuse',
       ladder: rules.approvers,
-    });
+    };
+    // What others do waits for a challenge, and not for long: it is never the one too many.
+    const always = spec.challenges !== undefined;
+    const asked = await approvals.request(asGate(tenant, cause), outcomeApproval(tenant, id), asking, { always });
     if (asked.ok) return undefined;
     if (asked.rejection.code === TOO_MANY_APPROVALS)
       return pending.wait(stream, askerOf(opened_by, parties), this.again);

@@ -44,7 +44,10 @@ export class TaskReactions implements Reaction {
       if (state.status !== 'held' || state.blocked) return undefined;
       const gate = actionStream(parseStream(stream).tenant, await gateOf(services.transactor, stream));
       const isThere = (await services.transactor.load(actionDecider, gate)).state.proposal !== undefined;
-      if (isThere) return undefined;
+      if (isThere) {
+        services.pending.pass(stream);
+        return undefined;
+      }
       const last = await services.transactor.commit(stream, version);
       return await this.bring(stream, state, last && causeOf(last), []);
     });

@@ -63,9 +63,11 @@ export async function readPerformance(
   let [counted, complete] = [0, true];
   const each = async <T>(rows: AsyncIterable<T>, count: (counter: PeriodCounter, row: T) => boolean): Promise<void> => {
     for await (const row of rows) {
-      if (counted === most) complete = false;
-      if (!complete) return;
-      if (both.some((of) => count(of, row))) counted += 1;
+      if (!both.some((of) => count(of, row))) continue;
+      counted += 1;
+      if (counted <= most) continue;
+      complete = false;
+      return;
     }
   };
   try {

@@ -176,7 +176,6 @@ export class Worker {
     const { formicary } = this.door;
     await this.polling;
     if (leases === undefined || agent === undefined) return;
-    const reason = STOPS;
     try {
       if (this.profile.standing_offer !== false)
         await this.quietly('that nothing new is taken', () =>
@@ -185,10 +184,10 @@ export class Worker {
       for (const claim of await leases.left(1_000 * graceSeconds, this.hurry.signal)) {
         claim.cancel();
         await this.quietly('that a task is given back', () =>
-          formicary.tasks.release(claim.task, { ...claim.body, reason }),
+          formicary.tasks.release(claim.task, { ...claim.body, reason: STOPS }),
         );
       }
-      await this.quietly('that the worker stops', () => formicary.agents.deregister(agent, reason));
+      await this.quietly('that the worker stops', () => formicary.agents.deregister(agent, STOPS));
     } finally {
       leases.close();
       if (this.isOwn) formicary.close();

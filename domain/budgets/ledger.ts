@@ -29,7 +29,9 @@ function withSpent(budget: Budget, amount: number, now: Time): Budget {
   if (at === window) return { ...budget, spent: spent + amount };
   if (at > window)
     return { ...budget, window: at, spent: amount, ...(window !== '' && { earlier: { window, spent } }) };
-  if (earlier !== undefined && at < earlier.window) return budget;
+  // What has no window of its own counts in the earliest.
+  if (earlier !== undefined && at < earlier.window)
+    return { ...budget, earlier: { ...earlier, spent: earlier.spent + amount } };
   const before = earlier?.window === at ? earlier.spent : 0;
   return { ...budget, earlier: { window: at, spent: before + amount } };
 }

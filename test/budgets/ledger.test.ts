@@ -34,6 +34,13 @@ test('one settlement by a clock that is ahead makes nobody forget what was spent
   expect(spentOf(state, '2026-12-03T00:00:00.000Z')).toBe(0);
 });
 
+test('nor do two by one that is days ahead let anything be spent uncounted', () => {
+  let state = spend(stateOf('day'), 'one', 1, '2026-12-03T10:00:00.000Z');
+  state = spend(state, 'two', 1, '2026-12-04T10:00:00.000Z');
+  for (let i = 0; i < 5; i += 1) state = spend(state, `now ${i}`, 50, '2026-12-01T10:00:00.000Z');
+  expect(spentOf(state, '2026-12-01T11:00:00.000Z')).toBeGreaterThanOrEqual(250);
+});
+
 test('each day and month begins with nothing, a total never does', () => {
   for (const [period, left] of [
     ['day', 0],

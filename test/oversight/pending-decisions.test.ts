@@ -128,6 +128,22 @@ test('a task waits for room: first come, first served, and none is lost', async 
   expect(colony.tenantBook.counts().get('approvals_per_requester') ?? 0).toBe(0);
 });
 
+test('whoever asks for more takes the turn of nothing that waits, and a turn that is not used is the next one’s', async () => {
+  await limit(1);
+  await gated(4);
+  for (const next of ['t1', 't2']) {
+    await rejects();
+    expect(await asks(agent('poster'), `before-${next}`)).toMatchObject(FULL);
+    await stage.pass(1);
+    expect(await askedAbout()).toEqual([next]);
+  }
+  await rejects();
+  // Its turn has come, and it is over.
+  await colony.tasks.cancel(agent('poster'), 't3', 'over');
+  await stage.settled();
+  expect(await asks(agent('poster'), 'after')).toMatchObject({ ok: true });
+});
+
 test('a limit that is raised, and a restart, leave no task waiting', async () => {
   await limit(1);
   await gated(3);

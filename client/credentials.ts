@@ -76,6 +76,9 @@ const PROOF_SKEW_MS = 3_000;
 /** A key that got a token so lately gets none that is better. Milliseconds. */
 const ASKED_AGAIN_AFTER_MS = 1_000;
 
+/** A host that looks at no keys for now is asked again after so long. Milliseconds. */
+const PUT_OFF_MS = 5_000;
+
 /** A token that is replaced by another one in time. */
 abstract class Renewing implements Credentials {
   private current: string | undefined;
@@ -118,6 +121,11 @@ abstract class Renewing implements Credentials {
   /** The last one, whether it holds still or not. */
   protected get held(): string | undefined {
     return this.current;
+  }
+
+  /** Goes on with what is held for a while. */
+  protected postpone(): void {
+    this.due = performance.now() + PUT_OFF_MS;
   }
 
   protected forget(): void {
@@ -231,13 +239,14 @@ export class OwnerKey extends Renewing {
         if (this.dpop !== undefined) this.dpop.ahead = ahead;
         return await super.renew();
       }
-      if (typeof this.own.key === 'string') throw error;
-      // It may be this host's, which does not look at it now. A token that it got before may hold still; else the host
-      // says whether it has to be shown.
-      if (error.status === 429) {
+      // The host looks at no keys now. A token that one got before may hold still; and one that was only found may not
+      // be this host's, which says whether it has to be shown.
+      if (error.status === 429 && (this.held !== undefined || typeof this.own.key !== 'string')) {
         this.putOff = error;
+        this.postpone();
         return this.held;
       }
+      if (typeof this.own.key === 'string') throw error;
       if (error.status !== 401) throw error;
       this.keys.shift();
       return await this.renew();

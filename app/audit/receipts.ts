@@ -42,7 +42,7 @@ const FOLLOWED_BYTES = 500_000;
 
 export class Receipts {
   private readonly shared: SharedFeed;
-  /** What is handed on of a page of the feed, by whose it is and the filter. */
+  /** What is handed on of a page of the feed, by whose it is and its category. */
   private readonly matching = new WeakMap<FeedPage, Map<string, Promise<FollowedPage>>>();
 
   constructor(private readonly store: EventStore) {
@@ -99,7 +99,8 @@ export class Receipts {
 
   /**
    * The tenant's receipts as they come, until `signal` aborts; at least once when one goes on from an `after`. All who
-   * follow from the same place by the same filter are given the same object, as far as they keep up.
+   * follow from the same place by the same category are given the same object, as far as they keep up; what belongs to
+   * a correlation is looked for by each.
    */
   async *follow(
     tenant: string,
@@ -127,7 +128,7 @@ export class Receipts {
     }
   }
 
-  /** What matches in the page that all who follow from a place are given: found once for all of them. */
+  /** What matches in the page that all who follow from a place are given: found once for all who want the same. */
   private async followed(before: Checkpoint, tenant: string, filter: ReceiptFilter): Promise<FollowedPage> {
     const feed = await this.shared.read(before === BEGINNING ? undefined : before);
     const isWanted = (commit: Commit) => matches(commit, tenant, filter);

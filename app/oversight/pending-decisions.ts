@@ -22,8 +22,8 @@ const LIMIT = 'approvals_per_requester';
 const TOGETHER = 10;
 /** When what waits in line is looked at in any case, in seconds: nothing else tells of a limit that was raised. */
 const LOOK_SECONDS = 300;
-/** For how long room is kept for whose turn it is, in milliseconds: one that is stopped does not come. */
-const TURN_MS = 30_000;
+/** For how long room is kept for whose turn it is, in seconds: one that is stopped does not come. */
+const TURN_SECONDS = 30;
 /** When it is looked at if there is room again by the time it comes to the line, in seconds. */
 const SOON_SECONDS = 1;
 
@@ -39,6 +39,15 @@ export interface Asking<S, E extends Event> {
   readonly waitsAs: string | undefined;
   /** Whether this event has somebody asked. */
   readonly asks: (event: E) => boolean;
+}
+
+/** Where there is no room: how many wait for a decision there, and for how many more room is kept. */
+interface Full {
+  readonly key: string;
+  readonly who: string;
+  readonly most: number;
+  readonly has: number;
+  readonly kept: number;
 }
 
 export class PendingDecisions {
@@ -64,8 +73,22 @@ export class PendingDecisions {
   /** Hears how a stream stands now. */
   update({ category, stream, state }: Pick<Committed, 'category' | 'stream' | 'state'>): void {
     if (needsNobody(category, state)) this.pass(stream);
-    if (category === actionDecider.category) this.set(stream, ofAction(state as ActionState));
-    else if (category === approvalDecider.category) this.set(stream, ofApproval(state as ApprovalState));
+    if (category === actionDecider.category) {
+      const of = state as ActionState;
+      this.letIn(of.proposal?.target);
+      this.set(stream, ofAction(of));
+    } else if (category === approvalDecider.category) {
+      const of = state as ApprovalState;
+      this.letIn(of.request?.action);
+      this.set(stream, ofApproval(of));
+    }
+  }
+
+  /** What waited in line is there, let in by this process or another: the room that was kept for it is used. */
+  private letIn(waited: string | undefined): void {
+    if (waited === undefined) return;
+    this.leave(waited);
+    this.endTurn(waited);
   }
 
   /**
@@ -85,14 +108,11 @@ export class PendingDecisions {
         const full = this.full(waitsAs ?? stream, asker);
         if (full !== undefined) {
           if (waitsAs === undefined) this.tenants.refused(LIMIT);
-          return tooManyApprovals(full.who, full.most, full.has);
+          return tooManyApprovals(full.who, full.most, full.has + full.kept);
         }
         this.set(stream, asker);
         this.entering.add(stream);
-        if (waitsAs !== undefined) {
-          this.leave(waitsAs);
-          this.endTurn(waitsAs);
-        }
+        this.letIn(waitsAs);
         return decided;
       });
     } finally {
@@ -111,12 +131,15 @@ export class PendingDecisions {
     if (full === undefined) return plusSeconds(now, SOON_SECONDS);
     const { key } = full;
     const line = this.lines.get(key) ?? new Map<string, Reason>();
-    const wasCalled = this.endTurn(stream) === key;
+    const called = this.endTurn(stream);
     // Who has its place already keeps it; who was called for nothing is the first again.
     if (this.inLine.get(stream) !== key) this.leave(stream);
     this.inLine.set(stream, key);
-    this.lines.set(key, wasCalled ? new Map([[stream, reason], ...line]) : line.set(stream, reason));
-    return plusSeconds(now, LOOK_SECONDS);
+    this.lines.set(key, called === key ? new Map([[stream, reason], ...line]) : line.set(stream, reason));
+    // Its room elsewhere is somebody else's.
+    if (called !== undefined && called !== key) this.wake(called);
+    // A turn may have been called by another process as well, and not be used.
+    return plusSeconds(now, full.has < full.most ? TURN_SECONDS : LOOK_SECONDS);
   }
 
   /** A stream that may wait in line has nothing to wait for: if it was its turn, that is the next one's. */
@@ -126,10 +149,7 @@ export class PendingDecisions {
     if (key !== undefined) this.wake(key);
   }
 
-  private full(
-    stream: string,
-    { id, via }: Asker,
-  ): { readonly key: string; readonly who: string; readonly most: number; readonly has: number } | undefined {
+  private full(stream: string, { id, via }: Asker): Full | undefined {
     const { tenant } = parseStream(stream);
     const limit = this.tenants.limit(tenant, LIMIT) ?? APPROVALS_PER_REQUESTER;
     const [own, together] = keysOf(tenant, { id, via });
@@ -139,22 +159,25 @@ export class PendingDecisions {
     ] as const) {
       if (who === undefined || key === undefined) continue;
       const has = this.streams.get(key)?.size ?? 0;
-      if (has + this.kept(key, stream) >= most) return { key, who, most, has };
+      const kept = this.kept(key, stream);
+      if (has + kept >= most) return { key, who, most, has, kept };
     }
     return undefined;
   }
 
   /** For how many others than this stream room is kept. */
   private kept(key: string, stream: string): number {
-    const turns = this.turns.get(key);
-    if (turns === undefined) return 0;
     const now = this.engine.clock.now();
+    const lapsed: string[] = [];
     // In the order in which they end.
-    for (const [called, until] of turns) {
+    for (const [called, until] of this.turns.get(key) ?? []) {
       if (until > now) break;
-      this.endTurn(called);
+      lapsed.push(called);
     }
-    return turns.size - (turns.has(stream) ? 1 : 0);
+    for (const called of lapsed) this.endTurn(called);
+    for (const _ of lapsed) this.wake(key);
+    const turns = this.turns.get(key);
+    return turns === undefined ? 0 : turns.size - (turns.has(stream) ? 1 : 0);
   }
 
   /** Keeps no room for a stream any more; answers the key of its line, if it was its turn. */
@@ -176,7 +199,7 @@ export class PendingDecisions {
     this.leave(stream);
     const now = this.engine.clock.now();
     this.called.set(stream, key);
-    this.turns.set(key, (this.turns.get(key) ?? new Map<string, number>()).set(stream, now + TURN_MS));
+    this.turns.set(key, (this.turns.get(key) ?? new Map<string, number>()).set(stream, now + 1_000 * TURN_SECONDS));
     const due = toTime(now);
     this.engine.deadlines.schedule([{ stream, reason, due }]).catch((error: unknown) => {
       this.engine.report('what waits for room is looked at later', { stream, error: String(error) });

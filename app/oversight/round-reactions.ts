@@ -159,6 +159,13 @@ export class RoundReactions {
    * was acknowledged, so it waits while its opener has too much waiting for people: answers when to ask again.
    */
   private async askPeople(stream: string, state: RoundState, cause: Cause | undefined): Promise<Time | undefined> {
+    const again = await this.asked(stream, state, cause);
+    if (again === undefined) this.services.pending.pass(stream);
+    return again;
+  }
+
+  /** Has people asked where they have to be; answers when to ask again, undefined where nothing is left to ask. */
+  private async asked(stream: string, state: RoundState, cause: Cause | undefined): Promise<Time | undefined> {
     const { transactor, oversight, approvals, pending, report } = this.services;
     const { tenant, id } = parseStream(stream);
     const { spec, tally, escalation, opened_by, parties } = state;

@@ -111,10 +111,12 @@ export class TaskReactions implements Reaction {
       { kind, action: spec, why, confidence, impact, risk, features },
       { target: stream },
     );
-    if (outcome.ok) return undefined;
-    const { code, message } = outcome.rejection;
-    if (code === TOO_MANY_APPROVALS) return pending.wait(stream, poster, this.again);
-    await tasks.cancel(asGate(tenant, cause), id, `it can't be decided on: ${message}`);
+    if (!outcome.ok) {
+      const { code, message } = outcome.rejection;
+      if (code === TOO_MANY_APPROVALS) return pending.wait(stream, poster, this.again);
+      await tasks.cancel(asGate(tenant, cause), id, `it can't be decided on: ${message}`);
+    }
+    pending.pass(stream);
     return undefined;
   }
 }

@@ -82,7 +82,7 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   [
     409,
     'too-many-approvals',
-    '… has … decisions waiting, and may have …: wait until some are decided, or withdraw some',
+    '… has … decisions that wait, or come next, and may have …: wait until some are decided, or withdraw some',
   ],
   [409, 'too-many-challenges', '… challenges of yours are undecided: wait for the first of them'],
   [409, 'too-many-changes', 'a vote can be changed … times in a pass: the last one stands'],

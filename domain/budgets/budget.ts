@@ -92,7 +92,7 @@ export interface Budget extends BudgetedThing {
   readonly spent: number;
   /** The day or month that `spent` is of; empty where the limit holds for ever, or nothing was spent. */
   readonly window: string;
-  /** What was spent in the one before: processes whose clocks differ settle in either. */
+  /** What was spent in the one before, and is settled late of still earlier ones: clocks of processes differ. */
   readonly earlier?: { readonly window: string; readonly spent: number };
 }
 

@@ -333,7 +333,7 @@ export const TOO_MANY_APPROVALS = 'too-many-approvals';
 export function tooManyApprovals(who: string, most: number, has: number): Rejection {
   return refuse(
     TOO_MANY_APPROVALS,
-    `${who} has ${has} decisions waiting, and may have ${most}: wait until some are decided, or withdraw some`,
+    `${who} has ${has} decisions that wait, or come next, and may have ${most}: wait until some are decided, or withdraw some`,
     { limit: 'approvals_per_requester', most, has },
   );
 }

@@ -37,9 +37,9 @@ const known = async () => {
   expect(await colony.actions.execute(agent('buyer'), 'first', { hash })).toMatchObject({ ok: true });
   await stage.settled();
 };
-const rejects = async () => {
-  const [first] = await queue();
-  const { id, hash } = first as { id: string; hash: string };
+const rejects = async (of?: string) => {
+  const found = (await queue()).find((one) => of === undefined || parseStream(one.action).id === of);
+  const { id, hash } = found as { id: string; hash: string };
   expect(await colony.approvals.reject(person('human:ada'), id, { hash, reason: 'no' })).toMatchObject({ ok: true });
   await stage.settled();
 };
@@ -142,6 +142,50 @@ test('whoever asks for more takes the turn of nothing that waits, and a turn tha
   await colony.tasks.cancel(agent('poster'), 't3', 'over');
   await stage.settled();
   expect(await asks(agent('poster'), 'after')).toMatchObject({ ok: true });
+});
+
+test('the turn of one that is stopped is the next one’s after a while', async () => {
+  await limit(1);
+  await gated(3);
+  await colony.stops.stop(person('human:ada'), { kind: 'task', name: 't1' }, 'freeze', 'a doubt');
+  await rejects();
+  await stage.pass(1);
+  expect(await askedAbout()).toEqual([]);
+  await stage.pass(35);
+  expect(await asks(agent('poster'), 'more')).toMatchObject(FULL);
+  await stage.pass(1);
+  expect(await askedAbout()).toEqual(['t2']);
+});
+
+test('room that somebody has no use for, as its own is full, goes to another for whom one speaks', async () => {
+  await limit(1);
+  const { kind, why, confidence, risk, features } = order();
+  const oversight = { kind, why, confidence, impact: 'high', risk, features } as const;
+  const posts = async (who: string, id: string) => {
+    const posted = await colony.tasks.post(
+      spokenFor(who, 'service:crm'),
+      id,
+      spec({ requester: who, requester_via: 'service:crm', oversight }),
+    );
+    expect(posted).toMatchObject({ ok: true });
+    await stage.settled();
+  };
+  for (let n = 0; n < 9; n += 1) await asks(spokenFor(`agent-${n}`, 'service:crm'), `a${n}`);
+  await asks(spokenFor('agent-9', 'service:crm'), 'a9');
+  await stage.settled();
+  // All ten have what they may have together: the line is theirs together.
+  for (const id of ['x1', 'x2']) await posts('agent-x', id);
+  await posts('agent-y', 'y1');
+  await rejects('a0');
+  await stage.pass(1);
+  await rejects('a1');
+  await stage.pass(1);
+  await stage.pass(1);
+  const waiting = await Promise.all((await queue()).map((one) => action(parseStream(one.action).id)));
+  const tasks = waiting.flatMap(({ proposal }) =>
+    proposal?.target === undefined ? [] : [parseStream(proposal.target).id],
+  );
+  expect(tasks.sort()).toEqual(['x1', 'y1']);
 });
 
 test('a limit that is raised, and a restart, leave no task waiting', async () => {

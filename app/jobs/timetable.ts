@@ -68,13 +68,13 @@ function neverComes(cron: string): boolean {
   return first > longest;
 }
 
-/** The months of one item: `*`, a month, or a range, also in steps. */
+/** The months of one item: `*`, a month, or a range, also in steps. Numbers are read as croner reads them: 1* is 1. */
 function monthsOf(item: string): number[] {
   const [range = '', step = '1'] = item.split('/');
-  const [from, to = from] = range.split('-').map(Number);
+  const [from, to = from] = range.split('-').map((text) => Number.parseInt(text));
   const [begin, end] = range === '*' ? [1, 12] : [from as number, to as number];
   const months: number[] = [];
-  for (let month = begin; month <= end; month += Number(step)) months.push(month);
+  for (let month = begin; month <= end; month += Number.parseInt(step)) months.push(month);
   return months;
 }
 

@@ -219,7 +219,20 @@ test('what croner takes comes exactly where croner finds a time of it', () => {
     fc.array(fc.oneof(...items), { minLength: 1, maxLength: 3 }).map((list) => list.join(','));
   const noise = (letters: string) => fc.string({ unit: fc.constantFrom(...letters), minLength: 1, maxLength: 4 });
   const days = fc.constantFrom('28', '29', '30', '031', '30-31', '30-31/2', '*/31', '29W', '31W', 'L', '30L', 'L30');
-  const months = fc.constantFrom('2', '02', 'FEB', 'feb', '0FEB', '1FEB', '2-4/2', 'APR-jun/2', '2-NOV', '11', '2/2');
+  const months = fc.constantFrom(
+    '2',
+    '02',
+    'FEB',
+    'feb',
+    '0FEB',
+    '1FEB',
+    '2-4/2',
+    'APR-jun/2',
+    '2-NOV',
+    '11',
+    '1*',
+    '2/2',
+  );
   const weekdays = fc.constantFrom('*', '*/1', 'MON', 'MON#5', '*,1', 'FRI#L');
   fc.assert(
     fc.property(

@@ -38,7 +38,10 @@ export interface Credentials {
    * `CredentialsRefused`, or with `ConnectionError`.
    */
   headers(request: Proven): readonly string[] | Promise<readonly string[]>;
-  /** The host has refused what was shown. Answers whether something else can be shown instead. */
+  /**
+   * The host has refused what was shown. Answers whether something else can be shown instead; throws
+   * `CredentialsRefused` where the host looks at nothing that could be shown for now.
+   */
   refused(refusal: Refusal): boolean;
   /** Those of another principal of the same colony; undefined where they can't be had. */
   as(principal: string, tenant: string | undefined): Credentials | undefined;
@@ -246,8 +249,7 @@ export class OwnerKey extends Renewing {
         this.postpone();
         return this.held;
       }
-      if (typeof this.own.key === 'string') throw error;
-      if (error.status !== 401) throw error;
+      if (error.status !== 401 || typeof this.own.key === 'string') throw error;
       this.keys.shift();
       return await this.renew();
     }

@@ -82,13 +82,18 @@ export function typesOf<E extends Event>({ commits }: Pick<Change, 'commits'>): 
   return new Set(commits.flatMap(({ events }) => events.map(({ type }) => type)));
 }
 
+/** A commit of a change as the cause of what follows from it, in the trace of that change. */
+export function causeOfPart({ cause }: Pick<Change, 'cause'>, commit: Commit): Cause {
+  return { ...causeOf(commit), traceparent: cause.traceparent };
+}
+
 /**
  * The last commit of a change in which one of these happened, as the cause of what follows from that; undefined where
  * none did. Whoever looks at a state finds more in it than the commits brought that it was woken by.
  */
 export function causeIn<E extends Event>(change: Change, types: ReadonlySet<E['type']>): Cause | undefined {
   const commit = change.commits.findLast(({ events }) => events.some(({ type }) => types.has(type)));
-  return commit && { ...causeOf(commit), traceparent: change.cause.traceparent };
+  return commit && causeOfPart(change, commit);
 }
 
 /** What has happened to a stream, and who reacts to it. */

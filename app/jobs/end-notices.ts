@@ -9,10 +9,9 @@ import { taskDecider, type TaskEvent } from '../../domain/market/task';
 import { ALL_GROUPS, channelDecider } from '../../domain/notices/channel';
 import { type EndEvent, type Fact, type Matter, noticeOf } from '../../domain/notices/notice';
 import type { Aggregate } from '../engine/aggregate';
-import { causeOf } from '../engine/command';
 import type { Engine } from '../engine/engine';
 import type { Consumer } from '../engine/feed';
-import { type Change, eventsOf, react, type ReactionsByCategory } from '../engine/reacting';
+import { causeOfPart, type Change, eventsOf, react, type ReactionsByCategory } from '../engine/reacting';
 import type { ChannelBook, Deliveries } from '../notices/module';
 import { endOf } from './task-ends';
 
@@ -99,7 +98,8 @@ export class EndNotices implements Consumer {
     }
   }
 
-  private async tell({ tenant, id, cause }: Change, commit: Commit, event: EndEvent, told: Told): Promise<void> {
+  private async tell(change: Change, commit: Commit, event: EndEvent, told: Told): Promise<void> {
+    const { tenant, id } = change;
     const notice = noticeOf({
       ...told,
       id: commitRef(commit.stream, commit.index),
@@ -110,7 +110,7 @@ export class EndNotices implements Consumer {
     });
     const { channelBook, deliveries } = this.deps;
     if (!channelBook.carries(tenant, notice)) return;
-    await deliveries.notify(tenant, notice, ALL_GROUPS, { ...causeOf(commit), traceparent: cause.traceparent });
+    await deliveries.notify(tenant, notice, ALL_GROUPS, causeOfPart(change, commit));
   }
 
   private isWanted({ stream }: Commit, event: EndEvent): boolean {

@@ -19,10 +19,10 @@ import {
   taskStream,
   TOO_MANY_AFTER,
 } from '../../domain/market/task';
-import { type Cause, causeOf, type RequestContext } from '../engine/command';
+import type { Cause, RequestContext } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
-import { type Change, eventsOf } from '../engine/reacting';
+import { causeOfPart, type Change, eventsOf } from '../engine/reacting';
 import type { Predecessors, TaskOutcome, Tasks } from '../market/module';
 import { Backlog, type Looks } from './backlog';
 import { type Completed, type Fill, type Filled, type Filling, type Read, Reading } from './filling';
@@ -70,7 +70,7 @@ export class Followers {
     // Those that come after one task mostly refer to the same.
     const fill = this.filling(tenant);
     const ended = [...eventsOf<TaskEvent>(change)].find(({ event }) => endOf(event) !== undefined);
-    const from = { ...(ended === undefined ? cause : causeOf(ended.commit)), traceparent: cause.traceparent };
+    const from = ended === undefined ? cause : causeOfPart(change, ended.commit);
     const settle = async (id: string) => {
       const follower = taskStream(tenant, id);
       await this.settleAndWish(follower, from, fill, (due) =>

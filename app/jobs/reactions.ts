@@ -20,12 +20,12 @@ import { Recent } from '../../domain/kernel/recent';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { isAlive, taskDecider, type TaskEvent, type TaskSpec, taskStream } from '../../domain/market/task';
 import type { Aggregate } from '../engine/aggregate';
-import { type Cause, causeOf } from '../engine/command';
+import type { Cause } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import type { Consumer } from '../engine/feed';
 import { messageOf } from '../engine/reachable';
-import { type Change, eventsOf, react, type ReactionsByCategory } from '../engine/reacting';
+import { causeOfPart, type Change, eventsOf, react, type ReactionsByCategory } from '../engine/reacting';
 import { Slices, soon } from '../engine/turns';
 import { concernsFollowers, type Followers } from './followers';
 import { inNameOfJobs, type Jobs, taskIdOf } from './jobs';
@@ -94,7 +94,7 @@ export class JobReactions implements Consumer {
     const tellAll = async (): Promise<void> => {
       for (const { commit, event } of eventsOf<TaskEvent>(change)) {
         const end = endOf(event);
-        const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
+        const cause = causeOfPart(change, commit);
         if (end !== undefined && job !== undefined) await this.tell(tenant, job, end, cause);
       }
     };
@@ -136,7 +136,7 @@ export class JobReactions implements Consumer {
     const graph = await this.deps.jobs.graph(tenant, state);
     const places = new Map<number, Cause>();
     for (const { commit, event } of eventsOf<JobEvent>(change)) {
-      const cause = { ...causeOf(commit), traceparent: change.cause.traceparent };
+      const cause = causeOfPart(change, commit);
       for (const place of concernedBy(event, state, graph)) if (!places.has(place)) places.set(place, cause);
     }
     again((await this.deps.offers.settle({ tenant, id, state, graph }, places)).rest, state);

@@ -40,7 +40,7 @@ import type { DeadlineEngine, Reason } from '../engine/deadlines';
 import type { Duty } from '../engine/duty';
 import type { Consumer } from '../engine/feed';
 import type { Clock, Report } from '../engine/ports';
-import { type Change, eventsOf, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
+import { causeOfPart, type Change, eventsOf, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
 import type { Committed } from '../engine/streams';
 import { traced } from '../engine/telemetry';
 import type { Transactor } from '../engine/transact';
@@ -193,7 +193,7 @@ export class Reactions implements Consumer {
         {
           principal: Market.principal(tenant),
           action: 'agent.release',
-          cause: { ...causeOf(commit), traceparent: cause.traceparent },
+          cause: causeOfPart(change, commit),
           reaction: true,
           correlationId: state.correlation_id,
         },
@@ -269,7 +269,7 @@ export class Reactions implements Consumer {
   }
 
   private async agent(change: Change): Promise<void> {
-    const { stream, tenant, id, cause } = change;
+    const { stream, tenant, id } = change;
     const { state, version } = await this.deps.transactor.load(agentDecider, stream);
     this.deps.market.agents.update(tenant, id, state, version);
     let able: Cause | undefined;
@@ -279,10 +279,9 @@ export class Reactions implements Consumer {
       if (here && state.profile !== undefined && this.deps.sweep === undefined)
         change.wish(this.presenceDue, plusSeconds(this.now(), state.profile.presence_seconds));
       left = departure(event, commit) ?? left;
-      if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
+      if (here || event.type === 'SlotReleased') able = causeOfPart(change, commit);
     }
-    if (left !== undefined)
-      await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
+    if (left !== undefined) await this.giveAllBack(tenant, id, state, left, causeOfPart(change, left.commit));
     if (state.status === 'active' && able !== undefined) await this.deps.market.serve(tenant, id, able);
     change.wish(this.slotsDue, agentDue(state));
   }

@@ -1,7 +1,7 @@
 /** What follows from an action at the gate: its next step, and what doubt of it still lacks. */
 import { commitRef } from '../../domain/kernel/ids';
 import { actionDecider, type ActionEvent } from '../../domain/oversight/action';
-import { type Cause, causeOf } from '../engine/command';
+import type { Cause } from '../engine/command';
 import { type Change, eventsOf, typesOf } from '../engine/reacting';
 import type { OversightServices } from './services';
 
@@ -34,11 +34,10 @@ export class ActionReactions {
   }
 
   /** What the state has come to by now, as the cause of its next step: a reaction may come later than what follows. */
-  private async newest({ stream, commits, cause }: Change): Promise<Cause> {
+  private async newest({ stream, tenant, commits, cause }: Change): Promise<Cause> {
     const { transactor } = this.services;
     const { version } = await transactor.load(actionDecider, stream);
     if (version <= (commits.at(-1)?.index ?? version)) return cause;
-    const commit = await transactor.commit(stream, version);
-    return commit === undefined ? cause : causeOf(commit);
+    return (await transactor.cause(tenant, commitRef(stream, version))) ?? cause;
   }
 }

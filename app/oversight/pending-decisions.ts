@@ -1,7 +1,7 @@
 /**
  * What waits for a decision, by who asks for it, kept in memory: so one requester does not bury people under questions.
  * What agents decide first counts as well, since it may come to people. What was acknowledged and finds no room waits
- * in line for it. Nothing here takes longer the more there is.
+ * in line for it. Nothing here takes longer the more there is, but to put one back at the head of its line.
  */
 import { type Decision, type Event, Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
@@ -86,9 +86,7 @@ export class PendingDecisions {
 
   /** What waited in line is there, let in by this process or another: the room that was kept for it is used. */
   private letIn(waited: string | undefined): void {
-    if (waited === undefined) return;
-    this.leave(waited);
-    this.endTurn(waited);
+    if (waited !== undefined) this.out(waited);
   }
 
   /**
@@ -144,8 +142,7 @@ export class PendingDecisions {
 
   /** A stream that may wait in line has nothing to wait for: if it was its turn, that is the next one's. */
   pass(stream: string): void {
-    this.leave(stream);
-    const key = this.endTurn(stream);
+    const key = this.out(stream);
     if (key !== undefined) this.wake(key);
   }
 
@@ -204,6 +201,12 @@ export class PendingDecisions {
     this.engine.deadlines.schedule([{ stream, reason, due }]).catch((error: unknown) => {
       this.engine.report('what waits for room is looked at later', { stream, error: String(error) });
     });
+  }
+
+  /** A stream is in no line any more, and it is not its turn; answers the key of the line whose turn it had. */
+  private out(stream: string): string | undefined {
+    this.leave(stream);
+    return this.endTurn(stream);
   }
 
   private leave(stream: string): void {

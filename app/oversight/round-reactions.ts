@@ -1,5 +1,5 @@
 /** What follows from a round: whoever waits for it goes on, and what agents could not settle goes to people. */
-import { parseStream } from '../../domain/kernel/ids';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { cut } from '../../domain/kernel/text';
 import type { Time } from '../../domain/kernel/time';
 import { taskDecider } from '../../domain/market/task';
@@ -43,8 +43,8 @@ export class RoundReactions {
   ) {
     this.again = engine.deadlines.on('round-decision', async (stream) => {
       const { state, version } = await services.transactor.load(roundDecider, stream);
-      const last = await services.transactor.commit(stream, version);
-      return await this.askPeople(stream, state, last && causeOf(last));
+      const cause = await services.transactor.cause(parseStream(stream).tenant, commitRef(stream, version));
+      return await this.askPeople(stream, state, cause);
     });
   }
 

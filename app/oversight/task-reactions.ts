@@ -1,6 +1,6 @@
 /** What follows for oversight from a task: one that is held comes to the gate, and doubt of an award is judged. */
 import type { Commit } from '../../domain/kernel/commit';
-import { parseStream } from '../../domain/kernel/ids';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import type { Time } from '../../domain/kernel/time';
 import {
@@ -13,7 +13,7 @@ import {
 } from '../../domain/market/task';
 import { actionDecider, actionStream } from '../../domain/oversight/action';
 import { TOO_MANY_APPROVALS } from '../../domain/oversight/approval';
-import { type Cause, causeOf } from '../engine/command';
+import type { Cause } from '../engine/command';
 import type { Reason } from '../engine/deadlines';
 import type { Engine } from '../engine/engine';
 import { type Change, eventsOf, type Reaction, typesOf } from '../engine/reacting';
@@ -42,14 +42,15 @@ export class TaskReactions implements Reaction {
     this.again = engine.deadlines.on('task-decision', async (stream) => {
       const { state, version } = await services.transactor.load(taskDecider, stream);
       if (state.status !== 'held' || state.blocked) return undefined;
-      const gate = actionStream(parseStream(stream).tenant, await gateOf(services.transactor, stream));
+      const { tenant } = parseStream(stream);
+      const gate = actionStream(tenant, await gateOf(services.transactor, stream));
       const isThere = (await services.transactor.load(actionDecider, gate)).state.proposal !== undefined;
       if (isThere) {
         services.pending.pass(stream);
         return undefined;
       }
-      const last = await services.transactor.commit(stream, version);
-      return await this.bring(stream, state, last && causeOf(last), []);
+      const cause = await services.transactor.cause(tenant, commitRef(stream, version));
+      return await this.bring(stream, state, cause, []);
     });
   }
 

@@ -39,8 +39,8 @@ function isPublicKey(key: unknown): key is jose.JWK {
 
 /**
  * What a pinned key has signed of a card: the card as it came, or else what revision 1.0 knows of it, without what is
- * empty, as the SDKs of the protocol sign it. Rejects with
- * `UsageError` where none has: whoever answers is not who was meant.
+ * empty, as the SDKs of the protocol sign it. Rejects with `UsageError` where none has: whoever answers is not who was
+ * meant.
  */
 export async function signedPart(card: unknown, keys: readonly jose.JWK[]): Promise<object> {
   const { signatures, ...rest } = isFields(card) ? card : {};

@@ -4,7 +4,7 @@ import type { RequestContext } from '../../app/engine/command';
 import { RegistryProducer } from '../../app/operation/metric-export';
 import { Metrics } from '../../app/operation/metrics';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
-import { Stage, TENANT } from '../support/stage';
+import { QUESTION, Stage, TENANT } from '../support/stage';
 
 const agent = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
 const ADA: RequestContext = {
@@ -78,18 +78,7 @@ const executed = async (id: string) => {
 };
 const openRound = async (id: string) => {
   const electorate = { algorithm: 'simple_majority', voters, min_agreement: 0.75, quorum: 0.6 } as const;
-  expect(
-    await colony.rounds.open(ADA, id, {
-      question: 'Shall we?',
-      kind: 'policy',
-      impact: 'low',
-      choices: ['yes', 'no'],
-      round_seconds: 60,
-      improvement_rounds: 0,
-      allow_change: false,
-      electorate,
-    }),
-  ).toMatchObject({ ok: true });
+  expect(await colony.rounds.open(ADA, id, { ...QUESTION, electorate })).toMatchObject({ ok: true });
 };
 const vote = async (round: string, voter: string, choice: string) => {
   const { state } = await colony.rounds.load(TENANT, round);

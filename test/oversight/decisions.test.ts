@@ -7,7 +7,7 @@ import { toTime } from '../../domain/kernel/time';
 import { actionStream } from '../../domain/oversight/action';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
 import { roundDecider, roundStream } from '../../domain/oversight/round';
-import { types } from '../support/stage';
+import { QUESTION, types } from '../support/stage';
 import {
   action,
   agent,
@@ -531,18 +531,9 @@ test('what waits is found, of every tenant and over many pages; what is over is 
   await configure({ mode: 'human_on_the_loop', veto_seconds: 30 });
   expect((await propose({}, 'watched')).status).toBe('veto_window');
   await propose({ impact: 'high' }, 'held');
-  const question = {
-    question: 'Shall we?',
-    kind: 'policy',
-    impact: 'low',
-    choices: ['yes', 'no'],
-    round_seconds: 60,
-    improvement_rounds: 0,
-    allow_change: false,
-  } as const;
   const { when: _, round_seconds: __, improvement_rounds: ___, ...electorate } = voting;
   await colony.rounds.open({ principal: { ...agent('asker').principal, tenant: 'other' } }, 'r', {
-    ...question,
+    ...QUESTION,
     electorate,
   });
   await stage.settled();

@@ -3,7 +3,7 @@ import type { RequestContext } from '../../app/engine/command';
 import { parseStream } from '../../domain/kernel/ids';
 import { taskStream } from '../../domain/market/task';
 import type { OversightRules } from '../../domain/oversight/oversight';
-import { spec, Stage } from '../support/stage';
+import { QUESTION, spec, Stage } from '../support/stage';
 import {
   action,
   agent,
@@ -108,7 +108,7 @@ test('a task waits for room: first come, first served, and none is lost', async 
   expect([await askedAbout(), await held(...all)]).toEqual([['t0', 't1'], all]);
   const { state } = await colony.tasks.load(TENANT, 't2');
   expect((await colony.whyNots.of(taskStream(TENANT, 't2'), state))?.text).toBe(
-    'not offered: it is not decided yet that it may be done; it comes to the gate as soon as poster may have one more decision waiting',
+    'not offered: it is not decided yet that it may be done; it is about to come to the gate, or comes there as soon as poster may have one more decision waiting',
   );
   // Looked at in any case, it keeps its place.
   await stage.pass(320, undefined, 40);
@@ -230,18 +230,9 @@ test('what agents could not settle waits for room as well', async () => {
     quorum: 0.6,
   } as const;
   for (const id of ['r0', 'r1'])
-    expect(
-      await colony.rounds.open(agent('asker'), id, {
-        question: 'Shall we?',
-        kind: 'erp.order',
-        impact: 'low',
-        choices: ['yes', 'no'],
-        round_seconds: 60,
-        improvement_rounds: 0,
-        allow_change: false,
-        electorate,
-      }),
-    ).toMatchObject({ ok: true });
+    expect(await colony.rounds.open(agent('asker'), id, { ...QUESTION, kind: 'erp.order', electorate })).toMatchObject({
+      ok: true,
+    });
   await stage.pass(70);
   expect(await queue()).toHaveLength(1);
   const [{ action: first }] = (await queue()) as unknown as [{ action: string }];

@@ -513,6 +513,17 @@ export function spec(changes: Partial<TaskSpec> = {}): TaskSpec {
   };
 }
 
+/** A question to agents, without who is asked. */
+export const QUESTION = {
+  question: 'Shall we?',
+  kind: 'policy',
+  impact: 'low',
+  choices: ['yes', 'no'],
+  round_seconds: 60,
+  improvement_rounds: 0,
+  allow_change: false,
+} as const;
+
 export const taskOf = (id: string): string => `${TENANT}/task/${id}`;
 export const agentOf = (id: string): string => `${TENANT}/agent/${id}`;
 

@@ -273,7 +273,9 @@ export class WhyNots {
     const { state } = await this.transactor.load(actionDecider, actionStream(tenant, id));
     switch (state.status) {
       case 'unknown':
-        return { text: `it is about to come to the gate, or comes there as soon as ${spec?.requester} may have one more decision waiting` };
+        return {
+          text: `it is about to come to the gate, or comes there as soon as ${spec?.requester} may have one more decision waiting`,
+        };
       case 'veto_window':
         return { text: `action ${id} may be vetoed until ${state.veto_until}`, until: state.veto_until };
       case 'held':
